@@ -1,0 +1,1 @@
+"""Role 3: take the log out into stores."""

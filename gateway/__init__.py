@@ -1,0 +1,1 @@
+"""Role 4: show the log to people."""

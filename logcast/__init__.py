@@ -1,0 +1,1 @@
+"""The logcast command and the local stack."""

@@ -1,0 +1,1 @@
+"""Formats and protocols as pure functions and state machines, no I/O."""

@@ -1,0 +1,1 @@
+"""Role 1: bring video into the log."""

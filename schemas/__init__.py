@@ -1,0 +1,1 @@
+"""What is on the log: Avro schemas, events, codec and topics."""

@@ -1,0 +1,133 @@
+"""The one configuration of every process: environment and TOML, typed, frozen, refused with a sentence when wrong.
+
+Order of precedence, strongest first: command-line options (passed as keyword arguments), environment variables
+`LOGCAST_…`, the file named by `LOGCAST_CONFIG` or `logcast.toml` in the working directory, the defaults here.
+"""
+
+import os
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+
+Port = Annotated[int, Field(ge=1, le=65_535)]
+Positive = Annotated[int, Field(gt=0)]
+
+
+class SettingsError(ValueError):
+    """A setting is wrong; the message names the setting, what was found and what is allowed."""
+
+
+class Settings(BaseSettings):
+    """Every setting of Logcast. A field `x` is `LOGCAST_X` in the environment and `x` in `logcast.toml`."""
+
+    model_config = SettingsConfigDict(env_prefix="LOGCAST_", frozen=True, extra="forbid", validate_default=True)
+
+    # Where things are
+    data_dir: Path = Field(Path("data"), description="Everything the local stack keeps: logs, stores, keys.")
+    kafka_bootstrap: str = Field("127.0.0.1:9092", description="Kafka bootstrap servers, comma separated.")
+    cassandra_hosts: str = Field("127.0.0.1", description="Cassandra contact points, comma separated.")
+    cassandra_port: Port = 9042
+    cassandra_keyspace: str = Field("logcast", pattern=r"^[a-z][a-z0-9_]{0,47}$")
+    database_url: str = Field("", description="SQLAlchemy URL of the accounts; empty: SQLite in the data directory.")
+    segment_dir: Path | None = Field(None, description="Hot segment store; empty: `segments` in the data directory.")
+    public_host: str = Field("127.0.0.1", description="The host name that is shown in addresses.")
+    bind_host: str = Field("127.0.0.1", description="The address to listen on; 0.0.0.0 for every interface.")
+    http_port: Port = 8080
+    rtmp_port: Port = 1935
+    health_port_ingest: Port = 8081
+    health_port_worker: Port = 8082
+    health_port_consumers: Port = 8083
+
+    # The log
+    partitions: Annotated[int, Field(ge=1, le=1024)] = Field(8, description="Partitions of every keyed topic.")
+    replication: Annotated[int, Field(ge=1, le=7)] = 1
+    topic_prefix: str = Field("", pattern=r"^[a-z0-9._-]{0,40}$", description="Before every topic name; for tests.")
+    source_retention_hours: Positive = Field(6, description="How long source chunks stay in the log.")
+    source_retention_mb: Positive = Field(8192, description="At most so much of the source on disk, all partitions.")
+
+    # Ingest
+    part_target_ms: Annotated[int, Field(ge=200, le=500)] = 250
+    segment_min_ms: Annotated[int, Field(ge=500, le=10_000)] = 1_000
+    segment_max_ms: Annotated[int, Field(ge=2_000, le=10_000)] = 10_000
+    grace_s: Annotated[int, Field(ge=0, le=3_600)] = Field(60, description="A publisher may return within this time.")
+    max_publishers: Positive = 100
+    max_publisher_mbps: Positive = Field(50, description="A publisher that sends more is held back.")
+    ingest_buffer_mb: Positive = Field(64, description="What one publisher may have in flight while Kafka is away.")
+
+    # Worker
+    ladder: str = Field("720:2800,480:1200,360:700,240:350", description="height:kbit/s, largest first.")
+    encoder_preset: Literal["ultrafast", "superfast", "veryfast", "faster", "fast"] = "superfast"
+    worker_threads: Annotated[int, Field(ge=1, le=256)] = Field(default_factory=lambda: os.cpu_count() or 1)
+    worker_agents: str = Field("transcode,comments,reactions,cues", description="Which agents a worker runs.")
+    worker_group: str = Field(
+        "logcast", pattern=r"^[A-Za-z0-9._-]{1,64}$", description="Kafka group id (Faust app id)."
+    )
+    worker_slot: str = Field("0", pattern=r"^[A-Za-z0-9._-]{1,64}$", description="Static member id within the group.")
+    slow_mode_ms: Annotated[int, Field(ge=0, le=3_600_000)] = Field(500, description="Least time between two comments.")
+    blocked_words: str = Field("", description="Comma separated; a comment that has one is rejected.")
+
+    # Gateway
+    window_s: Annotated[int, Field(ge=60, le=86_400)] = Field(600, description="Length of a live playlist.")
+    hot_retention_s: Annotated[int, Field(ge=120, le=604_800)] = Field(3_600, description="Parts stay hot so long.")
+    gateway_memory_mb: Positive = Field(256, description="Bound of the part cache and of folded state.")
+    max_feed_connections: Positive = 20_000
+    worker_restart_backoff_max_s: Positive = 30
+
+    # Secrets (made by `logcast up` in the data directory when absent)
+    admin_token: SecretStr = Field(SecretStr(""), description="Bearer token of the operator.")
+    guest_secret: SecretStr = Field(SecretStr(""), description="Signs guest tokens; the same on every gateway.")
+
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+
+    @field_validator("worker_agents")
+    @classmethod
+    def _known_agents(cls, value: str) -> str:
+        known = {"transcode", "comments", "reactions", "cues"}
+        unknown = {name.strip() for name in value.split(",")} - known
+        if unknown:
+            raise ValueError(f"unknown agents {sorted(unknown)}; choose from {sorted(known)}")
+        return value
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003  (the signature is pydantic's)
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Order the sources: options, environment, TOML file."""
+        toml = TomlConfigSettingsSource(settings_cls, toml_file=os.environ.get("LOGCAST_CONFIG", "logcast.toml"))
+        return init_settings, env_settings, toml
+
+    @property
+    def sql_url(self) -> str:
+        """SQLAlchemy URL of the accounts database, the default filled in."""
+        return self.database_url or f"sqlite+aiosqlite:///{self.data_dir.resolve() / 'accounts.sqlite3'}"
+
+    @property
+    def segments_path(self) -> Path:
+        """Directory of the hot segment store."""
+        return self.segment_dir or self.data_dir / "segments"
+
+    def topic(self, name: str) -> str:
+        """The name of a topic on this cluster."""
+        return self.topic_prefix + name
+
+
+def load_settings(**options: Any) -> Settings:
+    """Read the settings once; `options` (None is left out) win over environment and file.
+
+    Raises:
+        SettingsError: with one line per wrong setting.
+    """
+    try:
+        return Settings(**{name: value for name, value in options.items() if value is not None})
+    except ValidationError as error:
+        lines = [
+            f"{'.'.join(map(str, e['loc'])) or 'settings'}: {e['msg']} (found {e['input']!r})" for e in error.errors()
+        ]
+        raise SettingsError("wrong setting: " + "; ".join(lines)) from None
