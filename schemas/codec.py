@@ -1,0 +1,122 @@
+"""Events to bytes and back, in the Confluent wire format: a zero byte, the schema id (4 bytes, big endian), Avro binary.
+
+Errors: `CodecError` for everything that is not a record of a known schema.
+"""
+
+import dataclasses
+import io
+import struct
+from functools import cache
+from typing import Any
+
+import fastavro
+
+from schemas import events
+from schemas.events import Event
+from schemas.registry import all_schemas, newest_schemas
+
+MAGIC = 0
+HEADER = struct.Struct(">bI")
+
+
+class CodecError(ValueError):
+    """The bytes are no record that this version can read; says what was expected and found."""
+
+
+def encode(event: Event) -> bytes:
+    """The record of an event, in its newest schema."""
+    schema = newest_schemas()[type(event).__name__]
+    out = io.BytesIO()
+    out.write(HEADER.pack(MAGIC, schema.id))
+    try:
+        fastavro.schemaless_writer(out, schema.parsed, _record(event))
+    except (ValueError, TypeError, KeyError, OverflowError) as error:
+        raise CodecError(f"{type(event).__name__} does not fit its schema: {error}") from error
+    return out.getvalue()
+
+
+def decode(data: bytes) -> Event:
+    """The event of a record, whichever version wrote it; fields that it did not have take their defaults.
+
+    Raises:
+        CodecError: not in the wire format, an unknown schema id, or broken Avro.
+    """
+    schema_id = schema_id_of(data)
+    writer = all_schemas().get(schema_id)
+    if writer is None:
+        raise CodecError(f"schema id {schema_id} is not in the registry of this version; upgrade the reader")
+    reader = newest_schemas()[writer.event]
+    body = io.BytesIO(data)
+    body.seek(HEADER.size)
+    try:
+        values = fastavro.schemaless_reader(body, writer.parsed, None if reader is writer else reader.parsed)
+        return _event(writer.event, values)
+    except (ValueError, TypeError, EOFError, IndexError, KeyError, OverflowError, struct.error) as error:
+        raise CodecError(f"broken {writer.event} record of {len(data)} bytes: {error!r}") from error
+
+
+def schema_id_of(data: bytes) -> int:
+    """The schema id in a record's header."""
+    if len(data) < HEADER.size or data[0] != MAGIC:
+        raise CodecError(f"expected a record in the Confluent wire format, found {data[:8]!r} ({len(data)} bytes)")
+    return int(HEADER.unpack_from(data)[1])
+
+
+def as_json(event: Event) -> dict[str, Any]:
+    """An event as values that JSON can carry: bytes as their length, the event's name under `event`."""
+    return {"event": type(event).__name__} | {k: _plain(v) for k, v in _record(event).items()}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, bytes):
+        return value.hex() if len(value) <= 32 else f"<{len(value)} bytes>"
+    return value
+
+
+@cache
+def _fields(kind: type[Any]) -> tuple[str, ...]:
+    return tuple(f.name for f in dataclasses.fields(kind))
+
+
+def _record(event: Any) -> dict[str, Any]:
+    """A dataclass as the dict that fastavro writes; shallow but for the few nested records."""
+    record = {name: getattr(event, name) for name in _fields(event.__class__)}
+    for name, value in record.items():
+        if isinstance(value, tuple):
+            record[name] = [_record(item) for item in value]
+        elif dataclasses.is_dataclass(value):
+            record[name] = _record(value)
+    return record
+
+
+def _event(name: str, values: Any) -> Event:
+    if name in _REVIVE:
+        _REVIVE[name](values)
+    kind = getattr(events, name)
+    return kind(**values)  # type: ignore[no-any-return]
+
+
+def _revive_track(values: dict[str, Any]) -> None:
+    values["track"] = events.Track(values["track"])
+
+
+def _revive_part(values: dict[str, Any]) -> None:
+    _revive_track(values)
+    values["info"] = events.TrackInfo(**values["info"]) if values["info"] else None
+
+
+def _revive_video(values: dict[str, Any]) -> None:
+    values["state"] = events.VideoState(values["state"])
+
+
+def _revive_reactions(values: dict[str, Any]) -> None:
+    values["likes"] = tuple(events.Like(**like) for like in values["likes"])
+    values["reactions"] = tuple(events.Reaction(**reaction) for reaction in values["reactions"])
+
+
+_REVIVE = {
+    "MediaChunk": _revive_track,
+    "PartReady": _revive_part,
+    "VideoChanged": _revive_video,
+    "ReactionsRecorded": _revive_reactions,
+}

@@ -1,0 +1,312 @@
+"""The events on the log, one frozen dataclass each; `avro/*.avsc` says what every field means.
+
+Fields and their order are those of the newest schema version of the same name (a test holds them together).
+"""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class Track(StrEnum):
+    """Kind of media of a chunk or rendition."""
+
+    VIDEO = "video"
+    AUDIO = "audio"
+
+
+class VideoState(StrEnum):
+    """Life of a video: live → (interrupted → live)* → ended."""
+
+    LIVE = "live"
+    INTERRUPTED = "interrupted"
+    ENDED = "ended"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MediaChunk:
+    """One CMAF chunk of one track, as the streamer sent it (topic `media.source`)."""
+
+    video_id: str
+    channel: str
+    track: Track
+    gop: int
+    segment: int
+    part: int
+    index: int
+    epoch: int
+    dts: int
+    duration: int
+    timescale: int
+    independent: bool
+    frames: int
+    captured_ms: int
+    received_ms: int
+    codecs: str
+    width: int
+    height: int
+    frame_rate: float
+    sample_rate: int
+    channels: int
+    init: bytes | None = field(default=None, repr=False)
+    data: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GopClosed:
+    """No more chunks of a GOP will come (topic `media.source`); -1 chunks: unknown, its ingest died."""
+
+    video_id: str
+    channel: str
+    gop: int
+    first_segment: int
+    last_segment: int
+    video_chunks: int
+    audio_chunks: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GopOpened:
+    """A GOP begins (topic `media.gops`); written before its first chunk."""
+
+    video_id: str
+    channel: str
+    gop: int
+    segment: int
+    epoch: int
+    media_time_ms: int
+    captured_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrackInfo:
+    """What a rendition is, for CODECS, RESOLUTION, FRAME-RATE."""
+
+    codecs: str
+    width: int
+    height: int
+    frame_rate: float
+    sample_rate: int
+    channels: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PartReady:
+    """A part of a rendition is in the segment store (topic `media.parts`)."""
+
+    video_id: str
+    channel: str
+    rendition: str
+    track: Track
+    gop: int
+    segment: int
+    part: int
+    epoch: int
+    dts: int
+    duration: int
+    timescale: int
+    independent: bool
+    frames: int
+    captured_ms: int
+    received_ms: int
+    name: str
+    size: int
+    sha256: bytes
+    init: str
+    info: TrackInfo | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SegmentClosed:
+    """A segment of a rendition is complete with `parts` parts; 0: it is lost (topic `media.parts`)."""
+
+    video_id: str
+    channel: str
+    rendition: str
+    gop: int
+    segment: int
+    parts: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VideoChanged:
+    """The state of a video, whole, at each change (topic `videos`)."""
+
+    video_id: str
+    channel: str
+    title: str
+    state: VideoState
+    started_ms: int
+    changed_ms: int
+    ended_ms: int | None = None
+    last_segment: int
+    part_target_ms: int
+    segment_max_ms: int
+    audio: bool
+    video: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommentSubmitted:
+    """A viewer wrote a comment; not yet checked (topic `comments.submitted`)."""
+
+    video_id: str
+    channel: str
+    comment_id: str
+    user_id: str
+    name: str
+    text: str
+    parent_id: str | None = None
+    submitted_ms: int
+    media_ms: int | None = None
+    gateway_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommentAccepted:
+    """A comment passed the checks and has its number (topic `comments.feed`)."""
+
+    video_id: str
+    channel: str
+    seq: int
+    comment_id: str
+    user_id: str
+    name: str
+    text: str
+    parent_id: str | None = None
+    root_id: str | None = None
+    submitted_ms: int
+    media_ms: int | None = None
+    source_offset: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommentRejected:
+    """A comment did not pass the checks (topic `comments.rejected`)."""
+
+    video_id: str
+    channel: str
+    comment_id: str
+    user_id: str
+    name: str
+    text: str
+    reason: str
+    message: str
+    submitted_ms: int
+    source_offset: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Like:
+    """One user wants a video (`comment_id` None) or a comment liked, or not any more."""
+
+    user_id: str
+    comment_id: str | None = None
+    liked: bool
+    at_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reaction:
+    """A reaction that repeats: a heart, a clap."""
+
+    user_id: str
+    kind: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReactionsRecorded:
+    """What one gateway received for one video within some 20 ms (topic `reactions`)."""
+
+    video_id: str
+    channel: str
+    gateway_id: str
+    batch: int
+    recorded_ms: int
+    likes: tuple[Like, ...]
+    reactions: tuple[Reaction, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TotalsChanged:
+    """Totals of a video, absolute, as of an offset of `reactions` (topic `totals`)."""
+
+    video_id: str
+    channel: str
+    as_of_offset: int
+    as_of_ms: int
+    likes: int
+    reactions: dict[str, int]
+    comment_likes: dict[str, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CueRequested:
+    """The streamer asks for a break (topic `ads.cues`)."""
+
+    video_id: str
+    channel: str
+    cue_id: str
+    duration_ms: int
+    requested_ms: int
+    requested_by: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CueDecided:
+    """The planner took a cue, or says why not (topic `ads.breaks`)."""
+
+    video_id: str
+    channel: str
+    cue_id: str
+    accepted: bool
+    reason: str
+    message: str
+    source_offset: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BreakPlanned:
+    """A break has its place: it starts with a segment (topic `ads.breaks`)."""
+
+    video_id: str
+    channel: str
+    break_id: str
+    segment: int
+    start_ms: int
+    media_time_ms: int
+    duration_ms: int
+    requested_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeadLetter:
+    """A record that could not be processed, with the cause and its bytes (topic `dead.letters`)."""
+
+    topic: str
+    partition: int
+    offset: int
+    app: str
+    cause: str
+    failed_ms: int
+    key: bytes | None = None
+    value: bytes | None = field(default=None, repr=False)
+
+
+Event = (
+    MediaChunk
+    | GopClosed
+    | GopOpened
+    | PartReady
+    | SegmentClosed
+    | VideoChanged
+    | CommentSubmitted
+    | CommentAccepted
+    | CommentRejected
+    | ReactionsRecorded
+    | TotalsChanged
+    | CueRequested
+    | CueDecided
+    | BreakPlanned
+    | DeadLetter
+)
