@@ -1,0 +1,220 @@
+"""Kafka: how we produce, consume and lay out topics. One set of settings for every role.
+
+Errors: `LogError` for what the caller can act on. confluent-kafka's own `KafkaException` passes through where only a
+restart helps (a fenced producer, a fatal error).
+"""
+
+import asyncio
+import logging
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Final, Self
+
+from confluent_kafka import (
+    OFFSET_BEGINNING,
+    Consumer,
+    KafkaError,
+    KafkaException,
+    Message,
+    Producer,
+    TopicPartition,
+)
+
+from schemas import codec
+from schemas.events import Event
+from schemas.topics import Topic, partition_of
+from stores.settings import Settings
+
+log = logging.getLogger(__name__)
+
+MAX_MESSAGE_BYTES: Final = 9 * 1024 * 1024
+
+
+class LogError(RuntimeError):
+    """The log cannot do what was asked now; the message says what to do."""
+
+
+class LogBusyError(LogError):
+    """The producer's queue is full: the brokers do not keep up or do not answer. Wait, then send again."""
+
+
+def client_config(settings: Settings, role: str) -> dict[str, Any]:
+    """What every client has in common; `role` names it in the broker's logs."""
+    return {
+        "bootstrap.servers": settings.kafka_bootstrap,
+        "client.id": f"logcast-{role}",
+        "reconnect.backoff.ms": 50,
+        "reconnect.backoff.max.ms": 1_000,
+        "log_level": 4,
+    }
+
+
+def producer_config(settings: Settings, role: str) -> dict[str, Any]:
+    """A producer that loses nothing: acks of all replicas, idempotent, retries without end, no lingering."""
+    return client_config(settings, role) | {
+        "acks": "all",
+        "enable.idempotence": True,
+        "linger.ms": 0,
+        "message.timeout.ms": 0,
+        "message.max.bytes": MAX_MESSAGE_BYTES,
+        "queue.buffering.max.kbytes": 512 * 1024,
+        "compression.type": "none",  # media is compressed already
+    }
+
+
+def transactional_config(settings: Settings, role: str, transactional_id: str) -> dict[str, Any]:
+    """A producer whose records, state and offsets appear together or not at all."""
+    config = producer_config(settings, role)
+    del config["message.timeout.ms"]
+    return config | {"transactional.id": transactional_id, "transaction.timeout.ms": 10_000}
+
+
+def consumer_config(settings: Settings, role: str, group: str | None = None) -> dict[str, Any]:
+    """A consumer of committed records from the beginning; without `group` for assigned partitions."""
+    return client_config(settings, role) | {
+        "group.id": f"{settings.topic_prefix}{group or 'none'}",
+        "enable.auto.commit": False,
+        "enable.auto.offset.store": False,
+        "auto.offset.reset": "earliest",
+        "isolation.level": "read_committed",
+        "fetch.wait.max.ms": 100,
+        "fetch.message.max.bytes": MAX_MESSAGE_BYTES,
+        "enable.partition.eof": False,
+        "session.timeout.ms": 6_000,
+        "heartbeat.interval.ms": 1_000,
+        "queued.max.messages.kbytes": 32 * 1024,
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """Where a record went."""
+
+    partition: int
+    offset: int
+
+
+class EventProducer:
+    """Events to the log from asyncio. A thread serves the delivery reports; futures resolve in the caller's loop.
+
+    Records of one (topic, partition) stay in the order of `send`. A record that was taken is retried for ever; closing
+    waits `close_timeout_s` for what is under way.
+    """
+
+    def __init__(self, settings: Settings, role: str, *, close_timeout_s: float = 10.0) -> None:
+        self._settings = settings
+        self._role = role
+        self._close_timeout_s = close_timeout_s
+        self._producer: Producer | None = None
+        self._stop = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    async def __aenter__(self) -> Self:
+        self._loop = asyncio.get_running_loop()
+        self._producer = Producer(producer_config(self._settings, self._role))
+        self._thread = threading.Thread(target=self._serve, name=f"kafka-{self._role}", daemon=True)
+        self._thread.start()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        assert self._producer is not None
+        assert self._thread is not None
+        left = await asyncio.to_thread(self._producer.flush, self._close_timeout_s)
+        self._stop.set()
+        await asyncio.to_thread(self._thread.join)
+        if left:
+            log.error("%d records were not written within %s s and are lost", left, self._close_timeout_s)
+
+    def send(self, topic: Topic, key: str, event: Event, *, partition: int | None = None) -> asyncio.Future[Written]:
+        """Put an event on a topic, by default on the partition of its key.
+
+        Returns:
+            A future of where it went; its exception is a `LogError`. It may be dropped: the record is written all the same.
+
+        Raises:
+            LogBusyError: the local queue is full; nothing was taken.
+        """
+        assert self._producer is not None
+        assert self._loop is not None
+        if partition is None:
+            partition = partition_of(key, topic.partitions or self._settings.partitions)
+        written: asyncio.Future[Written] = self._loop.create_future()
+        value = codec.encode(event)
+        try:
+            self._producer.produce(
+                self._settings.topic(topic.name),
+                value,
+                key.encode(),
+                partition=partition,
+                on_delivery=self._reporter(written),
+            )
+        except BufferError as error:
+            raise LogBusyError("Kafka does not keep up: the producer's queue is full; wait and send again") from error
+        return written
+
+    @property
+    def waiting(self) -> int:
+        """Records that were taken and not yet written."""
+        return len(self._producer) if self._producer is not None else 0
+
+    def _reporter(self, written: asyncio.Future[Written]) -> Callable[[KafkaError | None, Message], None]:
+        loop = self._loop
+        assert loop is not None
+
+        def resolve(error: KafkaError | None, partition: int, offset: int) -> None:
+            if written.done():
+                return
+            if error is None:
+                written.set_result(Written(partition, offset))
+            else:
+                written.set_exception(LogError(f"Kafka refused a record: {error.str()}"))
+
+        def report(error: KafkaError | None, message: Message) -> None:
+            if not loop.is_closed():
+                loop.call_soon_threadsafe(resolve, error, message.partition() or 0, message.offset() or 0)
+
+        return report
+
+    def _serve(self) -> None:
+        assert self._producer is not None
+        while not self._stop.is_set():
+            self._producer.poll(0.1)
+
+
+def read_to_end(settings: Settings, topic: Topic, role: str, *, timeout_s: float = 30.0) -> Iterator[Message]:
+    """Every record that `topic` has now, partition by partition in order; blocking, for use in a thread.
+
+    Only committed records are given. The end is where the partition stood at the call.
+
+    Raises:
+        LogError: the end was not reached because the brokers did not answer for `timeout_s`.
+    """
+    name = settings.topic(topic.name)
+    consumer = Consumer(consumer_config(settings, role))
+    try:
+        ends = {}
+        for partition in range(topic.partitions or settings.partitions):
+            low, high = consumer.get_watermark_offsets(TopicPartition(name, partition), timeout=timeout_s)
+            if high > low:
+                ends[partition] = high
+        consumer.assign([TopicPartition(name, partition, OFFSET_BEGINNING) for partition in ends])
+        while ends:
+            messages = consumer.consume(500, timeout=0.1)
+            yield from (m for m in messages if m.error() is None)
+            for at in consumer.position([TopicPartition(name, partition) for partition in ends]):
+                # The position also passes control records, which are never handed out.
+                if at.offset >= ends[at.partition]:
+                    del ends[at.partition]
+            if not messages and ends:
+                timeout_s -= 0.1
+                if timeout_s <= 0:
+                    raise LogError(f"Kafka did not give the rest of {name} ({ends}); is every partition's leader up?")
+    except KafkaException as error:
+        raise LogError(f"cannot read {name}: {error.args[0].str()}") from error
+    finally:
+        consumer.close()
