@@ -66,7 +66,7 @@ class GopClosed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GopOpened:
-    """A GOP begins (topic `media.gops`); written before its first chunk."""
+    """A GOP begins, or an overlong one goes on in a further segment (topic `media.gops`); written before its chunks."""
 
     video_id: str
     channel: str
