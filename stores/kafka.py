@@ -187,33 +187,26 @@ class EventProducer:
 
 
 def read_to_end(settings: Settings, topic: Topic, role: str, *, timeout_s: float = 30.0) -> Iterator[Message]:
-    """Every record that `topic` has now, partition by partition in order; blocking, for use in a thread.
-
-    Only committed records are given. The end is where the partition stood at the call.
+    """Every committed record that `topic` has now, partition by partition in order; blocking, for use in a thread.
 
     Raises:
-        LogError: the end was not reached because the brokers did not answer for `timeout_s`.
+        LogError: the end was not reached because the brokers gave nothing for `timeout_s`.
     """
     name = settings.topic(topic.name)
-    consumer = Consumer(consumer_config(settings, role))
+    consumer = Consumer(consumer_config(settings, role) | {"enable.partition.eof": True})
     try:
-        ends = {}
-        for partition in range(topic.partitions or settings.partitions):
-            low, high = consumer.get_watermark_offsets(TopicPartition(name, partition), timeout=timeout_s)
-            if high > low:
-                ends[partition] = high
-        consumer.assign([TopicPartition(name, partition, OFFSET_BEGINNING) for partition in ends])
-        while ends:
-            messages = consumer.consume(500, timeout=0.1)
-            yield from (m for m in messages if m.error() is None)
-            for at in consumer.position([TopicPartition(name, partition) for partition in ends]):
-                # The position also passes control records, which are never handed out.
-                if at.offset >= ends[at.partition]:
-                    del ends[at.partition]
-            if not messages and ends:
-                timeout_s -= 0.1
-                if timeout_s <= 0:
-                    raise LogError(f"Kafka did not give the rest of {name} ({ends}); is every partition's leader up?")
+        open_ = set(range(topic.partitions or settings.partitions))
+        consumer.assign([TopicPartition(name, partition, OFFSET_BEGINNING) for partition in open_])
+        while open_:
+            messages = consumer.consume(500, timeout=timeout_s)
+            if not messages:
+                raise LogError(f"Kafka did not give the rest of {name} (partitions {sorted(open_)}); is it up?")
+            for message in messages:
+                error = message.error()
+                if error is None:
+                    yield message
+                elif error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001  (its public name)
+                    open_.discard(message.partition())
     except KafkaException as error:
         raise LogError(f"cannot read {name}: {error.args[0].str()}") from error
     finally:
