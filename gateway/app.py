@@ -1,0 +1,42 @@
+"""The gateway's application: groups of routes over one state, opened and closed by the server's lifespan."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Final
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.routing import BaseRoute
+
+from gateway import health_routes
+from gateway.problems import Problem, answer_crash, answer_http_error, answer_problem
+from gateway.state import GatewayState
+from stores.settings import Settings
+
+Install = Callable[[GatewayState], list[BaseRoute]]
+
+GROUPS: Final[tuple[Install, ...]] = (health_routes.install,)
+"""Each says what it needs of the state and gives its routes; the busiest come first."""
+
+
+def create_app(settings: Settings, state: GatewayState | None = None) -> Starlette:
+    """A gateway. Nothing is opened until its lifespan starts; its state is at `app.state.gateway`."""
+    state = state or GatewayState(settings)
+    routes = [route for install in GROUPS for route in install(state)]
+
+    @asynccontextmanager
+    async def lifespan(_app: Starlette) -> AsyncIterator[None]:
+        async with state:
+            yield
+
+    app = Starlette(
+        routes=routes,
+        lifespan=lifespan,
+        exception_handlers={
+            Problem: answer_problem,
+            HTTPException: answer_http_error,
+            Exception: answer_crash,
+        },
+    )
+    app.state.gateway = state
+    return app

@@ -1,0 +1,97 @@
+"""What a gateway knows: folds over the log, who waits for their changes, and what to open and close with the server."""
+
+import asyncio
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from types import TracebackType
+from typing import Final, Self
+
+from gateway.log_reader import BEGINNING, Handler, LogReader, Subscription, now_ms
+from gateway.videos import VideoDirectory
+from schemas.topics import VIDEOS, Topic
+from stores.settings import Settings
+
+Resource = Callable[[], AbstractAsyncContextManager[object]]
+
+
+class GatewayState:
+    """One for each application, at `app.state.gateway`; everything is used from the event loop only.
+
+    A module of routes gets it in its `install(state)` and says there what it needs: topics (`subscribe`), things to
+    open and close (`resource`), what to do once a batch of events was folded (`after_batch`).
+
+    Attributes:
+        settings: of the process.
+        clock: wall clock in ms; tests give their own.
+        videos: every video by id, the current one of every channel.
+        stopping: set when the server begins to stop; whoever parks requests or sockets lets them go then.
+        ready_checks: named conditions of /readyz besides the log.
+    """
+
+    def __init__(self, settings: Settings, clock: Callable[[], int] = now_ms) -> None:
+        self.settings: Final = settings
+        self.clock: Final = clock
+        self.videos: Final = VideoDirectory()
+        self.stopping: Final = asyncio.Event()
+        self.ready_checks: Final[dict[str, Callable[[], bool]]] = {}
+        self.reader: LogReader | None = None
+        self._subscriptions: list[Subscription] = []
+        self._resources: list[Resource] = []
+        self._after_batch: list[Callable[[], None]] = []
+        self._on_stop: list[Callable[[], None]] = []
+        self._stack = AsyncExitStack()
+        self.subscribe(VIDEOS, self.videos.apply)
+
+    def subscribe(self, topic: Topic, handler: Handler, start_ms: int = BEGINNING) -> None:
+        """Fold a topic from `start_ms` (wall clock) on; before the server starts."""
+        assert self.reader is None, "subscribe before the gateway starts"
+        self._subscriptions.append(Subscription(topic, handler, start_ms))
+
+    def resource(self, opener: Resource) -> None:
+        """Open with the server (before the log is read), close in reverse order after it."""
+        self._resources.append(opener)
+
+    def after_batch(self, callback: Callable[[], None]) -> None:
+        """Call after each batch of events was folded: wake who waits."""
+        self._after_batch.append(callback)
+
+    def on_stop(self, callback: Callable[[], None]) -> None:
+        """Call when the server begins to stop."""
+        self._on_stop.append(callback)
+
+    def batch_folded(self) -> None:
+        """A batch of events has been folded."""
+        for callback in self._after_batch:
+            callback()
+
+    def stop(self) -> None:
+        """Begin to stop: parked requests are let go, so that the server can close their connections."""
+        if not self.stopping.is_set():
+            self.stopping.set()
+            if self.reader is not None:
+                self.reader.stop()
+            for callback in self._on_stop:
+                callback()
+
+    def readiness(self) -> dict[str, bool]:
+        """What must be true for the gateway to be sent requests, by name."""
+        reader = self.reader
+        checks = {name: check() for name, check in self.ready_checks.items()}
+        return {"log": reader is not None and reader.caught_up, "running": not self.stopping.is_set(), **checks}
+
+    async def __aenter__(self) -> Self:
+        try:
+            for opener in self._resources:
+                await self._stack.enter_async_context(opener())
+            reader = LogReader(self.settings, self._subscriptions, self.batch_folded)
+            self.reader = await self._stack.enter_async_context(reader)
+        except BaseException:
+            await self._stack.aclose()
+            raise
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+        await self._stack.aclose()
