@@ -29,6 +29,9 @@ class Settings(BaseSettings):
     kafka_bootstrap: str = Field("127.0.0.1:9092", description="Kafka bootstrap servers, comma separated.")
     cassandra_hosts: str = Field("127.0.0.1", description="Cassandra contact points, comma separated.")
     cassandra_port: Port = 9042
+    cassandra_storage_port: Port = Field(
+        7000, description="Of the local stack's Cassandra, for other nodes: it has none."
+    )
     cassandra_keyspace: str = Field("logcast", pattern=r"^[a-z][a-z0-9_]{0,47}$")
     database_url: str = Field("", description="SQLAlchemy URL of the accounts; empty: SQLite in the data directory.")
     segment_dir: Path | None = Field(None, description="Hot segment store; empty: `segments` in the data directory.")

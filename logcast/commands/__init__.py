@@ -1,0 +1,1 @@
+"""The subcommands of `logcast`, one module each, imported when called."""

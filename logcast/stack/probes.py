@@ -1,0 +1,86 @@
+"""Whether a process serves: asked of it in its own protocol, never guessed from a log line or an open port alone."""
+
+import asyncio
+import socket
+from typing import Any
+
+import httpx
+
+PROBE_TIMEOUT_S = 5.0
+
+
+def port_answers(port: int, host: str = "127.0.0.1") -> bool:
+    """Whether something accepts TCP connections there."""
+    try:
+        with socket.create_connection((host, port), timeout=1):
+            return True
+    except OSError:
+        return False
+
+
+def kafka_serves(bootstrap: str) -> bool:
+    """Whether a broker answers a metadata request (blocks up to `PROBE_TIMEOUT_S`)."""
+    from confluent_kafka import KafkaException  # noqa: PLC0415  (only who starts a stack needs the client)
+    from confluent_kafka.admin import AdminClient  # noqa: PLC0415
+
+    host, _, port = bootstrap.split(",", maxsplit=1)[0].rpartition(":")
+    if not port_answers(int(port), host):  # else the client logs its failed connections
+        return False
+    try:
+        admin = AdminClient({"bootstrap.servers": bootstrap, "log_level": 0})
+        return bool(admin.list_topics(timeout=PROBE_TIMEOUT_S).brokers)
+    except KafkaException:
+        return False
+
+
+def local_cluster(host: str, port: int) -> Any:
+    """A driver `Cluster` of the one node there; a context manager once connected, else to be shut down."""
+    from cassandra.cluster import EXEC_PROFILE_DEFAULT, Cluster, ExecutionProfile  # noqa: PLC0415
+    from cassandra.policies import RoundRobinPolicy  # noqa: PLC0415
+
+    profile = ExecutionProfile(RoundRobinPolicy(), request_timeout=PROBE_TIMEOUT_S)
+    return Cluster(
+        [host],
+        port=port,
+        protocol_version=5,
+        execution_profiles={EXEC_PROFILE_DEFAULT: profile},
+        connect_timeout=PROBE_TIMEOUT_S,
+        control_connection_timeout=PROBE_TIMEOUT_S,
+        monitor_reporting_enabled=False,
+    )
+
+
+def cassandra_serves(host: str, port: int) -> bool:
+    """Whether a node answers a query (blocks up to three times `PROBE_TIMEOUT_S`)."""
+    from cassandra import DriverException, OperationTimedOut  # noqa: PLC0415
+    from cassandra.cluster import NoHostAvailable  # noqa: PLC0415
+
+    if not port_answers(port, host):
+        return False
+    cluster = local_cluster(host, port)
+    try:
+        cluster.connect().execute("SELECT release_version FROM system.local")
+    except (NoHostAvailable, OperationTimedOut, DriverException):
+        return False
+    finally:
+        cluster.shutdown()
+    return True
+
+
+async def role_ready(port: int) -> bool:
+    """Whether one of our roles answers `GET /readyz` with 200."""
+    try:
+        async with httpx.AsyncClient(timeout=PROBE_TIMEOUT_S) as client:
+            return (await client.get(f"http://127.0.0.1:{port}/readyz")).status_code == httpx.codes.OK
+    except httpx.TransportError:
+        return False
+
+
+async def kafka_ready(bootstrap: str) -> bool:
+    """`kafka_serves`, beside the event loop."""
+    return await asyncio.to_thread(kafka_serves, bootstrap)
+
+
+async def cassandra_ready(host: str, port: int) -> bool:
+    """`cassandra_serves`, beside the event loop."""
+    return await asyncio.to_thread(cassandra_serves, host, port)

@@ -1,0 +1,148 @@
+"""One real Kafka and one real Cassandra a session, started by the first test that asks, and settings of a test's own.
+
+A test that names `kafka` or `cassandra` among its fixtures gets them in its `settings`. While developing, a pair that
+runs already is used when LOGCAST_TEST_KAFKA and LOGCAST_TEST_CASSANDRA name it (`host:port`).
+"""
+
+import os
+import secrets
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from logcast.stack.cassandra_node import CassandraNode
+from logcast.stack.downloads import download
+from logcast.stack.jars import cache_dir, class_path, locked_jars
+from logcast.stack.java import find_java
+from logcast.stack.kafka_node import KafkaNode
+from logcast.stack.probes import cassandra_serves, kafka_serves, local_cluster
+from logcast.stack.tether import tethered
+from stores.settings import Settings, load_settings
+
+START_DEADLINE_S = 120
+STOP_DEADLINE_S = 30
+
+
+def free_ports(count: int) -> list[int]:
+    """Ports of 127.0.0.1 that nobody listens on now, all different."""
+    with ExitStack() as stack:
+        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for free in sockets:
+            free.bind(("127.0.0.1", 0))
+        return [int(bound.getsockname()[1]) for bound in sockets]
+
+
+@contextmanager
+def server(argv: list[str], directory: Path, serves: Callable[[], bool]) -> Iterator[None]:
+    """Run a server until it serves; stop it in the end."""
+    log = directory / "output.log"
+    with log.open("wb") as output:
+        process = subprocess.Popen(tethered(argv), cwd=directory, stdout=output, stderr=subprocess.STDOUT)
+    try:
+        deadline = time.monotonic() + START_DEADLINE_S
+        while not serves():
+            if process.poll() is not None or time.monotonic() > deadline:
+                raise AssertionError(f"{directory.name} does not serve: {log.read_text()[-4000:]}")
+            time.sleep(0.1)
+        yield
+    finally:
+        process.terminate()
+        try:
+            process.wait(STOP_DEADLINE_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def jars_of(product: str) -> tuple[Path, ...]:
+    """The class path of a product, downloaded if this is the first time."""
+    jars = locked_jars()
+    download(jars, cache_dir(), Console(stderr=True))
+    return class_path(jars, product, cache_dir())
+
+
+@pytest.fixture(scope="session")
+def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Bootstrap servers of a real broker."""
+    if given := os.environ.get("LOGCAST_TEST_KAFKA"):
+        yield given
+        return
+    directory = tmp_path_factory.mktemp("kafka")
+    port, controller_port = free_ports(2)
+    node = KafkaNode(directory, port, controller_port, find_java(), jars_of("kafka"))
+    node.prepare()
+    bootstrap = f"127.0.0.1:{port}"
+    with server(node.argv(), directory, lambda: kafka_serves(bootstrap)):
+        yield bootstrap
+
+
+@pytest.fixture(scope="session")
+def cassandra(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, int]]:
+    """Host and native port of a real node."""
+    if given := os.environ.get("LOGCAST_TEST_CASSANDRA"):
+        host, _, given_port = given.rpartition(":")
+        yield host, int(given_port)
+        return
+    directory = tmp_path_factory.mktemp("cassandra")
+    port, storage_port = free_ports(2)
+    node = CassandraNode(directory, port, storage_port, find_java(), jars_of("cassandra"))
+    node.prepare()
+    with server(node.argv(), directory, lambda: cassandra_serves("127.0.0.1", port)):
+        yield "127.0.0.1", port
+
+
+@pytest.fixture(scope="session")
+def drop_keyspace(cassandra: tuple[str, int]) -> Iterator[Callable[[str], None]]:
+    """Drops a keyspace, if there is one, through one session for all tests."""
+    cluster = local_cluster(*cassandra)
+    session = cluster.connect()
+    yield lambda name: session.execute(f"DROP KEYSPACE IF EXISTS {name}", timeout=60)
+    cluster.shutdown()
+
+
+@pytest.fixture
+def make_settings(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[..., Settings]]:
+    """Makes settings with topics, keyspace and directory that no other test has; options win."""
+    options: dict[str, Any] = {
+        "data_dir": tmp_path,
+        "partitions": 4,
+        "topic_prefix": f"t{secrets.token_hex(4)}.",
+        "cassandra_keyspace": f"t{secrets.token_hex(8)}",
+        "admin_token": secrets.token_urlsafe(24),
+        "guest_secret": secrets.token_urlsafe(24),
+    }
+    if "kafka" in request.fixturenames:
+        options["kafka_bootstrap"] = request.getfixturevalue("kafka")
+    if "cassandra" in request.fixturenames:
+        options["cassandra_hosts"], options["cassandra_port"] = request.getfixturevalue("cassandra")
+    yield lambda **chosen: load_settings(**(options | chosen))
+    if "cassandra" in request.fixturenames:
+        request.getfixturevalue("drop_keyspace")(options["cassandra_keyspace"])
+
+
+@pytest.fixture
+def settings(make_settings: Callable[..., Settings]) -> Settings:
+    """Settings of this test alone."""
+    return make_settings()
+
+
+@pytest.fixture
+def topics(kafka: str, settings: Settings) -> Iterator[Settings]:
+    """The settings, with every topic made; all of them go in the end."""
+    from confluent_kafka.admin import AdminClient
+
+    from stores.topics import apply_topics
+
+    apply_topics(settings)
+    yield settings
+    admin = AdminClient({"bootstrap.servers": kafka})
+    mine = [name for name in admin.list_topics(timeout=10).topics if name.startswith(settings.topic_prefix)]
+    for deleted in admin.delete_topics(mine).values():
+        deleted.result(timeout=30)
