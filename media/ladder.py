@@ -1,0 +1,120 @@
+"""The ladder: which renditions a source is made into.
+
+A rung is named after the shorter side of its picture, as viewers know it: a phone's 1080x1920 is a "1080p" source, and
+its 720p is 720x1280. Only rungs strictly below the source are made: nothing is ever scaled up.
+"""
+
+from dataclasses import dataclass
+
+from media.errors import MediaError
+
+SOURCE = "source"
+PRESET = "superfast"
+MAX_RUNGS = 8
+MAX_SIDE = 16_384
+MAX_ASPECT = 8
+MAX_KBPS = 100_000
+
+_HIGH_RATE_FPS = 33.0
+_HIGH_RATE_FACTOR = 1.5
+_PEAK = 1.1  # of the mean: parts are short, so that peaks are what a viewer's line must carry
+
+
+class LadderError(MediaError):
+    """A ladder setting or a source size that makes no sense."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rung:
+    """A step of the ladder: the shorter side of its picture and its mean video bit rate at up to 30 fps."""
+
+    short_side: int
+    bitrate_bps: int
+
+
+DEFAULT_RUNGS = (Rung(720, 2_800_000), Rung(480, 1_200_000), Rung(360, 700_000), Rung(240, 350_000))
+
+
+@dataclass(frozen=True, slots=True)
+class Rendition:
+    """One quality of a video. `width` and `height` are square samples.
+
+    `video_bitrate_bps` is the mean, `max_rate_bps` the peak over a buffer of `buffer_bits`; `preset` is x264's. For
+    `source` these are 0 and empty: it is passed through as it was sent.
+    """
+
+    name: str
+    width: int
+    height: int
+    video_bitrate_bps: int = 0
+    max_rate_bps: int = 0
+    buffer_bits: int = 0
+    preset: str = ""
+
+    @property
+    def is_source(self) -> bool:
+        """Whether this is what the streamer sent, not re-encoded."""
+        return self.name == SOURCE
+
+
+def choose_ladder(
+    source_width: int, source_height: int, frame_rate: float, rungs: tuple[Rung, ...] = DEFAULT_RUNGS
+) -> tuple[Rendition, ...]:
+    """`source` first, then the rungs below it from the largest down.
+
+    The size is that of the picture as shown, in square samples; `frame_rate` is in frames per second (0: not known),
+    and above 33 the bit rates are half as much again. LadderError for a picture that no encoder would take.
+    """
+    short, long = sorted((source_width, source_height))
+    if short < 1 or long > MAX_SIDE or long > short * MAX_ASPECT:
+        expected = f"1 to {MAX_SIDE} each way, at most {MAX_ASPECT}:1"
+        raise LadderError(f"source picture of {source_width}x{source_height}, expected {expected}")
+    factor = _HIGH_RATE_FACTOR if frame_rate > _HIGH_RATE_FPS else 1.0
+    below = sorted((rung for rung in rungs if rung.short_side < short), key=lambda rung: -rung.short_side)
+    source = Rendition(SOURCE, source_width, source_height)
+    return source, *(_rendition(rung, source_width, source_height, factor) for rung in below)
+
+
+def _rendition(rung: Rung, source_width: int, source_height: int, factor: float) -> Rendition:
+    short, long = sorted((source_width, source_height))
+    other = _even(rung.short_side * long, short)
+    portrait = source_height > source_width
+    bitrate = round(rung.bitrate_bps * factor)
+    return Rendition(
+        name=f"{rung.short_side}p",
+        width=rung.short_side if portrait else other,
+        height=other if portrait else rung.short_side,
+        video_bitrate_bps=bitrate,
+        max_rate_bps=round(bitrate * _PEAK),
+        buffer_bits=bitrate,
+        preset=PRESET,
+    )
+
+
+def _even(numerator: int, denominator: int) -> int:
+    """The even number nearest to the quotient: 4:2:0 pictures have even sides."""
+    return 2 * ((numerator + denominator) // (2 * denominator))
+
+
+def parse_rungs(text: str) -> tuple[Rung, ...]:
+    """Rungs from a setting such as `720:2800,480:1200` (shorter side in pixels, kbit/s); empty: source only.
+
+    LadderError says which item is wrong and what is expected.
+    """
+    items = [item.strip() for item in text.split(",") if item.strip()]
+    rungs = tuple(_rung(item) for item in items)
+    if len({rung.short_side for rung in rungs}) != len(rungs) or len(rungs) > MAX_RUNGS:
+        raise LadderError(f"ladder {text!r}: expected at most {MAX_RUNGS} rungs of different heights")
+    return rungs
+
+
+def _rung(item: str) -> Rung:
+    side, colon, kbps = item.partition(":")
+    if not (colon and side.isascii() and side.isdigit() and kbps.isascii() and kbps.isdigit()):
+        raise LadderError(f"ladder rung {item!r}: expected HEIGHT:KBPS, such as 720:2800")
+    rung = Rung(int(side[:9]), int(kbps[:9]) * 1000)
+    if not 64 <= rung.short_side <= 4320 or rung.short_side % 2:
+        raise LadderError(f"ladder rung {item!r}: height {side}, expected an even number from 64 to 4320")
+    if not 50 <= rung.bitrate_bps // 1000 <= MAX_KBPS:
+        raise LadderError(f"ladder rung {item!r}: {kbps} kbit/s, expected 50 to {MAX_KBPS}")
+    return rung

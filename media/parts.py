@@ -1,0 +1,147 @@
+"""Cutting a track into parts (RFC 8216bis, 4.4.4.9).
+
+A part lasts at most the part target, and every part but a segment's last at least 85 % of it. What a whole number of
+frames lasts need not come near the wanted length: five frames at 24 fps are 83 % of 250 ms, six may be rounded to more.
+So the target that is advertised follows from the frame duration, which is measured on the first frames: publishers
+count whole milliseconds and often say nothing, or nothing true, of their frame rate. A part holds at least one frame;
+below 4 fps the frame's duration is the target.
+"""
+
+import math
+from collections import deque
+from collections.abc import Iterable
+from fractions import Fraction
+
+from media.cmaf import MAX_SAMPLES, Sample
+
+MIN_FILL = 0.85
+_ROUNDING_MS = 1  # how much publishers' whole milliseconds may add to or take from a run of frames
+_GRAIN_MS = 5
+_RECENT_FRAMES = 32
+_USUAL_RATES = (10.0, 12.0, 12.5, 15.0, 20.0, 23.976, 24.0, 25.0, 29.97, 30.0, 48.0, 50.0, 59.94, 60.0, 120.0)
+
+
+def part_target_ms(frame_ms: float, wanted_ms: int) -> int:
+    """The part target to advertise for frames of `frame_ms`: `wanted_ms` where whole frames fill it well.
+
+    Else a target that they do fill, rounded up to 5 ms; it is above `wanted_ms` only where a single frame is.
+    """
+    frames = max(1, int((wanted_ms - _ROUNDING_MS) / frame_ms))
+    lasts = frames * frame_ms
+    if MIN_FILL * wanted_ms + _ROUNDING_MS <= lasts <= wanted_ms:
+        return wanted_ms
+    return _GRAIN_MS * math.ceil((lasts + _ROUNDING_MS) / _GRAIN_MS)
+
+
+def nominal_rate(frame_ms: float, announced: Fraction | None) -> float:
+    """Frames per second for frames that were measured: the announced rate where it agrees, else the usual one near."""
+    measured = 1000 / frame_ms
+    if announced is not None and abs(float(announced) - measured) <= 0.05 * measured:
+        return round(float(announced), 3)
+    nearest = min(_USUAL_RATES, key=lambda rate: abs(rate - measured))
+    return nearest if abs(nearest - measured) <= 0.02 * measured else round(measured, 3)
+
+
+class PartBuilder:
+    """Gathers the samples of one track, whose durations are known, into parts.
+
+    A part is given out as soon as another frame would not fit: there is no waiting for the frame that shows it. It is
+    given out short of 85 % only where a frame of unusual duration does not fit, or where `max_bytes` would be passed.
+    """
+
+    def __init__(
+        self, timescale: int, wanted_ms: int, max_bytes: int, *, announced: Fraction | None, cut_at_keyframes: bool
+    ) -> None:
+        self._timescale = timescale
+        self._wanted_ms = wanted_ms
+        self._max_bytes = max_bytes
+        self._announced = announced
+        self._cut_at_keyframes = cut_at_keyframes
+        self._target_ms = 0
+        self._frame_ms = 0.0
+        self._samples: list[Sample] = []
+        self._duration = 0
+        self._bytes = 0
+        self._recent: deque[int] = deque(maxlen=_RECENT_FRAMES)
+
+    @property
+    def target_ms(self) -> int:
+        """The part target to advertise; the wanted one until frames were measured."""
+        return self._target_ms or self._wanted_ms
+
+    @property
+    def frame_rate(self) -> float:
+        """Frames per second; 0 until known."""
+        if not self._recent:
+            return round(float(self._announced), 3) if self._announced else 0.0
+        return nominal_rate(self._frame_ms or self._usual_frame_ms(), self._announced)
+
+    def add(self, sample: Sample) -> list[tuple[Sample, ...]]:
+        """Take the next sample; gives the parts that are complete now, none, one, or two."""
+        self._recent.append(sample.duration)
+        parts = [] if self._fits(sample) else self.flush()
+        self._samples.append(sample)
+        self._duration += sample.duration
+        self._bytes += len(sample.data)
+        if self._is_full():
+            parts += self.flush()
+        return parts
+
+    def flush(self) -> list[tuple[Sample, ...]]:
+        """The part gathered so far, if there is any; the next sample begins another."""
+        part = tuple(self._samples)
+        self._samples, self._duration, self._bytes = [], 0, 0
+        return [part] if part else []
+
+    def reconsider(self) -> None:
+        """Raise the target where the source has slowed down so much that single frames pass it."""
+        if self._target_ms and (frame_ms := self._usual_frame_ms()) > self._target_ms:
+            self._decide(frame_ms)
+
+    def _fits(self, sample: Sample) -> bool:
+        if not self._samples:
+            return True
+        if self._bytes + len(sample.data) > self._max_bytes or len(self._samples) == MAX_SAMPLES:
+            return False
+        if self._cut_at_keyframes and sample.keyframe and self._is_long_enough():
+            return False
+        if not self._target_ms and self._ms(self._duration + sample.duration) > self._wanted_ms:
+            self._decide(self._first_frame_ms())
+        return (self._duration + sample.duration) * 1000 <= self.target_ms * self._timescale
+
+    def _is_full(self) -> bool:
+        """Whether a further frame of the usual duration would pass the target."""
+        usual_ms = self._usual_frame_ms()
+        if self._ms(self._duration) + usual_ms <= self.target_ms - _ROUNDING_MS:
+            return False
+        if not self._target_ms:
+            self._decide(self._first_frame_ms())
+            return self._is_full()
+        return self._is_long_enough()
+
+    def _is_long_enough(self) -> bool:
+        return self._ms(self._duration) >= MIN_FILL * self.target_ms
+
+    def _decide(self, frame_ms: float) -> None:
+        self._frame_ms = frame_ms
+        self._target_ms = part_target_ms(frame_ms, self._wanted_ms)
+
+    def _first_frame_ms(self) -> float:
+        """The usual duration; but one or two frames that last far longer than announced are taken for a hiccup."""
+        measured = self._usual_frame_ms()
+        if self._announced is not None and len(self._recent) < 3 and measured * self._announced > 1500:
+            return float(1000 / self._announced)
+        return measured
+
+    def _usual_frame_ms(self) -> float:
+        """Mean duration of the recent frames, outliers aside: means outlive rounding, medians do not."""
+        middle = sorted(self._recent)[len(self._recent) // 2]
+        return self._ms(_mean(duration for duration in self._recent if 2 * duration <= 3 * middle))
+
+    def _ms(self, ticks: float) -> float:
+        return ticks * 1000 / self._timescale
+
+
+def _mean(values: Iterable[int]) -> float:
+    items = list(values)
+    return sum(items) / len(items)

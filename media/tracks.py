@@ -1,0 +1,178 @@
+"""One track on its way out: what it is (`TrackFormat`), and the numbering of its chunks (`TrackWriter`)."""
+
+from dataclasses import dataclass, field
+from fractions import Fraction
+
+from media.aac import parse_audio_config, silent_frame
+from media.cmaf import Sample, audio_init, sequence_number, video_init, write_chunk
+from media.cmaf_init import AUDIO_TRACK_ID, VIDEO_TIMESCALE, VIDEO_TRACK_ID
+from media.h264 import AvcConfig, parse_avcc
+from media.packaged import Chunk, Output, PackagerSettings, SegmentEnded, Track
+from media.parts import PartBuilder
+from media.timeline import Anchor
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrackFormat:
+    """A codec configuration and what follows from it.
+
+    `length_size` is the size of NAL unit lengths as they come in (they leave with 4). `frame_length` is in samples,
+    `silence` a silent frame, both for audio.
+    """
+
+    track: Track
+    track_id: int
+    timescale: int
+    config: bytes = field(repr=False)
+    init: bytes = field(repr=False)
+    codecs: str
+    width: int = 0
+    height: int = 0
+    announced_rate: Fraction | None = None
+    length_size: int = 4
+    sample_rate: int = 0
+    channels: int = 0
+    frame_length: int = 0
+    silence: bytes | None = None
+
+
+def video_format(avcc: bytes) -> TrackFormat:
+    """The format that an avcC describes; H264Error when it cannot be read."""
+    config = parse_avcc(avcc)
+    return TrackFormat(
+        track="video",
+        track_id=VIDEO_TRACK_ID,
+        timescale=VIDEO_TIMESCALE,
+        config=avcc,
+        init=video_init(AvcConfig(4, config.sps, config.pps, config.sps_extensions)),
+        codecs=config.codecs,
+        width=config.picture.display_width,
+        height=config.picture.height,
+        announced_rate=config.picture.frame_rate,
+        length_size=config.length_size,
+    )
+
+
+def audio_format(asc: bytes) -> TrackFormat:
+    """The format that an AudioSpecificConfig describes; AacError when it cannot be read."""
+    config = parse_audio_config(asc)
+    return TrackFormat(
+        track="audio",
+        track_id=AUDIO_TRACK_ID,
+        timescale=config.core_rate_hz,
+        config=asc,
+        init=audio_init(asc),
+        codecs=config.codecs,
+        sample_rate=config.sample_rate_hz,
+        channels=config.channels,
+        frame_length=config.frame_length,
+        silence=silent_frame(config),
+    )
+
+
+class TrackWriter:
+    """Makes chunks of samples and numbers them: `part` within a segment, `index` within a GOP.
+
+    It keeps its part target over epochs, as long as the format stays.
+    """
+
+    def __init__(self, shape: TrackFormat, settings: PackagerSettings) -> None:
+        video = shape.track == "video"
+        self.format = shape
+        self.gop = 0
+        self.segment = 0
+        self.chunks = 0
+        self.end = 0
+        self._parts = PartBuilder(
+            shape.timescale,
+            settings.part_target_ms,
+            settings.max_chunk_bytes,
+            announced=shape.announced_rate,
+            cut_at_keyframes=video,
+        )
+        self._part = 0
+        self._segment_ticks = 0
+        self._epoch = 0
+        self._anchor = Anchor(0, 0)
+
+    @property
+    def part_target_ms(self) -> int:
+        """The part target to advertise for this track."""
+        return self._parts.target_ms
+
+    @property
+    def segment_ms(self) -> float:
+        """How long the open segment is, in chunks written."""
+        return self._segment_ticks * 1000 / self.format.timescale
+
+    def begin(self, epoch: int, anchor: Anchor) -> None:
+        """Start an epoch."""
+        self._epoch = epoch
+        self._anchor = anchor
+
+    def open_gop(self, gop: int, segment: int) -> None:
+        """Number what follows from a GOP's start."""
+        self.gop = gop
+        self.chunks = 0
+        self._parts.reconsider()
+        self.open_segment(segment)
+
+    def open_segment(self, segment: int) -> None:
+        """Number what follows from a segment's start."""
+        self.segment = segment
+        self._part = 0
+        self._segment_ticks = 0
+
+    def add(self, sample: Sample) -> list[tuple[Sample, ...]]:
+        """The parts that this sample completes; they are to be given to `write`."""
+        return self._parts.add(sample)
+
+    def flush(self) -> list[tuple[Sample, ...]]:
+        """What is left of a part; to be given to `write`."""
+        return self._parts.flush()
+
+    def write(self, samples: tuple[Sample, ...]) -> Chunk:
+        """The next chunk."""
+        shape = self.format
+        first, last = samples[0], samples[-1]
+        self.end = last.dts + last.duration
+        chunk = Chunk(
+            track=shape.track,
+            gop=self.gop,
+            segment=self.segment,
+            part=self._part,
+            index=self.chunks,
+            epoch=self._epoch,
+            dts=first.dts,
+            duration=self.end - first.dts,
+            timescale=shape.timescale,
+            independent=first.keyframe,
+            frames=len(samples),
+            captured_ms=self._anchor.wall_ms(first.dts * 1000 // shape.timescale),
+            part_target_ms=self.part_target_ms,
+            codecs=shape.codecs,
+            width=shape.width,
+            height=shape.height,
+            frame_rate=self._parts.frame_rate if shape.track == "video" else 0.0,
+            sample_rate=shape.sample_rate,
+            channels=shape.channels,
+            init=None if self.chunks else shape.init,
+            data=write_chunk(
+                shape.track_id, sequence_number(self.segment, self._part), samples, segment_start=self._part == 0
+            ),
+        )
+        self._part += 1
+        self.chunks += 1
+        self._segment_ticks += chunk.duration
+        return chunk
+
+    def ended(self) -> SegmentEnded:
+        """That the open segment is complete as it is."""
+        return SegmentEnded(
+            track=self.format.track, gop=self.gop, segment=self.segment, parts=self._part, duration=self._segment_ticks
+        )
+
+    def end_segment(self) -> list[Output]:
+        """The rest of the open segment, and that it ended."""
+        rest: list[Output] = [self.write(part) for part in self.flush()]
+        return [*rest, self.ended()]

@@ -1,0 +1,267 @@
+"""An epoch led by video: one anchor, one configuration of each track, and no discontinuity inside.
+
+Its IDR pictures open GOPs and, with them, segments; a GOP that lasts too long is cut into more segments.
+Each such place in time is a boundary for audio, which crosses it later, with its own first frame at or after it:
+
+    video   I--------I--------I---------          boundary: IDR, or the end of a part in a long GOP
+    audio   ..|''''''''|''''''''|''''             crossed by the first frame that is not before it
+
+An audio frame waits until video has passed it, because only then is it known which segment it is in. Neither track
+waits longer than `audio_wait_ms`: audio that is further ahead goes to the open segment, and a boundary that audio has
+not reached by then is crossed without it. A GOP closes when audio has crossed the boundary that ends it.
+"""
+
+from collections import deque
+from dataclasses import dataclass, field, replace
+
+from media.audio_epoch import AudioFrame, AudioTrack
+from media.cmaf import Sample
+from media.packaged import GopClosed, GopOpened, Output, PackagerCounts, PackagerSettings, StartPosition
+from media.timeline import TICKS_PER_MS, Anchor, VideoClock, VideoTime
+from media.tracks import TrackFormat, TrackWriter
+
+SEGMENT_SLACK_MS = 400  # TARGETDURATION is rounded: a segment may last almost half a second more
+_DEFAULT_FRAME_MS = 40
+
+
+@dataclass(frozen=True, slots=True)
+class VideoUnit:
+    """An access unit as the publisher timed it, with 4-byte NAL unit lengths."""
+
+    timestamp_ms: int
+    composition_ms: int
+    idr: bool
+    data: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """The newest access unit: its duration is known when the next one comes."""
+
+    time: VideoTime
+    unit: VideoUnit
+
+    def sample(self, duration: int) -> Sample:
+        return Sample(self.unit.data, self.time.dts, self.time.cts_offset, duration, self.unit.idr)
+
+
+@dataclass(frozen=True, slots=True)
+class _Boundary:
+    """Where segment `segment` begins, in ticks of video; `closes` is the GOP that ends there, if one does."""
+
+    dts: int
+    gop: int
+    segment: int
+    closes: GopClosed | None
+
+
+class VideoEpoch:
+    """An epoch led by video; `audio` may join at any time."""
+
+    def __init__(
+        self,
+        settings: PackagerSettings,
+        start: StartPosition,
+        anchor: Anchor,
+        video: TrackWriter,
+        counts: PackagerCounts,
+    ) -> None:
+        self.anchor = anchor
+        self.video_format = video.format
+        self.last_timestamp_ms = 0
+        self._settings = settings
+        self._start = start
+        self._counts = counts
+        self._video = video
+        self._clock = VideoClock(anchor)
+        self._held: _Held | None = None
+        self._frame_ticks = _DEFAULT_FRAME_MS * TICKS_PER_MS
+        self._gop = start.gop - 1
+        self._segment = start.segment - 1
+        self._first_segment = start.segment
+        self._gop_dts = 0
+        self._segment_dts = 0
+        self._audio: AudioTrack | None = None
+        self._boundaries: deque[_Boundary] = deque()
+        video.begin(start.epoch, anchor)
+        if rate := video.format.announced_rate:
+            self._frame_ticks = max(1, int(1000 * TICKS_PER_MS / rate))
+
+    @property
+    def audio_format(self) -> TrackFormat | None:
+        """The audio that joined, if any has."""
+        return self._audio.writer.format if self._audio else None
+
+    def join_audio(self, writer: TrackWriter) -> None:
+        """Let audio join; its first frame goes to the open segment."""
+        writer.begin(self._start.epoch, self.anchor)
+        self._audio = AudioTrack(writer, self.anchor, self._start.media_time_ms, self._counts)
+
+    def is_stalled(self, timestamp_ms: int) -> bool:
+        """Whether video is so far behind audio at `timestamp_ms` that its segment can wait no longer."""
+        if timestamp_ms - self.last_timestamp_ms <= self._settings.audio_wait_ms:
+            return False
+        open_ms = self.anchor.media_ms(timestamp_ms) - self._segment_dts // TICKS_PER_MS
+        return open_ms > self._settings.segment_max_ms
+
+    def video(self, unit: VideoUnit) -> list[Output]:
+        """Take the next access unit; the epoch's first must be an IDR picture."""
+        self.last_timestamp_ms = unit.timestamp_ms
+        time = self._clock.place(unit.timestamp_ms, unit.composition_ms, idr=unit.idr)
+        opens = unit.idr and self._may_open_gop(time.dts)
+        out = self._complete_held(time.dts, ends=opens)
+        if opens:
+            out += self._open_gop(time.dts)
+        self._held = _Held(time, unit)
+        return out + self._advance_audio()
+
+    def audio(self, frame: AudioFrame) -> list[Output]:
+        """Take the next audio frame, of the format that joined."""
+        assert self._audio is not None
+        self._audio.place(frame)
+        return self._advance_audio()
+
+    def finish(self, next_timestamp_ms: int | None = None) -> tuple[list[Output], list[AudioFrame]]:
+        """End the epoch; audio timed from `next_timestamp_ms` on is given back, to go into the next one.
+
+        The last access unit ends where the next one begins, or lasts as long as the one before it.
+        """
+        out = self._complete_held(self._end_dts(next_timestamp_ms), ends=True)
+        out += self._video.end_segment()
+        later: list[AudioFrame] = []
+        if self._audio and next_timestamp_ms is not None:
+            later = self._audio.take_from(next_timestamp_ms)
+        if self._audio:
+            while self._audio.waiting:
+                out += self._admit(self._audio)
+            while self._boundaries:
+                out += self._cross(self._audio)
+        return out + self._close_last_gop(), later
+
+    def position(self) -> StartPosition:
+        """Where the next epoch starts, once this one is finished."""
+        video_ms = -(-self._video.end // TICKS_PER_MS)
+        media_ms = max(video_ms, self._audio.end_ms() if self._audio else 0)
+        wall_ms = self.anchor.wall_ms(media_ms)
+        return StartPosition(self._gop + 1, self._segment + 1, self._start.epoch + 1, media_ms, wall_ms)
+
+    def _end_dts(self, next_timestamp_ms: int | None) -> int:
+        assert self._held is not None
+        begun = self._held.time.dts
+        if next_timestamp_ms is None:
+            return begun + self._frame_ticks
+        following = self.anchor.media_ms(next_timestamp_ms) * TICKS_PER_MS
+        return following if following > begun else begun + self._frame_ticks
+
+    def _may_open_gop(self, dts: int) -> bool:
+        return self._held is None or dts - self._gop_dts >= self._settings.segment_min_ms * TICKS_PER_MS
+
+    def _complete_held(self, end_dts: int, *, ends: bool) -> list[Output]:
+        """Write what the newest access unit completes, now that its end is known; all of it when its GOP `ends`."""
+        if self._held is None:
+            return []
+        self._frame_ticks = end_dts - self._held.time.dts
+        parts = self._video.add(self._held.sample(self._frame_ticks))
+        if ends:
+            parts += self._video.flush()
+        out: list[Output] = []
+        for left, part in zip(range(len(parts) - 1, -1, -1), parts, strict=True):
+            if not self._has_room((part[-1].dts + part[-1].duration - part[0].dts) / TICKS_PER_MS):
+                out += self._open_segment(part[0].dts)
+            out.append(self._video.write(part))
+            if (left or not ends) and not self._has_room(self._video.part_target_ms):
+                out += self._open_segment(self._video.end)
+        return out
+
+    def _has_room(self, part_ms: float) -> bool:
+        """Whether the open segment can take another part of this length."""
+        lasts = self._video.segment_ms
+        return lasts == 0 or lasts + part_ms <= self._settings.segment_max_ms + SEGMENT_SLACK_MS
+
+    def _open_segment(self, dts: int) -> list[Output]:
+        """Go on with another segment at the end of a part, inside a GOP; frames gathered already belong to it."""
+        ended = self._video.ended()
+        self._segment += 1
+        self._segment_dts = dts
+        self._video.open_segment(self._segment)
+        return [ended, *self._mark(_Boundary(dts, self._gop, self._segment, None))]
+
+    def _open_gop(self, dts: int) -> list[Output]:
+        out: list[Output] = []
+        closes = None
+        if self._held is not None:
+            out += self._video.end_segment()
+            closes = self._gop_closed(0)
+        self._gop += 1
+        self._segment += 1
+        self._first_segment = self._segment
+        self._gop_dts = self._segment_dts = dts
+        self._video.open_gop(self._gop, self._segment)
+        media_ms = dts // TICKS_PER_MS
+        if closes:
+            out += self._mark(_Boundary(dts, self._gop, self._segment, closes))
+        out.append(
+            GopOpened(
+                gop=self._gop,
+                segment=self._segment,
+                epoch=self._start.epoch,
+                media_time_ms=media_ms,
+                captured_ms=self.anchor.wall_ms(media_ms),
+            )
+        )
+        return out
+
+    def _gop_closed(self, audio_chunks: int) -> GopClosed:
+        return GopClosed(
+            gop=self._gop,
+            first_segment=self._first_segment,
+            last_segment=self._segment,
+            video_chunks=self._video.chunks,
+            audio_chunks=audio_chunks,
+        )
+
+    def _mark(self, boundary: _Boundary) -> list[Output]:
+        """Leave a boundary for audio; where there is none, its GOP closes at once."""
+        if self._audio and self._audio.begun:
+            self._boundaries.append(boundary)
+            return []
+        return [boundary.closes] if boundary.closes else []
+
+    def _close_last_gop(self) -> list[Output]:
+        if self._audio and self._audio.begun:
+            return [*self._audio.writer.end_segment(), self._gop_closed(self._audio.writer.chunks)]
+        return [self._gop_closed(0)]
+
+    def _advance_audio(self) -> list[Output]:
+        audio, held = self._audio, self._held
+        if not audio or not held:
+            return []
+        out: list[Output] = []
+        wait_ms = self._settings.audio_wait_ms
+        while audio.waiting and (audio.is_before(audio.waiting[0][0], held.time.dts) or audio.waits_too_long(wait_ms)):
+            out += self._admit(audio)
+        while self._boundaries and held.time.dts - self._boundaries[0].dts > wait_ms * TICKS_PER_MS:
+            out += self._cross(audio)
+        return out
+
+    def _admit(self, audio: AudioTrack) -> list[Output]:
+        """Let the first waiting frame into the segment that it is in."""
+        sample, _ = audio.waiting.popleft()
+        out: list[Output] = []
+        if not audio.begun:
+            audio.begun = True
+            audio.writer.open_gop(self._gop, self._segment)
+        while self._boundaries and not audio.is_before(sample, self._boundaries[0].dts):
+            out += self._cross(audio)
+        return out + [audio.writer.write(part) for part in audio.writer.add(sample)]
+
+    def _cross(self, audio: AudioTrack) -> list[Output]:
+        """Take audio over the first boundary."""
+        boundary = self._boundaries.popleft()
+        out = audio.writer.end_segment()
+        if boundary.closes is None:
+            audio.writer.open_segment(boundary.segment)
+            return out
+        out.append(replace(boundary.closes, audio_chunks=audio.writer.chunks))
+        audio.writer.open_gop(boundary.gop, boundary.segment)
+        return out
