@@ -8,14 +8,18 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.routing import BaseRoute
 
-from gateway import health_routes
+from gateway import health_routes, media_routes, registry_routes
 from gateway.problems import Problem, answer_crash, answer_http_error, answer_problem
 from gateway.state import GatewayState
 from stores.settings import Settings
 
 Install = Callable[[GatewayState], list[BaseRoute]]
 
-GROUPS: Final[tuple[Install, ...]] = (health_routes.install,)
+GROUPS: Final[tuple[Install, ...]] = (
+    media_routes.install,
+    registry_routes.install,
+    health_routes.install,
+)
 """Each says what it needs of the state and gives its routes; the busiest come first."""
 
 

@@ -255,11 +255,14 @@ def _starts(consumer: Consumer, name: str, start_ms: int) -> list[TopicPartition
     topic = consumer.list_topics(name, timeout=ASK_TIMEOUT_S).topics[name]
     if topic.error is not None:
         raise KafkaException(topic.error)
+    partitions = list(topic.partitions)
     if start_ms == BEGINNING:
-        return [TopicPartition(name, partition, OFFSET_BEGINNING) for partition in topic.partitions]
-    wanted = [TopicPartition(name, partition, start_ms) for partition in topic.partitions]
-    found: list[TopicPartition] = consumer.offsets_for_times(wanted, timeout=ASK_TIMEOUT_S)
-    return found
+        return [TopicPartition(name, partition, OFFSET_BEGINNING) for partition in partitions]
+    # The ends first: what is written between the two questions is then not missed.
+    ends = {p: consumer.get_watermark_offsets(TopicPartition(name, p), timeout=ASK_TIMEOUT_S)[1] for p in partitions}
+    wanted = [TopicPartition(name, partition, start_ms) for partition in partitions]
+    found = consumer.offsets_for_times(wanted, timeout=ASK_TIMEOUT_S)
+    return [TopicPartition(name, at.partition, at.offset if at.offset >= 0 else ends[at.partition]) for at in found]
 
 
 def _skip(place: Place, error: Exception) -> None:

@@ -1,0 +1,79 @@
+"""Delivery directives of low-latency HLS in a playlist's query (draft-pantos-hls-rfc8216bis section 6.2.5)."""
+
+from dataclasses import dataclass
+from typing import Final
+from urllib.parse import parse_qsl
+
+from gateway.problems import Problem
+
+MAX_QUERY_BYTES: Final = 2_000
+MAX_FIELDS: Final = 20
+MAX_DIGITS: Final = 12
+MSN_LEAD: Final = 2
+"""Segments past the playlist's last that may be asked for (6.2.5.2)."""
+
+PART_LEAD_S: Final = 3.0
+"""The Advance Part Limit in seconds of parts (6.2.5.2)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Directives:
+    """What the client wants: wait for segment `msn` (and `part` of it), and leave out what it has (`skip`)."""
+
+    msn: int | None = None
+    part: int | None = None
+    skip: bool = False
+
+
+def parse_directives(query: bytes) -> Directives:
+    """The directives of a query string; other parameters are the client's own affair.
+
+    Raises:
+        Problem: 400, a directive has no meaning.
+    """
+    if len(query) > MAX_QUERY_BYTES:
+        raise _bad(f"expected a query of at most {MAX_QUERY_BYTES} bytes, found {len(query)}")
+    try:
+        fields = dict(parse_qsl(query.decode("latin-1"), keep_blank_values=True, max_num_fields=MAX_FIELDS))
+    except ValueError as error:
+        raise _bad(f"expected at most {MAX_FIELDS} parameters") from error
+    msn, part = _number(fields, "_HLS_msn"), _number(fields, "_HLS_part")
+    if part is not None and msn is None:
+        raise _bad("_HLS_part was given without _HLS_msn")
+    skip = fields.get("_HLS_skip")
+    if skip not in (None, "YES", "v2"):
+        raise _bad(f"expected _HLS_skip to be YES or v2, found {skip[:20]!r}")
+    return Directives(msn, part, skip is not None)
+
+
+def check_lead(directives: Directives, following: tuple[int, int], target_s: int, part_target_ms: int) -> None:
+    """Refuse what is too far ahead to wait for.
+
+    A part may be as far ahead as the Advance Part Limit and a whole segment's parts: a client that does not know yet
+    that a segment is short asks for its next part and means part 0 of the segment after it.
+
+    Raises:
+        Problem: 400.
+    """
+    if directives.msn is None:
+        return
+    at, count = following
+    last = at if count else at - 1
+    if directives.msn > last + MSN_LEAD:
+        raise _bad(f"_HLS_msn={directives.msn} is too far ahead, the playlist ends at {last}")
+    parts = int((target_s + PART_LEAD_S) * 1000 / part_target_ms) + 1
+    if directives.part is not None and directives.part > (count if directives.msn == at else 0) + parts:
+        raise _bad(f"_HLS_part={directives.part} of {directives.msn} is too far ahead, the next part is {at}.{count}")
+
+
+def _number(fields: dict[str, str], name: str) -> int | None:
+    text = fields.get(name)
+    if text is None:
+        return None
+    if not (text.isascii() and text.isdigit() and len(text) <= MAX_DIGITS):
+        raise _bad(f"expected {name} to be a number from 0, found {text[:20]!r}")
+    return int(text)
+
+
+def _bad(detail: str) -> Problem:
+    return Problem(400, "bad_directive", detail)

@@ -1,0 +1,291 @@
+"""HLS over HTTP: multivariant and media playlists with blocking reload, parts, whole segments, init segments.
+
+Everything here is plain ASGI and may be cached by anyone: parts for ever, playlists for as long as they are true.
+"""
+
+import asyncio
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Final
+
+from starlette.routing import BaseRoute, Route
+from starlette.types import Receive, Scope, Send
+
+from gateway.answers import OPEN_TO_ALL, PREFLIGHT, RawHeaders, Request, send_bytes, send_message
+from gateway.broadcasts import Broadcasts, TooManyParkedError, Wanted
+from gateway.directives import Directives, check_lead, parse_directives
+from gateway.part_cache import PartCache
+from gateway.playlists import Body, Playlists, is_settled, target_s
+from gateway.problems import Problem, not_found
+from gateway.rendition_fold import RenditionFold
+from gateway.state import GatewayState
+from gateway.video_fold import VideoFold
+from schemas.events import Track
+from schemas.topics import ADS_BREAKS, MEDIA_PARTS, VIDEOS
+from stores.segments import LocalSegmentStore, SegmentStoreError, part_name
+
+PLAYLIST_TYPE: Final = b"application/vnd.apple.mpegurl"
+TICK_S: Final = 5.0
+SETTLE_S: Final = 6.0
+"""How long a multivariant playlist waits for renditions that are about to begin."""
+
+WAIT_TARGETS: Final = 3
+"""A blocking reload ends after so many target durations (draft-pantos-hls-rfc8216bis section 6.2.5.2)."""
+
+HINT_LEAD_PARTS: Final = 2
+"""A part that another gateway hinted may be a little ahead of what this one has folded."""
+
+_FILE = re.compile(r"(?P<segment>[0-9]{8,12})(?:\.(?P<part>[0-9]{4,6}))?")
+_HASH = re.compile(r"[0-9a-f]{12}")
+
+Endpoint = Callable[[Scope, Request, Send], Awaitable[None]]
+
+
+def install(state: GatewayState) -> list[BaseRoute]:
+    """The routes of the media, and the folds behind them."""
+    settings = state.settings
+    broadcasts = Broadcasts(settings, state.videos, state.clock)
+    state.subscribe(VIDEOS, broadcasts.video)
+    state.subscribe(MEDIA_PARTS, broadcasts.media, broadcasts.log_start_ms)
+    state.subscribe(ADS_BREAKS, broadcasts.ad_break, broadcasts.log_start_ms)
+    state.after_batch(broadcasts.folded)
+    state.on_stop(broadcasts.stop)
+    state.resource(lambda: _ticking(broadcasts))
+    cache = PartCache(LocalSegmentStore(settings.segments_path), settings.gateway_memory_mb * 1024 * 1024 // 2)
+    return MediaRoutes(state, broadcasts, Playlists(settings), cache).routes()
+
+
+@asynccontextmanager
+async def _ticking(broadcasts: Broadcasts) -> AsyncIterator[None]:
+    async def tick() -> None:
+        while True:
+            await asyncio.sleep(TICK_S)
+            broadcasts.tick()
+
+    task = asyncio.create_task(tick())
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.wait({task})
+
+
+class _Media:
+    """An ASGI application around an endpoint: GET and HEAD, CORS preflight, 405 for the rest."""
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        self._endpoint = endpoint
+
+    async def __call__(self, scope: Scope, _receive: Receive, send: Send) -> None:
+        method = scope["method"]
+        if method == "OPTIONS":
+            await send_message(send, 204, PREFLIGHT)
+        elif method in ("GET", "HEAD"):
+            await self._endpoint(scope, Request(method, scope["headers"]), send)
+        else:
+            raise Problem(405, "method_not_allowed", f"expected GET, found {method}", headers={"Allow": "GET, HEAD"})
+
+
+class MediaRoutes:
+    """Answers every request for media of the videos in the window."""
+
+    def __init__(self, state: GatewayState, broadcasts: Broadcasts, playlists: Playlists, cache: PartCache) -> None:
+        self._videos = state.videos
+        self._state = state
+        self._broadcasts = broadcasts
+        self._playlists = playlists
+        self._cache = cache
+
+    def routes(self) -> list[BaseRoute]:
+        """The busiest first: Starlette looks at them in this order."""
+        below = "/v1/videos/{video}/{rendition}"
+        return [
+            Route(below + "/{file}.m4s", _Media(self.segment)),
+            Route(below + "/media.m3u8", _Media(self.media_playlist)),
+            Route(below + "/init-{hash}.mp4", _Media(self.init)),
+            Route("/v1/videos/{video}/master.m3u8", _Media(self.video_playlist)),
+            Route("/live/{channel}/master.m3u8", _Media(self.channel_playlist)),
+        ]
+
+    async def channel_playlist(self, scope: Scope, request: Request, send: Send) -> None:
+        """The multivariant playlist of a channel's current video."""
+        channel = scope["path_params"]["channel"]
+        video = self._videos.of_channel(channel)
+        if video is None:
+            raise not_found(
+                f"channel {channel[:40]!r} has not been live; its streamer must publish first", "never_live"
+            )
+        await self._multivariant(request, send, video.video_id, f"../../v1/videos/{video.video_id}/")
+
+    async def video_playlist(self, scope: Scope, request: Request, send: Send) -> None:
+        """The multivariant playlist of a video."""
+        await self._multivariant(request, send, scope["path_params"]["video"], "")
+
+    async def media_playlist(self, scope: Scope, request: Request, send: Send) -> None:
+        """A media playlist, at once or as soon as it holds what the delivery directives ask for."""
+        fold, rendition = self._find(scope)
+        if fold.has_ended(rendition):
+            body = self._playlists.media(fold, rendition, skip=False)
+            await self._send_playlist(request, send, body, 60)
+            return
+        directives = parse_directives(scope["query_string"])
+        target = self._target(fold)
+        max_age = 1
+        if directives.msn is not None:
+            check_lead(directives, rendition.following, target, self._part_target_ms(fold))
+            near = directives.msn >= rendition.following[0] - 1  # an answer to it stays the right one
+            max_age = 6 * target if near else 1
+            await self._reach(fold, rendition, directives, WAIT_TARGETS * target)
+        body = self._playlists.media(fold, rendition, skip=directives.skip)
+        await self._send_playlist(request, send, body, max_age)
+
+    async def segment(self, scope: Scope, request: Request, send: Send) -> None:
+        """A part, waited for when it is the hinted one; or a whole segment, which is its parts joined."""
+        fold, rendition = self._find(scope)
+        name = scope["path_params"]["file"]
+        found = _FILE.fullmatch(name)
+        if found is None:
+            raise _no_media(scope)
+        number = int(found["segment"])
+        if found["part"] is None:
+            pieces = await self._whole(fold, rendition, number)
+            expected = f"{number:08d}"
+        else:
+            part = int(found["part"])
+            expected = f"{number:08d}.{part:04d}"
+            pieces = [await self._part(fold, rendition, number, part)] if name == expected else []
+        if not pieces or name != expected:
+            raise _no_media(scope)
+        kind = b"audio/mp4" if rendition.track is Track.AUDIO else b"video/mp4"
+        await send_bytes(send, request, pieces, kind, f"{name}-{sum(map(len, pieces)):x}")
+
+    async def init(self, scope: Scope, request: Request, send: Send) -> None:
+        """An init segment; its name is its hash."""
+        fold, rendition = self._find(scope)
+        digest = scope["path_params"]["hash"]
+        file = f"init-{digest}.mp4"
+        if not _HASH.fullmatch(digest):
+            raise _no_media(scope)
+        data = await self._read(f"{fold.video_id}/{rendition.name}/{file}")
+        if data is None:
+            raise _no_media(scope)
+        kind = b"audio/mp4" if rendition.track is Track.AUDIO else b"video/mp4"
+        await send_bytes(send, request, [data], kind, digest)
+
+    async def _multivariant(self, request: Request, send: Send, video_id: str, prefix: str) -> None:
+        fold = self._broadcasts.get(video_id)
+        known = self._videos.get(video_id)
+        if fold is None and known is None:
+            raise not_found(f"there is no video {video_id[:40]!r}", "no_such_video")
+        deadline = asyncio.get_running_loop().time() + SETTLE_S
+        while fold is None or not is_settled(fold):
+            left = deadline - asyncio.get_running_loop().time()
+            if left <= 0 or self._state.stopping.is_set() or known is None:
+                break
+            if fold is None:
+                raise not_found(f"video {video_id} has no media here now", "no_media")
+            await self._wait(fold, "", (0, None), left)
+        if fold is None or fold.video is None or not fold.listed:
+            raise Problem(
+                503, "starting", f"video {video_id} has no media yet; ask again", headers={"Retry-After": "1"}
+            )
+        body = self._playlists.multivariant(fold, prefix)
+        await self._send_playlist(request, send, body, 1)
+
+    def _find(self, scope: Scope) -> tuple[VideoFold, RenditionFold]:
+        """The folds of a path.
+
+        Raises:
+            Problem: 404, nothing of it is in the window or on the log yet.
+        """
+        params = scope["path_params"]
+        fold = self._broadcasts.get(params["video"])
+        rendition = fold.renditions.get(params["rendition"]) if fold is not None else None
+        if fold is None or fold.video is None or rendition is None:
+            raise _no_media(scope)
+        return fold, rendition
+
+    async def _reach(self, fold: VideoFold, rendition: RenditionFold, asked: Directives, timeout_s: float) -> None:
+        """Wait until the playlist holds what was asked for.
+
+        Raises:
+            Problem: 503, it did not come in time.
+        """
+        assert asked.msn is not None
+        deadline = asyncio.get_running_loop().time() + timeout_s
+        while not (fold.has_ended(rendition) or rendition.reached(asked.msn, asked.part)):
+            at = rendition.following[0]
+            past_last = asked.part is not None and asked.msn < at
+            wanted: Wanted = (at, 0) if past_last else (asked.msn, asked.part)
+            left = deadline - asyncio.get_running_loop().time()
+            if left <= 0 or not await self._wait(fold, rendition.name, wanted, left):
+                raise Problem(
+                    503,
+                    "not_in_time",
+                    f"segment {asked.msn} did not come within {timeout_s:.0f} s; the publisher may be away",
+                    headers={"Retry-After": "1"},
+                )
+
+    async def _wait(self, fold: VideoFold, rendition: str, wanted: Wanted, timeout_s: float) -> bool:
+        try:
+            return await self._broadcasts.wait(fold, rendition, wanted, timeout_s)
+        except TooManyParkedError as error:
+            raise Problem(503, "overloaded", str(error), headers={"Retry-After": "2"}) from error
+
+    async def _part(self, fold: VideoFold, rendition: RenditionFold, number: int, part: int) -> bytes:
+        if not rendition.has_part(number, part):
+            at, count = rendition.following
+            hinted = number == at and part <= count + HINT_LEAD_PARTS
+            if not (hinted or (number == at + 1 and part == 0 and count > 0)) or fold.has_ended(rendition):
+                return b""
+            await self._wait(fold, rendition.name, (number, part), WAIT_TARGETS * self._target(fold))
+            if not rendition.has_part(number, part):
+                return b""
+        return await self._read(part_name(fold.video_id, rendition.name, number, part)) or b""
+
+    async def _whole(self, fold: VideoFold, rendition: RenditionFold, number: int) -> list[bytes]:
+        """A complete segment's parts; empty where it is not complete, is a gap, or is no longer stored."""
+        segment = rendition.segment(number)
+        if segment is not None and (segment.gap or not segment.closed):
+            return []
+        names = [part_name(fold.video_id, rendition.name, number, i) for i in range(rendition.part_count(number))]
+        pieces = [data for data in await asyncio.gather(*map(self._read, names)) if data is not None]
+        return pieces if len(pieces) == len(names) else []
+
+    async def _read(self, name: str) -> bytes | None:
+        try:
+            return await self._cache.get(name)
+        except SegmentStoreError as error:
+            raise Problem(503, "store", str(error), headers={"Retry-After": "1"}) from error
+
+    def _target(self, fold: VideoFold) -> int:
+        assert fold.video is not None
+        return target_s(fold.video)
+
+    def _part_target_ms(self, fold: VideoFold) -> int:
+        assert fold.video is not None
+        return fold.video.part_target_ms
+
+    async def _send_playlist(self, request: Request, send: Send, body: Body, max_age_s: int) -> None:
+        zipped = request.accepts_gzip
+        etag = body.etag + ("-gz" if zipped else "")
+        headers: RawHeaders = [
+            *OPEN_TO_ALL,
+            (b"content-type", PLAYLIST_TYPE),
+            (b"cache-control", f"public, max-age={max_age_s}".encode()),
+            (b"etag", f'"{etag}"'.encode()),
+            (b"vary", b"accept-encoding"),
+        ]
+        if request.has(etag):
+            await send_message(send, 304, headers)
+            return
+        data = body.gzipped if zipped else body.plain
+        headers.append((b"content-length", str(len(data)).encode()))
+        if zipped:
+            headers.append((b"content-encoding", b"gzip"))
+        await send_message(send, 200, headers, b"" if request.method == "HEAD" else data)
+
+
+def _no_media(scope: Scope) -> Problem:
+    return not_found(f"{scope['path'][:200]} is neither listed nor about to be", "no_media")

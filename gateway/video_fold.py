@@ -1,0 +1,191 @@
+"""Fold of one video: its renditions side by side, what the `videos` topic says of it, and its breaks."""
+
+import re
+from collections.abc import Iterator
+from typing import Final
+
+from gateway.rendition_fold import Limits, Reference, RenditionFold
+from media.hls import Segment
+from schemas.events import BreakPlanned, PartReady, SegmentClosed, Track, VideoChanged, VideoState
+from schemas.ids import ALPHABET
+
+RENDITION_NAME: Final = re.compile(r"[a-z0-9]{1,16}")
+MAX_RENDITIONS: Final = 16
+MAX_BREAKS: Final = 200
+MAX_PARTS: Final = 500
+MAX_LEAD: Final = 50_000
+"""A segment number so far ahead of the playlist is a mistake, not a loss."""
+
+
+class FoldError(ValueError):
+    """An event that no correct writer makes; says what was expected and found. The fold is as before."""
+
+
+class VideoFold:
+    """Everything that the playlists of one video are made of.
+
+    Attributes:
+        video_id: of the video.
+        video: the latest state; None until the `videos` topic has told it.
+        renditions: by name.
+        breaks: planned ones by id.
+        changed: names of renditions that changed since it was last cleared.
+        version: rises with every event that changed something.
+    """
+
+    def __init__(self, video_id: str, limits: Limits, log_start_ms: int = 0) -> None:
+        self.video_id: Final = video_id
+        self.video: VideoChanged | None = None
+        self.renditions: dict[str, RenditionFold] = {}
+        self.breaks: dict[str, BreakPlanned] = {}
+        self.changed: set[str] = set()
+        self.version = 0
+        self._limits = limits
+        self._from_start = started_ms(video_id) >= log_start_ms
+
+    def part(self, event: PartReady) -> None:
+        """Fold a part.
+
+        Raises:
+            FoldError: it contradicts itself or passes a limit.
+        """
+        _check_part(event)
+        rendition = self._rendition(event.rendition, event.track)
+        _check_lead(rendition, event.segment)
+        before = rendition.version
+        rendition.part(event, self._reference(rendition))
+        self._settle(rendition, before)
+
+    def closed(self, event: SegmentClosed) -> None:
+        """Fold the end of a segment.
+
+        Raises:
+            FoldError: it contradicts itself or passes a limit.
+        """
+        if event.segment < 0 or event.parts < 0:
+            raise FoldError(f"expected a segment and a count of parts, found {event}")
+        track = Track.AUDIO if event.rendition == "audio" else Track.VIDEO
+        rendition = self._rendition(event.rendition, track)
+        _check_lead(rendition, event.segment)
+        before = rendition.version
+        rendition.closed(event, self._reference(rendition))
+        self._settle(rendition, before)
+
+    def state(self, event: VideoChanged) -> None:
+        """Fold a change of the video's state."""
+        self.video = event
+        self._touch_all()
+
+    def planned(self, event: BreakPlanned) -> None:
+        """Fold a break; beyond `MAX_BREAKS` the one that starts first is let go."""
+        if event.break_id not in self.breaks:
+            self.breaks[event.break_id] = event
+            while len(self.breaks) > MAX_BREAKS:
+                del self.breaks[min(self.breaks, key=lambda key: self.breaks[key].start_ms)]
+            self._touch_all()
+
+    def end(self) -> None:
+        """Nothing more will come of an ended video: every rendition ends where it is."""
+        for rendition in self._sorted():
+            if not rendition.finished:
+                rendition.end(self._reference(rendition))
+        self._touch_all()
+
+    def has_ended(self, rendition: RenditionFold) -> bool:
+        """Whether a rendition's playlist is complete: EXT-X-ENDLIST."""
+        if rendition.finished:
+            return True
+        video = self.video
+        return (
+            video is not None
+            and video.state is VideoState.ENDED
+            and bool(rendition.segments)
+            and rendition.segments[-1].closed
+            and rendition.segments[-1].number >= video.last_segment
+        )
+
+    @property
+    def listed(self) -> list[RenditionFold]:
+        """The renditions that have a part, in the order of their names."""
+        return [rendition for rendition in self._sorted() if rendition.segments]
+
+    @property
+    def entries(self) -> int:
+        """How many things are remembered, for the bound of memory."""
+        return sum(rendition.entries for rendition in self.renditions.values()) + len(self.breaks)
+
+    @property
+    def newest_ms(self) -> int:
+        """Wall clock of the newest segment; of the video's start while there is none."""
+        return max((r.segments[-1].start_ms for r in self.listed), default=started_ms(self.video_id))
+
+    def _rendition(self, name: str, track: Track) -> RenditionFold:
+        rendition = self.renditions.get(name)
+        if rendition is not None:
+            return rendition
+        if not RENDITION_NAME.fullmatch(name) or len(self.renditions) >= MAX_RENDITIONS:
+            raise FoldError(
+                f"expected at most {MAX_RENDITIONS} renditions of 1 to 16 letters and digits, found {name!r}"
+            )
+        rendition = self.renditions[name] = RenditionFold(name, track, self._limits, from_start=self._from_start)
+        return rendition
+
+    def _sorted(self) -> Iterator[RenditionFold]:
+        return (self.renditions[name] for name in sorted(self.renditions))
+
+    def _reference(self, asking: RenditionFold) -> Reference:
+        """Where another rendition has a segment whole: renditions are cut at the same times."""
+
+        def find(number: int) -> Segment | None:
+            for rendition in self._sorted():
+                segment = rendition.segment(number) if rendition is not asking else None
+                if segment is not None and segment.closed and not segment.gap:
+                    return segment
+            return None
+
+        return find
+
+    def _settle(self, moved: RenditionFold, before: int) -> None:
+        """After a change: renditions that wait for another's lengths go on, too."""
+        if moved.version == before:
+            return
+        self.changed.add(moved.name)
+        for rendition in self._sorted():
+            if rendition is not moved and rendition.waits and not rendition.finished:
+                before = rendition.version
+                rendition.advance(self._reference(rendition))
+                if rendition.version != before:
+                    self.changed.add(rendition.name)
+        self.version += 1
+
+    def _touch_all(self) -> None:
+        self.changed |= set(self.renditions)
+        for rendition in self.renditions.values():
+            rendition.version += 1
+        self.version += 1
+
+
+def started_ms(video_id: str) -> int:
+    """Wall clock in a video id: its first ten characters (`schemas.ids.new_video_id`)."""
+    number = 0
+    for character in video_id[:10]:
+        number = number << 5 | ALPHABET.index(character)
+    return number
+
+
+def _check_part(event: PartReady) -> None:
+    expected = f"{event.video_id}/{event.rendition}/{event.segment:08d}.{event.part:04d}.m4s"
+    if event.name != expected:
+        raise FoldError(f"expected the part's name to be {expected}, found {event.name!r}")
+    if not event.init.startswith(f"{event.video_id}/{event.rendition}/init-"):
+        raise FoldError(f"expected an init segment of the same rendition, found {event.init!r}")
+    if not 0 <= event.part < MAX_PARTS:
+        raise FoldError(f"expected a part number below {MAX_PARTS}, found {event.part}")
+    if min(event.segment, event.size, event.epoch) < 0 or min(event.duration, event.timescale) <= 0:
+        raise FoldError(f"expected numbers from 0 and a length above it, found {event}")
+
+
+def _check_lead(rendition: RenditionFold, segment: int) -> None:
+    at, _ = rendition.following
+    if rendition.segments and segment > at + MAX_LEAD:
+        raise FoldError(f"expected a segment up to {at + MAX_LEAD} of {rendition.name}, found {segment}")
