@@ -1,0 +1,228 @@
+"""One partition of an exact agent, kept by transactions: reads state back, folds, writes. Blocking; used in a thread.
+
+What a step writes (results, changed state rows, the offsets up to which all is folded) is one Kafka transaction, so that
+after any crash the log holds all of a step or nothing of it. The offsets are state rows like the others, `@TOPIC`. The
+group's committed offset may lag behind them, and what comes again is passed over.
+
+The transactional id names the state topic's partition, whichever group or worker serves it: whoever opens the ledger
+ends what the former owner left open and fences it. A fenced ledger raises `KafkaException`, and its process must end:
+its state is no longer the log's.
+"""
+
+import logging
+import time
+import traceback
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from confluent_kafka import KafkaException, Producer
+from prometheus_client import Counter, Histogram
+
+from processors.fold import ExactAgent, Fold, FoldError, Row, Write, pack_row, unpack_row
+from processors.read_back import SourceRecord, read_partition
+from schemas.codec import CodecError, decode, encode
+from schemas.events import DeadLetter
+from schemas.topics import DEAD_LETTERS, HOUR_MS, Cleanup
+from stores.kafka import transactional_config
+from stores.settings import Settings
+
+log = logging.getLogger(__name__)
+
+OFFSET_ROW: Final = "@"
+REPLAY_MS: Final = HOUR_MS
+"""How far back a replayed topic is read when a ledger opens, by record timestamp."""
+RETRY_S: Final = 45.0
+"""How long a call is repeated while the brokers do not answer."""
+CALL_S: Final = 10.0
+MAX_CAUSE: Final = 4_000
+
+FOLDED = Counter("logcast_exact_records_total", "Records folded", ["agent"])
+REPEATED = Counter("logcast_exact_repeats_total", "Records that came again and were passed over", ["agent"])
+MISSING = Counter("logcast_exact_missing_total", "Offsets that were passed by: retention, or a loss", ["agent"])
+LETTERS = Counter("logcast_exact_dead_letters_total", "Records that could not be folded", ["agent"])
+COMMIT = Histogram("logcast_exact_commit_seconds", "Time of one transaction", ["agent"])
+
+
+@dataclass(frozen=True, slots=True)
+class Unfit:
+    """A record that cannot be folded, and why."""
+
+    record: SourceRecord
+    cause: str
+
+
+class PoisonError(RuntimeError):
+    """A record broke the fold half-way: the state in memory is worth nothing."""
+
+    def __init__(self, unfit: Unfit) -> None:
+        super().__init__(unfit.cause)
+        self.unfit = unfit
+
+
+class Ledger:
+    """The fold of one partition and its transactional producer; made lazily, used by one thread at a time.
+
+    `role` names it in logs. Every method raises what only a new process heals: `KafkaException` (fenced, or no answer in time), `LogError` and
+    `RowError` (the state cannot be read back).
+    """
+
+    def __init__(self, settings: Settings, agent: ExactAgent, partition: int) -> None:
+        self._settings = settings
+        self._agent = agent
+        self._partition = partition
+        self.role = f"{agent.name}-{partition}"
+        self._dense = {topic.name for topic in agent.sources if topic.cleanup is Cleanup.DELETE}
+        self._producer: Producer | None = None
+        self._fold: Fold | None = None
+        self._folded: dict[str, int] = {}
+        self._unfit: list[Unfit] = []
+        self._poison: dict[tuple[str, int], str] = {}
+
+    def step(self, records: Sequence[SourceRecord]) -> None:
+        """Fold the records and write what follows from them, all or nothing. The first step reads the state back."""
+        producer = self._producer or self._open()
+        while True:
+            try:
+                fold = self._fold or self._load()
+                self._unfit += self._fold_all(fold, records)
+                break
+            except PoisonError as error:
+                log.exception("%s: a record broke the fold and becomes a dead letter", self.role)
+                self._poison[error.unfit.record.topic, error.unfit.record.offset] = error.unfit.cause
+                self._fold = None
+        writes = fold.take() + [self._dead_letter(unfit) for unfit in self._unfit]
+        if writes:
+            with COMMIT.labels(self._agent.name).time():
+                self._commit(producer, writes + self._offset_rows())
+        FOLDED.labels(self._agent.name).inc(len(records))
+        self._unfit.clear()
+        self._poison.clear()
+
+    def close(self) -> None:
+        """Let go of memory and connection; a further step would read the state back again."""
+        self._producer = self._fold = None
+
+    def _open(self) -> Producer:
+        """Fence the former owner."""
+        transactional_id = f"{self._settings.topic(self._agent.state.name)}-{self._partition}"
+        producer = Producer(transactional_config(self._settings, self.role, transactional_id))
+        _until_answered(producer.init_transactions)
+        self._producer = producer
+        return producer
+
+    def _load(self) -> Fold:
+        """A fold that is where the log says it was."""
+        started = time.monotonic()
+        fold = self._agent.make()
+        self._folded.clear()
+        self._unfit.clear()
+        fold.load(self._rows())
+        for topic in self._agent.replayed:
+            told = self._folded.pop(topic.name, -1)
+            since_ms = int(time.time() * 1000) - REPLAY_MS
+            again = read_partition(self._settings, topic, self._partition, self.role, since_ms=since_ms)
+            self._unfit += [unfit for unfit in self._fold_all(fold, again) if unfit.record.offset > told]
+        log.info("%s: state read back in %.2f s", self.role, time.monotonic() - started)
+        self._fold = fold
+        return fold
+
+    def _rows(self) -> Iterator[Row]:
+        """The state rows, without the ledger's own, which are noted."""
+        for record in read_partition(self._settings, self._agent.state, self._partition, self.role):
+            key = record.key or b""
+            if not key.startswith(OFFSET_ROW.encode()):
+                yield key, record.value
+            elif record.value is not None:
+                (self._folded[key.decode().removeprefix(OFFSET_ROW)],) = unpack_row(record.value)
+
+    def _offset_rows(self) -> list[Write]:
+        return [
+            Write(self._agent.state.name, f"{OFFSET_ROW}{topic}".encode(), pack_row(offset))
+            for topic, offset in self._folded.items()
+        ]
+
+    def _fold_all(self, fold: Fold, records: Iterable[SourceRecord]) -> list[Unfit]:
+        """Fold what was not folded before; gives what cannot be."""
+        unfit = []
+        for record in records:
+            last = self._folded.get(record.topic)
+            if last is not None and record.offset <= last:
+                REPEATED.labels(self._agent.name).inc()
+                continue
+            if last is not None and record.offset > last + 1 and record.topic in self._dense:
+                MISSING.labels(self._agent.name).inc(record.offset - last - 1)
+            if cause := self._fold_one(fold, record):
+                unfit.append(Unfit(record, cause))
+            self._folded[record.topic] = record.offset
+        return unfit
+
+    def _fold_one(self, fold: Fold, record: SourceRecord) -> str:
+        """Fold one record; gives why it cannot be folded, or nothing."""
+        if record.value is None:  # a deleted key: nothing happened that a fold counts
+            return ""
+        if cause := self._poison.get((record.topic, record.offset)):
+            return cause
+        try:
+            fold.apply(record.topic, record.offset, decode(record.value))
+        except (CodecError, FoldError) as error:
+            return f"{type(error).__name__}: {error}"
+        except Exception as error:
+            raise PoisonError(Unfit(record, traceback.format_exc())) from error
+        return ""
+
+    def _dead_letter(self, unfit: Unfit) -> Write:
+        topic = self._settings.topic(unfit.record.topic)
+        LETTERS.labels(self._agent.name).inc()
+        log.error("%s: %s@%d becomes a dead letter: %s", self.role, topic, unfit.record.offset, unfit.cause)
+        letter = DeadLetter(
+            topic=topic,
+            partition=self._partition,
+            offset=unfit.record.offset,
+            app=f"{self._settings.worker_group}/{self._agent.name}",
+            cause=unfit.cause[-MAX_CAUSE:],
+            failed_ms=int(time.time() * 1000),
+            key=unfit.record.key,
+            value=unfit.record.value,
+        )
+        return Write(DEAD_LETTERS.name, topic.encode(), encode(letter))
+
+    def _commit(self, producer: Producer, writes: list[Write]) -> None:
+        """Write all in one transaction; one that the brokers gave up is ended, and made again with the same writes."""
+        deadline = time.monotonic() + RETRY_S
+        while True:
+            try:
+                producer.begin_transaction()
+                for write in writes:
+                    self._produce(producer, write)
+                _until_answered(producer.commit_transaction)
+            except KafkaException as error:
+                if not error.args[0].txn_requires_abort() or time.monotonic() > deadline:
+                    raise
+                log.warning("%s: making a transaction again: %s", self.role, error.args[0].str())
+                _until_answered(producer.abort_transaction)
+            else:
+                return
+
+    def _produce(self, producer: Producer, write: Write) -> None:
+        partition = 0 if write.topic == DEAD_LETTERS.name else self._partition
+        while True:
+            try:
+                producer.produce(self._settings.topic(write.topic), write.value, write.key, partition=partition)
+            except BufferError:  # the local queue is full: let it send
+                producer.poll(0.1)
+            else:
+                return
+
+
+def _until_answered(call: Callable[[float], object]) -> None:
+    """Repeat a transactional call while it only timed out."""
+    deadline = time.monotonic() + RETRY_S
+    while True:
+        try:
+            call(CALL_S)
+        except KafkaException as error:
+            if not error.args[0].retriable() or time.monotonic() > deadline:
+                raise
+        else:
+            return

@@ -1,0 +1,92 @@
+"""Reads one partition as it is now, to rebuild what a process had in memory. Blocking; used in a thread."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Final
+
+from confluent_kafka import Consumer, KafkaError, TopicPartition
+
+from schemas.topics import Topic
+from stores.kafka import LogError, consumer_config
+from stores.settings import Settings
+
+SILENCE_S: Final = 30.0
+"""So long the brokers may give nothing."""
+BATCH_RECORDS: Final = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class SourceRecord:
+    """A record of a partition; `topic` without the cluster's prefix."""
+
+    topic: str
+    offset: int
+    key: bytes | None
+    value: bytes | None
+
+
+def read_partition(
+    settings: Settings, topic: Topic, partition: int, role: str, *, since_ms: int | None = None
+) -> Iterator[SourceRecord]:
+    """The committed records of one partition up to its present end.
+
+    The end counts uncommitted records too: a reader that stopped before them would miss what is committed a moment
+    later. It is reached by position, not by count, because aborted records and control records are never seen.
+
+    Args:
+        settings: where the cluster is.
+        topic: which topic.
+        partition: which partition.
+        role: names the reader in the brokers' logs.
+        since_ms: the first record timestamp wanted; None: all there is.
+
+    Raises:
+        LogError: the brokers gave nothing for `SILENCE_S`.
+        KafkaException: they did not answer.
+    """
+    at = TopicPartition(settings.topic(topic.name), partition)
+    with _consumer(settings, role, "read_uncommitted") as consumer:
+        at.offset, end = consumer.get_watermark_offsets(at, timeout=SILENCE_S, cached=False)
+        if since_ms is not None:
+            at.offset = _offset_at(consumer, at, since_ms, end)
+    with _consumer(settings, role, "read_committed") as consumer:
+        consumer.assign([at])
+        yield from _records(consumer, topic, at, end)
+
+
+def _offset_at(consumer: Consumer, at: TopicPartition, since_ms: int, end: int) -> int:
+    """The first offset whose record is not older; `end` when there is none."""
+    (found,) = consumer.offsets_for_times([TopicPartition(at.topic, at.partition, since_ms)], timeout=SILENCE_S)
+    if found.error is not None:
+        raise LogError(f"cannot find {at.topic}/{at.partition} at {since_ms} ms: {found.error.str()}")
+    return found.offset if found.offset >= 0 else end
+
+
+def _records(consumer: Consumer, topic: Topic, at: TopicPartition, end: int) -> Iterator[SourceRecord]:
+    position, heard = at.offset, time.monotonic()
+    while position < end:
+        messages = consumer.consume(BATCH_RECORDS, timeout=1.0)
+        if messages:
+            heard = time.monotonic()
+        elif time.monotonic() > heard + SILENCE_S:
+            raise LogError(f"Kafka gave {at.topic}/{at.partition} up to {position}, expected up to {end}; is it up?")
+        for message in messages:
+            offset, error = message.offset(), message.error()
+            if error is None and offset is not None:
+                position = offset + 1
+                yield SourceRecord(topic.name, offset, message.key(), message.value())
+            elif error is not None and error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001  (its public name)
+                position = max(position, offset or 0)
+            elif error is not None:
+                raise LogError(f"cannot read {at.topic}/{at.partition}: {error.str()}")
+
+
+@contextmanager
+def _consumer(settings: Settings, role: str, isolation: str) -> Iterator[Consumer]:
+    consumer = Consumer(consumer_config(settings, role) | {"isolation.level": isolation, "enable.partition.eof": True})
+    try:
+        yield consumer
+    finally:
+        consumer.close()
