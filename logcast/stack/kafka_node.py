@@ -11,6 +11,7 @@ from string import Template
 
 from logcast.errors import CannotStartError
 from logcast.stack.java import SMALL_SERVER, Java
+from logcast.stack.tether import tethered
 
 FORMAT_TIMEOUT_S = 120
 
@@ -70,13 +71,20 @@ class KafkaNode:
         tool = self._java(["-Xmx128m"], "kafka.tools.StorageTool", "format", "-t", cluster_id, "-c")
         try:
             run = subprocess.run(
-                tool, cwd=self.directory, capture_output=True, text=True, timeout=FORMAT_TIMEOUT_S, check=False
+                tethered(tool),
+                cwd=self.directory,
+                capture_output=True,
+                text=True,
+                timeout=FORMAT_TIMEOUT_S,
+                check=False,
             )
         except (OSError, subprocess.TimeoutExpired) as error:
             raise CannotStartError(f"Kafka's storage tool did not run: {error}; `logcast doctor` says more") from error
         if run.returncode != 0:
-            said = (run.stderr + run.stdout).strip().splitlines() or ["no output"]
-            raise CannotStartError(f"Kafka cannot make its storage in {self.directory}: {said[-1]}")
+            said = [line for line in (run.stderr + run.stdout).splitlines() if line.strip() and "\tat " not in line]
+            raise CannotStartError(
+                f"Kafka cannot make its storage in {self.directory}: {(said or ['it said nothing'])[0].strip()}"
+            )
 
 
 def new_cluster_id() -> str:

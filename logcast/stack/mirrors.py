@@ -6,8 +6,8 @@ from pathlib import Path
 
 def maven_repositories(home: Path | None = None) -> dict[str, str]:
     """Name to URL, in the order to ask: `[repositories]` of jgo's configuration, then Central or its mirror."""
-    from jgo.config import GlobalSettings  # noqa: PLC0415  (slow to import, and only the first start needs it)
-    from jgo.constants import MAVEN_CENTRAL_URL  # noqa: PLC0415
+    from jgo.config import GlobalSettings
+    from jgo.constants import MAVEN_CENTRAL_URL
 
     settings = (home or Path.home()) / ".m2" / "settings.xml"
     text = settings.read_text("utf-8") if settings.is_file() else ""

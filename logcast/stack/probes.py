@@ -4,8 +4,6 @@ import asyncio
 import socket
 from typing import Any
 
-import httpx
-
 PROBE_TIMEOUT_S = 5.0
 
 
@@ -20,8 +18,8 @@ def port_answers(port: int, host: str = "127.0.0.1") -> bool:
 
 def kafka_serves(bootstrap: str) -> bool:
     """Whether a broker answers a metadata request (blocks up to `PROBE_TIMEOUT_S`)."""
-    from confluent_kafka import KafkaException  # noqa: PLC0415  (only who starts a stack needs the client)
-    from confluent_kafka.admin import AdminClient  # noqa: PLC0415
+    from confluent_kafka import KafkaException
+    from confluent_kafka.admin import AdminClient
 
     host, _, port = bootstrap.split(",", maxsplit=1)[0].rpartition(":")
     if not port_answers(int(port), host):  # else the client logs its failed connections
@@ -35,8 +33,8 @@ def kafka_serves(bootstrap: str) -> bool:
 
 def local_cluster(host: str, port: int) -> Any:
     """A driver `Cluster` of the one node there; a context manager once connected, else to be shut down."""
-    from cassandra.cluster import EXEC_PROFILE_DEFAULT, Cluster, ExecutionProfile  # noqa: PLC0415
-    from cassandra.policies import RoundRobinPolicy  # noqa: PLC0415
+    from cassandra.cluster import EXEC_PROFILE_DEFAULT, Cluster, ExecutionProfile
+    from cassandra.policies import RoundRobinPolicy
 
     profile = ExecutionProfile(RoundRobinPolicy(), request_timeout=PROBE_TIMEOUT_S)
     return Cluster(
@@ -52,8 +50,8 @@ def local_cluster(host: str, port: int) -> Any:
 
 def cassandra_serves(host: str, port: int) -> bool:
     """Whether a node answers a query (blocks up to three times `PROBE_TIMEOUT_S`)."""
-    from cassandra import DriverException, OperationTimedOut  # noqa: PLC0415
-    from cassandra.cluster import NoHostAvailable  # noqa: PLC0415
+    from cassandra import DriverException, OperationTimedOut
+    from cassandra.cluster import NoHostAvailable
 
     if not port_answers(port, host):
         return False
@@ -67,13 +65,19 @@ def cassandra_serves(host: str, port: int) -> bool:
     return True
 
 
-async def role_ready(port: int) -> bool:
-    """Whether one of our roles answers `GET /readyz` with 200."""
+async def http_ok(port: int, path: str = "/readyz", host: str = "127.0.0.1") -> bool:
+    """Whether `GET path` is answered with 200; by hand, for an HTTP client would cost the supervisor 20 MB."""
     try:
-        async with httpx.AsyncClient(timeout=PROBE_TIMEOUT_S) as client:
-            return (await client.get(f"http://127.0.0.1:{port}/readyz")).status_code == httpx.codes.OK
-    except httpx.TransportError:
+        async with asyncio.timeout(PROBE_TIMEOUT_S):
+            reader, writer = await asyncio.open_connection(host, port)
+            try:
+                writer.write(f"GET {path} HTTP/1.1\r\nHost: {host}:{port}\r\nConnection: close\r\n\r\n".encode())
+                status = await reader.readline()
+            finally:
+                writer.close()
+    except (OSError, TimeoutError, ValueError):
         return False
+    return status.split()[1:2] == [b"200"]
 
 
 async def kafka_ready(bootstrap: str) -> bool:

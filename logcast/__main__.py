@@ -1,0 +1,5 @@
+"""`python -m logcast`."""
+
+from logcast.cli import main
+
+main()

@@ -1,0 +1,76 @@
+"""Make channels, list them, give them new stream keys."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+import click
+
+from logcast.commands._options import absolute_settings, data_option
+from logcast.errors import LogcastError
+
+if TYPE_CHECKING:
+    from stores.accounts import Accounts, NewKey
+    from stores.settings import Settings
+
+Result = TypeVar("Result")
+
+
+@click.group("channel")
+def command() -> None:
+    """Channels and their stream keys, in the accounts database of LOGCAST_DATABASE_URL or the data directory."""
+
+
+@command.command("create")
+@click.argument("name")
+@click.option("--title", default="", help="Shown on the page. [default: the name]")
+@data_option
+def create(name: str, title: str, data_dir: Path | None) -> None:
+    """Make a channel and print its stream key, which is shown only this once."""
+    settings = absolute_settings(data_dir)
+    _print_key(settings, _with_accounts(settings, lambda accounts: accounts.create_channel(name, title)))
+
+
+@command.command("rotate-key")
+@click.argument("name")
+@data_option
+def rotate_key(name: str, data_dir: Path | None) -> None:
+    """Give a channel a new stream key and print it; the old one stops working at once."""
+    from logcast.keys import keep_if_kept
+
+    settings = absolute_settings(data_dir)
+    key = _with_accounts(settings, lambda accounts: accounts.rotate_key(name))
+    keep_if_kept(settings.data_dir, name, key.stream_key)
+    _print_key(settings, key)
+
+
+@command.command("list")
+@data_option
+def list_(data_dir: Path | None) -> None:
+    """The channels, by name, with their titles."""
+    for channel in _with_accounts(absolute_settings(data_dir), lambda accounts: accounts.channels()):
+        click.echo(f"{channel.name}\t{channel.title}")
+
+
+def _with_accounts(settings: "Settings", action: "Callable[[Accounts], Awaitable[Result]]") -> Result:
+    """Do one thing with the accounts database; its errors end the command with their sentence."""
+    from stores.accounts import Accounts, AccountsError
+    from stores.sql import DatabaseError
+
+    async def act() -> Result:
+        async with Accounts.open(settings) as accounts:
+            return await action(accounts)
+
+    try:
+        return asyncio.run(act())
+    except (AccountsError, DatabaseError) as error:
+        raise LogcastError(str(error)) from error
+
+
+def _print_key(settings: "Settings", key: "NewKey") -> None:
+    from logcast.stack.addresses import push_address
+
+    click.echo(f"channel     {key.channel.name}")
+    click.echo(f"push to     {push_address(settings)}")
+    click.echo(f"stream key  {key.stream_key}")

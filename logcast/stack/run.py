@@ -1,0 +1,154 @@
+"""`logcast up`: check, fetch, start, show, and stop in order."""
+
+import asyncio
+import signal
+import time
+from contextlib import nullcontext
+from pathlib import Path
+
+from pydantic import SecretStr
+from rich.console import Console
+from rich.live import Live
+from rich.markup import escape
+
+from logcast.keys import local_keys
+from logcast.stack.addresses import page_address, push_address, welcome
+from logcast.stack.doctor import raise_open_files, require_all
+from logcast.stack.downloads import download
+from logcast.stack.instance import only_instance, remove_stack_file, write_stack_file
+from logcast.stack.jars import cache_dir, class_path, locked_jars
+from logcast.stack.java import find_java
+from logcast.stack.local import LocalStack
+from logcast.stack.process import ProcessState, Snapshot
+from logcast.stack.supervisor import Supervisor
+from logcast.stack.table import clock, stack_table
+from stores.secrets import ensure_secrets
+from stores.settings import Settings
+
+CHANNELS = ("demo", "my-channel")
+REFRESH_S = 1.0
+
+
+class StackView:
+    """Tells the reader what happens: a live table on a terminal, else a line for each change."""
+
+    def __init__(self, console: Console, data_dir: Path) -> None:
+        self._console = console
+        self._data_dir = data_dir
+        self._said: dict[str, tuple[ProcessState, str]] = {}
+        self.live = Live(console=console, auto_refresh=False) if console.is_terminal else None
+
+    def show(self, snapshots: tuple[Snapshot, ...]) -> None:
+        """Draw the table anew."""
+        if self.live:
+            now = time.time()
+            rows = ((s.name, s.state.value, s.pid, s.port, now - s.since, escape(s.note)) for s in snapshots)
+            self.live.update(stack_table(rows), refresh=True)
+
+    def tell(self, snapshot: Snapshot) -> None:
+        """Say a change; with a death, its last lines."""
+        if self._said.get(snapshot.name) == (snapshot.state, snapshot.note):
+            return
+        self._said[snapshot.name] = (snapshot.state, snapshot.note)
+        died = snapshot.state in {ProcessState.RESTARTING, ProcessState.FAILED}
+        if died or not self.live:
+            note = f" ({escape(snapshot.note)})" if snapshot.note else ""
+            self._console.print(
+                f"{clock(snapshot.since)} {snapshot.name} {snapshot.state.value}{note}", highlight=False
+            )
+        if snapshot.state is ProcessState.FAILED:
+            for line in snapshot.last_lines:
+                self._console.print(f"    {escape(line)}", highlight=False, style="dim")
+            self._console.print(f"    more in {self._data_dir / 'logs' / snapshot.name}.log", highlight=False)
+        if snapshot.advice:
+            self._console.print(escape(snapshot.advice), highlight=False)
+
+
+def run_stack(settings: Settings, console: Console, *, demo: bool, began: float) -> None:
+    """Run everything until a signal says stop; `began` is the monotonic time that the start is counted from.
+
+    Raises:
+        CannotStartError, DownloadError: the message says what to do; nothing is left running.
+    """
+    for warning in require_all(settings):
+        console.print(f"warning: {warning.found}; {warning.advice}", highlight=False)
+    with only_instance(settings.data_dir):
+        raise_open_files()
+        jars = locked_jars()
+        download(jars, cache_dir(), console)
+        settings = with_secrets(settings)
+        keys = asyncio.run(local_keys(settings, CHANNELS))
+        stack = LocalStack(
+            settings,
+            find_java(),
+            class_path(jars, "kafka", cache_dir()),
+            class_path(jars, "cassandra", cache_dir()),
+            push_address(settings, keys["demo"]) if demo else None,
+        )
+        asyncio.run(_supervise(stack, console, welcome(settings, keys["my-channel"], demo=demo), began))
+
+
+def with_secrets(settings: Settings) -> Settings:
+    """The settings with the secrets of the data directory where none were set."""
+    kept = ensure_secrets(settings.data_dir)
+    return settings.model_copy(
+        update={
+            "admin_token": settings.admin_token
+            if settings.admin_token.get_secret_value()
+            else SecretStr(kept.admin_token),
+            "guest_secret": settings.guest_secret
+            if settings.guest_secret.get_secret_value()
+            else SecretStr(kept.guest_secret),
+        }
+    )
+
+
+async def _supervise(stack: LocalStack, console: Console, welcome_text: str, began: float) -> None:
+    data_dir, started, stop = stack.settings.data_dir, time.time(), asyncio.Event()
+    view = StackView(console, data_dir)
+    addresses = {"page": page_address(stack.settings), "push": push_address(stack.settings)}
+
+    def changed(snapshot: Snapshot) -> None:
+        write_stack_file(data_dir, started, addresses, supervisor.snapshots)
+        view.tell(snapshot)
+        view.show(supervisor.snapshots)
+
+    supervisor = Supervisor(stack.specs(), data_dir, changed)
+    _stop_on_signals(stop, supervisor, console)
+    with view.live or nullcontext():
+        telling = asyncio.create_task(_tell_when_ready(supervisor, console, welcome_text, began))
+        ticking = asyncio.create_task(_tick(view, supervisor))
+        try:
+            await supervisor.run(stop)
+        finally:
+            telling.cancel()
+            ticking.cancel()
+            view.show(supervisor.snapshots)
+            remove_stack_file(data_dir)
+    console.print("stopped, no process is left", highlight=False)
+
+
+def _stop_on_signals(stop: asyncio.Event, supervisor: Supervisor, console: Console) -> None:
+    """The first signal stops in order, the second at once."""
+
+    def signalled() -> None:
+        if stop.is_set():
+            supervisor.kill()
+        else:
+            console.print("stopping in order; once more to stop at once", highlight=False)
+            stop.set()
+
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        asyncio.get_running_loop().add_signal_handler(number, signalled)
+
+
+async def _tell_when_ready(supervisor: Supervisor, console: Console, text: str, began: float) -> None:
+    await supervisor.all_ready()
+    console.print(f"\nready in {time.monotonic() - began:.1f} s\n", highlight=False)
+    console.print(text + "\n", highlight=False, soft_wrap=True)
+
+
+async def _tick(view: StackView, supervisor: Supervisor) -> None:
+    while True:
+        await asyncio.sleep(REFRESH_S)
+        view.show(supervisor.snapshots)
