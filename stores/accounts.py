@@ -1,0 +1,250 @@
+"""Channels and their stream keys, in SQLite (the default) or PostgreSQL.
+
+A stream key is `lc_` and 32 characters of base32: 160 random bits. The database keeps only its SHA-256. A plain, fast
+hash is enough here, unlike for passwords: nobody can try 2^160 keys however fast the hash is, and with neither salt nor
+work factor a key is found by one look into a unique index. The key itself is shown once, by `create_channel` and
+`rotate_key`, and is in no `repr`, no log and no error.
+
+Errors: `AccountsError` is the base of `BadChannelName`, `BadTitle`, `ChannelExists`, `NoSuchChannel`; opening raises
+`stores.sql.DatabaseError`.
+"""
+
+import re
+import secrets
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from hashlib import sha256
+from typing import Final, Self
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    ForeignKey,
+    Integer,
+    MetaData,
+    Row,
+    Select,
+    String,
+    Table,
+    insert,
+    select,
+    update,
+)
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from schemas.ids import ALPHABET, CHANNEL_NAME, ChannelName, base32
+from stores.settings import Settings
+from stores.sql import open_engine
+
+KEY_BYTES: Final = 20
+STREAM_KEY: Final = re.compile(f"lc_[{ALPHABET}]{{32}}")
+MAX_TITLE: Final = 200
+
+metadata = MetaData()
+channels_table = Table(
+    "channels",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("name", String(40), nullable=False, unique=True),
+    Column("title", String(MAX_TITLE), nullable=False),
+    Column("created_ms", BigInteger, nullable=False),
+)
+stream_keys_table = Table(
+    "stream_keys",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("channel_id", ForeignKey("channels.id"), nullable=False, index=True),
+    Column("sha256", String(64), nullable=False, unique=True),
+    Column("created_ms", BigInteger, nullable=False),
+    Column("revoked_ms", BigInteger, nullable=True),
+)
+
+
+class AccountsError(Exception):
+    """Something about accounts is wrong; the message says what to do."""
+
+
+class BadChannelName(AccountsError, ValueError):  # noqa: N818  (reads as what it is, like its siblings)
+    """The name is not one that a channel can have."""
+
+
+class BadTitle(AccountsError, ValueError):  # noqa: N818
+    """The title is too long or has control characters."""
+
+
+class ChannelExists(AccountsError):  # noqa: N818
+    """There is a channel of this name already."""
+
+
+class NoSuchChannel(AccountsError, LookupError):  # noqa: N818
+    """There is no channel of this name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Channel:
+    """A streamer's lasting place.
+
+    Attributes:
+        id: number of the row.
+        name: what addresses contain; `schemas.ids.CHANNEL_NAME`.
+        title: what people read; the name when none was given.
+        created_ms: wall clock, ms since 1970.
+    """
+
+    id: int
+    name: ChannelName
+    title: str
+    created_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class NewKey:
+    """A stream key, the only time that it is readable."""
+
+    channel: Channel
+    stream_key: str = field(repr=False)
+
+
+def hash_of_key(stream_key: str) -> str:
+    """What the database keeps of a stream key: SHA-256 as 64 hex digits."""
+    return sha256(stream_key.encode()).hexdigest()
+
+
+def new_stream_key(random: bytes) -> str:
+    """The stream key made of 20 random bytes."""
+    if len(random) != KEY_BYTES:
+        raise ValueError(f"expected {KEY_BYTES} random bytes, found {len(random)}")
+    return "lc_" + base32(int.from_bytes(random, "big"), 32)
+
+
+def checked_name(name: str) -> ChannelName:
+    """`name` as the name of a channel.
+
+    Raises:
+        BadChannelName: with the form that a name must have.
+    """
+    if CHANNEL_NAME.fullmatch(name) is None:
+        raise BadChannelName(
+            f"expected a channel name of 2 to 40 characters a-z, 0-9, '-' and '_' that begins with a letter or digit, "
+            f"found {name[:60]!r}"
+        )
+    return ChannelName(name)
+
+
+class Accounts:
+    """The accounts database. Safe to share among tasks; several processes may use one database at once."""
+
+    def __init__(
+        self,
+        engine: AsyncEngine,
+        now_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
+        random: Callable[[int], bytes] = secrets.token_bytes,
+    ) -> None:
+        self._engine = engine
+        self._now_ms = now_ms
+        self._random = random
+
+    @classmethod
+    @asynccontextmanager
+    async def open(cls, settings: Settings) -> AsyncIterator[Self]:
+        """Connect to `settings.sql_url` and bring the tables to this version; whoever is first does it.
+
+        Raises:
+            DatabaseError: the database cannot be reached or was made by a newer version.
+        """
+        async with open_engine(settings.sql_url) as engine:
+            yield cls(engine)
+
+    async def create_channel(self, name: str, title: str = "") -> NewKey:
+        """Make a channel with its first stream key.
+
+        Raises:
+            BadChannelName, BadTitle: the form is wrong.
+            ChannelExists: the name is taken.
+        """
+        values = {"name": checked_name(name), "title": _checked_title(title) or name, "created_ms": self._now_ms()}
+        try:
+            async with self._write() as connection:
+                result = await connection.execute(insert(channels_table).values(values).returning(*channels_table.c))
+                return await self._add_key(connection, _channel(result.one()))
+        except IntegrityError as error:
+            raise ChannelExists(
+                f"there is a channel {name!r} already; choose another name, or make it a new key: "
+                f"logcast channel rotate-key {name}"
+            ) from error
+
+    async def rotate_key(self, name: str) -> NewKey:
+        """Give a channel a new stream key; every older one stops working at once.
+
+        Raises:
+            NoSuchChannel: no channel has this name.
+        """
+        async with self._write() as connection:
+            # The lock on the row lets two rotations at once leave one working key, not two.
+            row = (await connection.execute(_by_name(name).with_for_update())).one_or_none()
+            if row is None:
+                raise NoSuchChannel(f"there is no channel {name[:60]!r}; `logcast channel list` shows those that exist")
+            channel = _channel(row)
+            keys = stream_keys_table.c
+            await connection.execute(
+                update(stream_keys_table)
+                .where(keys.channel_id == channel.id, keys.revoked_ms.is_(None))
+                .values(revoked_ms=self._now_ms())
+            )
+            return await self._add_key(connection, channel)
+
+    async def channels(self) -> list[Channel]:
+        """Every channel, by name."""
+        async with self._engine.connect() as connection:
+            rows = await connection.execute(select(channels_table).order_by(channels_table.c.name))
+            return [_channel(row) for row in rows]
+
+    async def channel(self, name: str) -> Channel | None:
+        """The channel of this name."""
+        return await self._one(_by_name(name))
+
+    async def channel_of_key(self, stream_key: str) -> Channel | None:
+        """The channel that a stream key publishes to; None for a wrong or revoked key."""
+        if STREAM_KEY.fullmatch(stream_key) is None:
+            return None
+        keys = stream_keys_table.c
+        return await self._one(
+            select(channels_table)
+            .join(stream_keys_table)
+            .where(keys.sha256 == hash_of_key(stream_key), keys.revoked_ms.is_(None))
+        )
+
+    async def _one(self, query: Select[tuple[object, ...]]) -> Channel | None:
+        async with self._engine.connect() as connection:
+            row = (await connection.execute(query)).one_or_none()
+            return None if row is None else _channel(row)
+
+    async def _add_key(self, connection: AsyncConnection, channel: Channel) -> NewKey:
+        key = new_stream_key(self._random(KEY_BYTES))
+        values = {"channel_id": channel.id, "sha256": hash_of_key(key), "created_ms": self._now_ms()}
+        await connection.execute(insert(stream_keys_table).values(values))
+        return NewKey(channel, key)
+
+    @asynccontextmanager
+    async def _write(self) -> AsyncIterator[AsyncConnection]:
+        async with self._engine.execution_options(writes=True).begin() as connection:
+            yield connection
+
+
+def _by_name(name: str) -> Select[tuple[object, ...]]:
+    return select(channels_table).where(channels_table.c.name == name)
+
+
+def _channel(row: Row[tuple[object, ...]]) -> Channel:
+    return Channel(row.id, ChannelName(row.name), row.title, row.created_ms)
+
+
+def _checked_title(title: str) -> str:
+    if len(title) > MAX_TITLE or not title.isprintable():
+        raise BadTitle(
+            f"expected a title of at most {MAX_TITLE} printable characters, found {len(title)}: {title[:60]!r}"
+        )
+    return title.strip()

@@ -1,0 +1,1 @@
+"""Alembic migrations of the SQL database; `stores/sql.py` applies them when the database is opened."""
