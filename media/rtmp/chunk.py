@@ -16,8 +16,6 @@ Met in the field:
   the timestamp field, or the absolute timestamp, of the message.
 """
 
-from collections.abc import Iterator
-
 from media.rtmp import messages
 from media.rtmp.errors import ChunkError, LimitError
 from media.rtmp.limits import RtmpLimits
@@ -28,6 +26,7 @@ _EXTENDED = 0xFFFFFF
 _LARGEST_MESSAGE = 0xFFFFFF
 _HEADER_BYTES = (11, 7, 3, 0)
 _CONTINUATION = 3
+_CHUNK_CONTROL = frozenset({MessageType.SET_CHUNK_SIZE, MessageType.ABORT})
 _ONE_BYTE_IDS = 64
 
 
@@ -92,27 +91,35 @@ class ChunkReader:
         """Bytes read so far; when a message has just come out, those up to its end."""
         return self._released + self._position
 
-    def receive(self, data: bytes) -> Iterator[Message]:
-        """Give the messages that `data` completes. Exhaust it before the next call.
+    @property
+    def waiting(self) -> int:
+        """Bytes given to `feed` that are not consumed yet."""
+        return len(self._buffer) - self._position
+
+    def feed(self, data: bytes) -> None:
+        """Take bytes; nothing is read of them yet."""
+        self._buffer += data
+
+    def next_message(self) -> Message | None:
+        """Give the next message, None when its end has not come yet.
 
         Raises:
             ChunkError: a chunk cannot follow the ones before.
             LimitError: a message, their sum, or the number of chunk streams is over the limit.
             MessageError: Set Chunk Size or Abort is malformed.
         """
-        self._buffer += data
-        try:
-            while self._current is not None or self._begin_chunk():
-                message = self._read_body()
-                if message is not None:
+        while self._current is not None or self._begin_chunk():
+            message = self._read_body()
+            if message is not None:
+                if message.type_id in _CHUNK_CONTROL:
                     self._apply(message)
-                    yield message
-                elif self._chunk_left:
-                    break
-        finally:
-            self._released += self._position
-            del self._buffer[: self._position]
-            self._position = 0
+                return message
+            if self._chunk_left:
+                break
+        self._released += self._position
+        del self._buffer[: self._position]
+        self._position = 0
+        return None
 
     def _begin_chunk(self) -> bool:
         """Read the headers of a chunk; False, with nothing changed, when they are not complete."""
@@ -247,7 +254,7 @@ class ChunkReader:
     def _apply(self, message: Message) -> None:
         if message.type_id == MessageType.SET_CHUNK_SIZE:
             self._chunk_size = min(messages.chunk_size(message), _LARGEST_MESSAGE)
-        elif message.type_id == MessageType.ABORT:
+        else:
             stream = self._chunk_streams.get(messages.control_value(message, "Abort Message"))
             if stream is not None and stream.open:
                 self._close(stream)

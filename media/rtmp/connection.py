@@ -7,18 +7,19 @@
     transport.write(connection.data_to_send())
 
 Theory. The connection is in one `State`; `TRANSITIONS` is the whole table of what moves it. Commands of RTMP 1.0, section
-7.2, are answered here as soon as they come, all but publish, which only the caller can judge. Media that arrives while the
-caller still thinks is kept (within `bytes_before_publish`) and comes out after `accept_publish`; media of nobody's publish
-is dropped. Everything that a peer sends outside of a publish counts towards `bytes_before_publish`, so that a stranger
-cannot keep a connection busy for nothing.
+7.2, are answered here as soon as they come, all but publish, which only the caller can judge. Until it has, what follows is
+kept unread (within `bytes_before_publish`), and reading goes on inside `accept_publish` or `refuse_publish`: so a client
+that sends media ahead of the answer loses none of it. Media of nobody's publish is dropped. All that a peer sends outside of
+a publish counts towards `bytes_before_publish`, so that a stranger cannot keep a connection busy for nothing.
 
-A violation raises an `RtmpError` from `receive_data`. Events that came before it are still there to take, and `report` can
-still tell the peer why; then the connection has to be closed. The caller owes it two timers: one until a publish is
-accepted, one while nothing comes.
+A violation raises an `RtmpError`. Events that came before it are still there to take, and `report` can still tell the peer
+why; then the connection has to be closed. The caller owes it two timers: one until a publish is accepted, one while nothing
+comes.
 """
 
 from collections import deque
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Final
 
 from media.rtmp import commands, handshake
@@ -91,8 +92,10 @@ _DYNAMIC_BANDWIDTH = 2
 _MESSAGE_COST_BYTES = 64  # what keeping one message costs besides its body
 
 
+_MEDIA = frozenset({MessageType.AUDIO, MessageType.VIDEO})
+_DATA = frozenset({MessageType.DATA_AMF0, MessageType.DATA_AMF3})
+_COMMANDS = frozenset({MessageType.COMMAND_AMF0, MessageType.COMMAND_AMF3})
 _HANDSHAKING = frozenset({State.AWAITING_C1, State.AWAITING_C2})
-_ASKED = frozenset({State.PUBLISH_REQUESTED, State.PUBLISH_WITHDRAWN})
 
 
 class ServerConnection:
@@ -126,7 +129,6 @@ class ServerConnection:
         self._opening = bytearray()
         self._reader = ChunkReader(self._limits)
         self._events: deque[Event] = deque()
-        self._held: list[Event] = []
         self._outbox = Outbox()
         self._connected = False
         self._app = ""
@@ -164,16 +166,14 @@ class ServerConnection:
         if self._state is State.FAILED:
             raise RtmpError("this connection has failed before and takes no more data; close it")
         self._received += len(data)
-        try:
+        with self._failing():
             if self._state in _HANDSHAKING:
                 data = self._shake_hands(data)
             if self._state not in _HANDSHAKING:
-                for message in self._reader.receive(data):
-                    self._on_message(message)
+                self._reader.feed(data)
+                self._check_waiting()
+                self._read_messages()
                 self._acknowledge()
-        except RtmpError:
-            self._state = State.FAILED
-            raise
 
     def next_event(self) -> Event | None:
         """Take the oldest event, None when there is none."""
@@ -189,38 +189,36 @@ class ServerConnection:
         return self._outbox.take()
 
     def accept_publish(self) -> None:
-        """Let the publisher begin. Media that it sent ahead comes out as events now.
-
-        If it has left in the meantime nothing happens; `PublishEnded` is the next event.
+        """Let the publisher begin, and read on: there may be events at once.
 
         Raises:
             WrongStateError: no publish waits for an answer.
+            RtmpError: what the peer sent in the meantime breaks the protocol or a limit. Close the connection.
         """
         self._expect_question("accept_publish")
-        withdrawn = self._state is State.PUBLISH_WITHDRAWN
         self._move(Step.ACCEPT)
-        if withdrawn:
-            return
         self._reader.message_bytes = self._limits.message_bytes
         self._reader.open_bytes = self._limits.partial_bytes
         begin = UserControl.STREAM_BEGIN.to_bytes(2, "big") + self._publish_stream.to_bytes(4, "big")
         self._outbox.control(MessageType.USER_CONTROL, begin)
         self._outbox.status(self._publish_stream, "status", "NetStream.Publish.Start", "Publishing has started.")
-        self._events.extend(self._held)
-        self._held.clear()
+        with self._failing():
+            self._read_messages()
 
     def refuse_publish(
         self, code: str = "NetStream.Publish.BadName", description: str = "This stream key may not publish here."
     ) -> None:
-        """Tell the publisher no. It may try again on this connection, or the caller closes it after sending.
+        """Tell the publisher no, and read on. It may try again on this connection, or the caller closes it after sending.
 
         Raises:
             WrongStateError: no publish waits for an answer.
+            RtmpError: what the peer sent in the meantime breaks the protocol or a limit. Close the connection.
         """
         self._expect_question("refuse_publish")
         self._move(Step.REFUSE)
-        self._held.clear()
         self._outbox.status(self._publish_stream, "error", code, description)
+        with self._failing():
+            self._read_messages()
 
     def report(self, level: str, code: str, description: str) -> None:
         """Tell the peer something by `onStatus`, also after a violation: a code of RTMP 1.0, 7.2.2, or one's own.
@@ -245,7 +243,7 @@ class ServerConnection:
         self._state = state
 
     def _expect_question(self, call: str) -> None:
-        if self._state not in _ASKED:
+        if self._state is not State.PUBLISH_REQUESTED:
             raise WrongStateError(f"{call} in state {self._state.name}, expected PUBLISH_REQUESTED")
 
     def _expect_little(self) -> None:
@@ -256,9 +254,26 @@ class ServerConnection:
         self._idle_messages = 0
         self._commands = 0
 
-    def _check_idle(self, messages: int) -> None:
+    @contextmanager
+    def _failing(self) -> Iterator[None]:
+        """Remember a violation."""
+        try:
+            yield
+        except RtmpError:
+            self._state = State.FAILED
+            raise
+
+    def _check_waiting(self) -> None:
+        """Refuse a peer that sends too much ahead of the answer to its publish."""
+        if self._state is State.PUBLISH_REQUESTED and self._reader.waiting > self._limits.bytes_before_publish:
+            raise LimitError(
+                f"received {self._reader.waiting} bytes ahead of the answer to publish, "
+                f"at most {self._limits.bytes_before_publish} are allowed"
+            )
+
+    def _check_idle(self) -> None:
         """Refuse a peer that sends too much without publishing."""
-        self._idle_messages += messages
+        self._idle_messages += 1
         spent = self._reader.consumed - self._idle_since + self._idle_messages * _MESSAGE_COST_BYTES
         if spent > self._limits.bytes_before_publish:
             raise LimitError(
@@ -287,15 +302,23 @@ class ServerConnection:
         opening.clear()
         return rest
 
+    def _read_messages(self) -> None:
+        """Act on the messages that are complete, up to a publish that has to be answered."""
+        while self._state is not State.PUBLISH_REQUESTED:
+            message = self._reader.next_message()
+            if message is None:
+                break
+            self._on_message(message)
+
     def _on_message(self, message: Message) -> None:
         if self._state is not State.PUBLISHING:
-            self._check_idle(1)
+            self._check_idle()
         kind = message.type_id
-        if kind in (MessageType.VIDEO, MessageType.AUDIO):
+        if kind in _MEDIA:
             self._on_media(message)
-        elif kind in (MessageType.COMMAND_AMF0, MessageType.COMMAND_AMF3):
+        elif kind in _COMMANDS:
             self._on_command(message)
-        elif kind in (MessageType.DATA_AMF0, MessageType.DATA_AMF3):
+        elif kind in _DATA:
             self._on_data(message)
         elif kind == MessageType.AGGREGATE:
             self._on_aggregate(message)
@@ -326,7 +349,7 @@ class ServerConnection:
             return
         time = self._times.unwrap(message.timestamp)
         kind = VideoReceived if message.type_id == MessageType.VIDEO else AudioReceived
-        self._emit(kind(time, message.body))
+        self._events.append(kind(time, message.body))
 
     def _on_data(self, message: Message) -> None:
         if not self._is_published(message.stream_id):
@@ -335,18 +358,15 @@ class ServerConnection:
         if values[:1] == ["@setDataFrame"]:
             del values[0]
         if values[:1] == ["onMetaData"] and len(values) > 1 and isinstance(values[1], dict):
-            self._emit(Metadata(values[1]))
+            self._events.append(Metadata(values[1]))
 
     def _on_aggregate(self, message: Message) -> None:
         if not self._is_published(message.stream_id):
             return
-        parts = split_aggregate(message, self._limits)
-        if self._state is not State.PUBLISHING:
-            self._check_idle(len(parts))
-        for part in parts:
-            if part.type_id in (MessageType.VIDEO, MessageType.AUDIO):
+        for part in split_aggregate(message, self._limits):
+            if part.type_id in _MEDIA:
                 self._on_media(part)
-            elif part.type_id in (MessageType.DATA_AMF0, MessageType.DATA_AMF3):
+            elif part.type_id in _DATA:
                 self._on_data(part)
 
     def _is_published(self, stream_id: int) -> bool:
@@ -355,12 +375,9 @@ class ServerConnection:
         Some encoders write a stream id that was never created; with one publish on a connection there is no doubt which
         is meant.
         """
-        if self._state not in (State.PUBLISHING, State.PUBLISH_REQUESTED):
+        if self._state is not State.PUBLISHING:
             return False
         return stream_id == self._publish_stream or stream_id not in self._streams
-
-    def _emit(self, event: Event) -> None:
-        (self._events if self._state is State.PUBLISHING else self._held).append(event)
 
     # Commands ------------------------------------------------------------------------------------------------------
 
@@ -439,15 +456,12 @@ class ServerConnection:
 
     def _unpublish(self, stream_id: int) -> None:
         """End the publish if it is that of `stream_id`."""
-        if stream_id != self._publish_stream or self._state not in (State.PUBLISHING, State.PUBLISH_REQUESTED):
+        if stream_id != self._publish_stream or self._state is not State.PUBLISHING:
             return
-        was_publishing = self._state is State.PUBLISHING
         self._move(Step.UNPUBLISH)
-        self._held.clear()
         self._events.append(PublishEnded())
-        if was_publishing:
-            self._expect_little()
-            self._outbox.status(stream_id, "status", "NetStream.Unpublish.Success", "Publishing has ended.")
+        self._expect_little()
+        self._outbox.status(stream_id, "status", "NetStream.Unpublish.Success", "Publishing has ended.")
 
     def _delete_stream(self, command: Command, _stream_id: int) -> None:
         number = command.number(1, "stream id")

@@ -12,8 +12,7 @@ class State(Enum):
     AWAITING_CONNECT = auto()
     CONNECTED = auto()
     PUBLISH_REQUESTED = auto()
-    PUBLISH_WITHDRAWN = auto()
-    """The publisher left before it was answered."""
+    """Nothing more is read until the caller has answered."""
     PUBLISHING = auto()
     FAILED = auto()
 
@@ -37,9 +36,6 @@ TRANSITIONS: Final[dict[tuple[State, Step], State]] = {
     (State.CONNECTED, Step.PUBLISH): State.PUBLISH_REQUESTED,
     (State.PUBLISH_REQUESTED, Step.ACCEPT): State.PUBLISHING,
     (State.PUBLISH_REQUESTED, Step.REFUSE): State.CONNECTED,
-    (State.PUBLISH_REQUESTED, Step.UNPUBLISH): State.PUBLISH_WITHDRAWN,
-    (State.PUBLISH_WITHDRAWN, Step.ACCEPT): State.CONNECTED,
-    (State.PUBLISH_WITHDRAWN, Step.REFUSE): State.CONNECTED,
     (State.PUBLISHING, Step.UNPUBLISH): State.CONNECTED,
 }
 """Every move there is; besides, an `RtmpError` leads from each state to FAILED. What is not here is refused."""
