@@ -144,8 +144,8 @@ cues = st.builds(
 )
 
 
-@settings(max_examples=150)
-@given(st.lists(comments, max_size=40), st.integers(2, 20), st.data())
+@settings(max_examples=60, deadline=None)
+@given(st.lists(comments, max_size=25), st.integers(2, 20), st.data())
 def test_comments_are_decided_the_same_whatever_crashed(
     events: list[Event], remembered: int, data: st.DataObject
 ) -> None:
@@ -155,16 +155,16 @@ def test_comments_are_decided_the_same_whatever_crashed(
     assert with_crashes(make, events, data).results == straight(make, events)
 
 
-@settings(max_examples=150)
-@given(st.lists(batches, max_size=30), st.data())
+@settings(max_examples=60, deadline=None)
+@given(st.lists(batches, max_size=15), st.data())
 def test_totals_end_the_same_whatever_crashed(events: list[Event], data: st.DataObject) -> None:
     """Batches of commits differ, so the totals are compared as their readers keep them."""
     crashed = with_crashes(ReactionsFold, events, data).results
     assert _kept(crashed) == _kept(straight(ReactionsFold, events))
 
 
-@settings(max_examples=150)
-@given(st.lists(gops | cues, max_size=40), st.integers(1, 10), st.data())
+@settings(max_examples=60, deadline=None)
+@given(st.lists(gops | cues, max_size=30), st.integers(1, 10), st.data())
 def test_breaks_are_planned_the_same_whatever_crashed(events: list[Event], max_cues: int, data: st.DataObject) -> None:
     def make() -> Fold:
         return CuesFold(segment_max_ms=10_000, max_cues=max_cues)
