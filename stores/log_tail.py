@@ -7,6 +7,7 @@ a new start reads again. A thread reads and decodes; at most `MAX_BATCHES` batch
 import asyncio
 import logging
 import threading
+from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import TracebackType
@@ -74,6 +75,7 @@ class LogTail:
         self._consumer: Consumer | None = None
         self._reached: dict[Position, int] = {}
         self._moved = asyncio.Event()
+        self._questions: deque[asyncio.Future[dict[Position, int]]] = deque()
         self._room = threading.Semaphore(MAX_BATCHES)
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
@@ -103,7 +105,7 @@ class LogTail:
         """
         try:
             async with asyncio.timeout(timeout_s):
-                ends = await asyncio.to_thread(self._ends)
+                ends = await self._asked_ends()
                 while any(self._reached.get(at, 0) < end for at, end in ends.items()):
                     if self.failure is not None:
                         raise LogError(f"reading the log failed: {self.failure}") from self.failure
@@ -111,6 +113,25 @@ class LogTail:
                     await self._moved.wait()
         except TimeoutError as error:
             raise LogError(f"Kafka at {self._settings.kafka_bootstrap} did not answer for {timeout_s} s") from error
+
+    async def _asked_ends(self) -> dict[Position, int]:
+        """The ends of all partitions; the reading thread asks, for a consumer serves one thread at a time."""
+        assert self._loop is not None
+        answer: asyncio.Future[dict[Position, int]] = self._loop.create_future()
+        self._questions.append(answer)
+        return await answer
+
+    def _answer_questions(self) -> None:
+        """Brokers that do not answer now (a leader moves, a topic is new) are asked again until nobody waits."""
+        assert self._loop is not None
+        if self._questions:
+            try:
+                ends = self._ends()
+            except KafkaException as error:
+                log.warning("Kafka did not tell the end of a topic: %s", error.args[0].str())
+                return
+            while self._questions:
+                self._loop.call_soon_threadsafe(_settle, self._questions.popleft(), ends)
 
     def _partitions(self) -> list[Position]:
         return [
@@ -122,12 +143,9 @@ class LogTail:
     def _ends(self) -> dict[Position, int]:
         assert self._consumer is not None
         ends = {}
-        try:
-            for name, partition in self._partitions():
-                _, high = self._consumer.get_watermark_offsets(TopicPartition(name, partition), timeout=QUERY_TIMEOUT_S)
-                ends[name, partition] = max(0, high)
-        except KafkaException as error:
-            raise LogError(f"Kafka did not tell the end of a topic: {error.args[0].str()}") from error
+        for name, partition in self._partitions():
+            _, high = self._consumer.get_watermark_offsets(TopicPartition(name, partition), timeout=QUERY_TIMEOUT_S)
+            ends[name, partition] = max(0, high)
         return ends
 
     def _open(self) -> None:
@@ -164,6 +182,7 @@ class LogTail:
         assert self._loop is not None
         try:
             while not self._stop.is_set():
+                self._answer_questions()
                 messages = self._consumer.consume(BATCH_RECORDS, timeout=0.1)
                 if messages:
                     batch = self._decode(messages)
@@ -211,3 +230,9 @@ class LogTail:
             self._reached.update(reached)
             self._moved.set()
             self._room.release()
+
+
+def _settle(answer: asyncio.Future[dict[Position, int]], ends: dict[Position, int]) -> None:
+    """Answer, unless nobody waits any more."""
+    if not answer.done():
+        answer.set_result(ends)

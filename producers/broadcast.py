@@ -1,0 +1,360 @@
+"""One publisher's way into the log: FLV tags in, CMAF chunks on `media.source` out.
+
+Theory. What the publisher sends is packaged at once (a pure step) into a queue of outputs; one task takes them to Kafka
+in order. Where a segment starts, `GopOpened` is awaited before its first chunk goes out, so that the numbers of
+whatever is on the log can always be read back. Chunks are not awaited: the idempotent producer keeps their order. Bytes
+that Kafka has not acknowledged are counted; above the limit the server stops reading from the publisher's socket (TCP
+holds it back) until half of them are written. Nothing that was taken is dropped.
+"""
+
+import asyncio
+import dataclasses
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from prometheus_client import Counter
+
+from media import flv, packager
+from producers.video_index import Standing, VideoIndex, ended, interrupted
+from schemas import events
+from schemas.events import VideoChanged, VideoState
+from schemas.ids import new_video_id
+from schemas.topics import MEDIA_GOPS, MEDIA_SOURCE, VIDEOS, Topic, source_partition
+from stores.kafka import EventProducer, LogBusyError, LogError, Written
+from stores.settings import Settings
+
+log = logging.getLogger(__name__)
+
+BUSY_PAUSE_S: Final = 0.05
+
+CHUNKS = Counter("logcast_ingest_chunks_total", "CMAF chunks written to the log", ["track"])
+CHUNK_BYTES = Counter("logcast_ingest_bytes_total", "Bytes of CMAF chunks written to the log", ["track"])
+
+
+class UnsupportedMediaError(ValueError):
+    """The publisher sends a codec that is not taken; the message says which and what to send instead."""
+
+
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """Where time and randomness come from."""
+
+    now_ms: Callable[[], int]
+    random_bytes: Callable[[int], bytes]
+
+
+class Broadcast:
+    """One connection's share of a video. Open it, feed it tags, finish it; `failure` says why it ended early."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        channel: str,
+        title: str,
+        index: VideoIndex,
+        producer: EventProducer,
+        clock: Clock,
+    ) -> None:
+        self.channel = channel
+        self.on_room: Callable[[], None] = lambda: None
+        self.failure: Exception | None = None
+        self.backlog_bytes = 0
+        self._settings = settings
+        self._title = title
+        self._index = index
+        self._producer = producer
+        self._clock = clock
+        self._limit_bytes = settings.ingest_buffer_mb * 1024 * 1024
+        self._held = False
+        self._packager: packager.Packager | None = None
+        self._video: VideoChanged | None = None
+        self._outputs: asyncio.Queue[tuple[packager.Output, int] | None] = asyncio.Queue()
+        self._held_chunks: list[tuple[packager.Chunk, int]] = []
+        self._opened: packager.GopOpened | None = None
+        self._has_audio = False
+        self._has_video = False
+        self._task: asyncio.Task[None] | None = None
+        self._segment = -1
+
+    @property
+    def video_id(self) -> str:
+        """The video that this broadcast is part of."""
+        assert self._video is not None
+        return self._video.video_id
+
+    @property
+    def overfull(self) -> bool:
+        """Whether the publisher must be held back now; `on_room` is called when it no longer must."""
+        self._held = self._held or self.backlog_bytes > self._limit_bytes
+        return self._held
+
+    async def open(self) -> None:
+        """Choose the video: the one that was interrupted a moment ago, or a new one.
+
+        Raises:
+            LogError: the log does not answer.
+        """
+        now_ms = self._clock.now_ms()
+        standing = self._index.open_video(self.channel)
+        if standing is not None and now_ms - standing.last_sign_ms > self._settings.grace_s * 1000:
+            await self._write(VIDEOS, ended(standing, now_ms))
+            standing = None
+        if standing is None:
+            self._video = self._new_video(now_ms)
+            start = packager.StartPosition(gop=0, segment=0, epoch=0, media_time_ms=0)
+        else:
+            self._video = standing.video
+            start = position_after(standing, now_ms)
+            await self._close_gop_of_before(standing)
+        self._packager = packager.Packager(
+            packager.PackagerSettings(
+                part_target_ms=self._settings.part_target_ms,
+                segment_min_ms=self._settings.segment_min_ms,
+                segment_max_ms=self._video.segment_max_ms,
+            ),
+            start,
+        )
+        self._task = asyncio.create_task(self._deliver(), name=f"broadcast-{self.channel}")
+
+    def _new_video(self, now_ms: int) -> VideoChanged:
+        return VideoChanged(
+            video_id=new_video_id(now_ms, self._clock.random_bytes(8)),
+            channel=self.channel,
+            title=self._title,
+            state=VideoState.INTERRUPTED,  # until its first GOP
+            started_ms=now_ms,
+            changed_ms=now_ms,
+            last_segment=-1,
+            part_target_ms=0,
+            segment_max_ms=self._settings.segment_max_ms,
+            audio=False,
+            video=False,
+        )
+
+    async def _close_gop_of_before(self, standing: Standing) -> None:
+        """An ingest that was killed left its GOP open; a second marker for a closed one changes nothing."""
+        if standing.gop >= 0:
+            marker = events.GopClosed(
+                video_id=self.video_id,
+                channel=self.channel,
+                gop=standing.gop,
+                first_segment=standing.segment,
+                last_segment=standing.segment,
+                video_chunks=-1,
+                audio_chunks=-1,
+            )
+            await self._send_source(standing.gop, marker)
+
+    # -- what the publisher sends
+
+    def feed_video(self, timestamp_ms: int, payload: bytes) -> None:
+        """Take the body of an FLV video tag.
+
+        Raises:
+            UnsupportedMediaError: not H.264.
+            ValueError: broken bytes (FlvError, CodecError of the codec modules).
+        """
+        tag = flv.parse_video(payload)
+        if tag.codec is not flv.VideoCodec.H264:
+            if tag.kind is flv.TagKind.METADATA:
+                return
+            raise UnsupportedMediaError(f"video codec {tag.codec_name} is not taken; send H.264 (AVC)")
+        assert self._packager is not None
+        if tag.kind is flv.TagKind.CONFIG:
+            self._has_video = True
+            self._put(self._packager.video_config(tag.data))
+        elif tag.kind is flv.TagKind.FRAME:
+            now_ms = self._clock.now_ms()
+            self._put(self._packager.video(timestamp_ms, tag.composition_ms, tag.keyframe, tag.data, now_ms))
+
+    def feed_audio(self, timestamp_ms: int, payload: bytes) -> None:
+        """Take the body of an FLV audio tag; errors as for video, with AAC for H.264."""
+        if not payload:
+            return  # some encoders send an empty tag before the first
+        tag = flv.parse_audio(payload)
+        if tag.codec is not flv.AudioCodec.AAC:
+            raise UnsupportedMediaError(f"audio codec {tag.codec_name} is not taken; send AAC")
+        assert self._packager is not None
+        if tag.kind is flv.TagKind.CONFIG:
+            self._has_audio = True
+            self._put(self._packager.audio_config(tag.data))
+        elif tag.kind is flv.TagKind.FRAME:
+            self._put(self._packager.audio(timestamp_ms, tag.data, self._clock.now_ms()))
+
+    async def finish(self) -> None:
+        """Write what is left, then say that the publisher left; the video goes on if it returns in time."""
+        if self._task is None:
+            return
+        assert self._packager is not None
+        if self.failure is None:
+            self._put(self._packager.finish())
+        self._outputs.put_nowait(None)
+        await self._task
+        if self._video is not None and self._video.state is VideoState.LIVE:
+            self._video = interrupted(self._video, self._clock.now_ms())
+            await self._write(VIDEOS, self._video)
+
+    # -- towards the log
+
+    def _put(self, outputs: list[packager.Output]) -> None:
+        now_ms = self._clock.now_ms()
+        for output in outputs:
+            if isinstance(output, packager.Chunk):
+                self.backlog_bytes += len(output.data)
+            self._outputs.put_nowait((output, now_ms))
+
+    async def _deliver(self) -> None:
+        try:
+            while (entry := await self._outputs.get()) is not None:
+                output, received_ms = entry
+                if isinstance(output, packager.GopOpened):
+                    self._opened = output
+                elif isinstance(output, packager.Chunk):
+                    await self._take_chunk(output, received_ms)
+                elif isinstance(output, packager.GopClosed):
+                    await self._release_held()
+                    await self._write_closed(output)
+        except LogError as error:
+            log.exception("the broadcast on %s cannot go on", self.channel)
+            self.failure = error
+            self.on_room()
+
+    async def _take_chunk(self, chunk: packager.Chunk, received_ms: int) -> None:
+        """Write a chunk; before the first one of video nothing goes out, for only it knows the part target."""
+        self._held_chunks.append((chunk, received_ms))
+        assert self._video is not None
+        if self._video.part_target_ms or chunk.track == "video" or not self._has_video:
+            await self._release_held()
+
+    async def _release_held(self) -> None:
+        held, self._held_chunks = self._held_chunks, []
+        for chunk, received_ms in held:
+            await self._announce(max(c.part_target_ms for c, _ in held))
+            await self._write_chunk(chunk, received_ms)
+
+    async def _announce(self, part_target_ms: int) -> None:
+        """Say that a GOP begins, and of the video what has changed, before the GOP's first chunk."""
+        opened, self._opened = self._opened, None
+        if opened is None:
+            return
+        assert self._video is not None
+        video = dataclasses.replace(
+            self._video,
+            state=VideoState.LIVE,
+            part_target_ms=self._video.part_target_ms or part_target_ms,
+            audio=self._video.audio or self._has_audio,
+            video=self._video.video or self._has_video,
+        )
+        if video != self._video:
+            self._video = dataclasses.replace(video, changed_ms=self._clock.now_ms())
+            await self._write(VIDEOS, self._video)
+        await self._open_segment(opened.gop, opened.segment, opened.epoch, opened.media_time_ms, opened.captured_ms)
+
+    async def _open_segment(self, gop: int, segment: int, epoch: int, media_time_ms: int, captured_ms: int) -> None:
+        self._segment = segment
+        event = events.GopOpened(
+            video_id=self.video_id,
+            channel=self.channel,
+            gop=gop,
+            segment=segment,
+            epoch=epoch,
+            media_time_ms=media_time_ms,
+            captured_ms=captured_ms,
+        )
+        await self._write(MEDIA_GOPS, event)
+
+    async def _write_chunk(self, chunk: packager.Chunk, received_ms: int) -> None:
+        if chunk.segment > self._segment:  # an overlong GOP goes on in a further segment
+            media_time_ms = chunk.dts * 1000 // chunk.timescale
+            await self._open_segment(chunk.gop, chunk.segment, chunk.epoch, media_time_ms, chunk.captured_ms)
+        event = media_chunk(self.video_id, self.channel, chunk, received_ms)
+        written = await self._send_source(chunk.gop, event)
+        CHUNKS.labels(chunk.track).inc()
+        CHUNK_BYTES.labels(chunk.track).inc(len(chunk.data))
+        written.add_done_callback(lambda future: self._written(future, len(chunk.data)))
+
+    def _written(self, future: asyncio.Future[Written], size: int) -> None:
+        self.backlog_bytes -= size
+        if not future.cancelled() and future.exception() is not None:
+            self.failure = self.failure or LogError(str(future.exception()))
+        if self._held and self.backlog_bytes <= self._limit_bytes // 2:
+            self._held = False
+            self.on_room()
+
+    async def _write_closed(self, closed: packager.GopClosed) -> None:
+        event = events.GopClosed(
+            video_id=self.video_id,
+            channel=self.channel,
+            gop=closed.gop,
+            first_segment=closed.first_segment,
+            last_segment=closed.last_segment,
+            video_chunks=closed.video_chunks,
+            audio_chunks=closed.audio_chunks,
+        )
+        await self._send_source(closed.gop, event)
+
+    async def _send_source(self, gop: int, event: events.MediaChunk | events.GopClosed) -> asyncio.Future[Written]:
+        """To the partition of the GOP."""
+        partition = source_partition(self.video_id, gop, self._settings.partitions)
+        return await self._send(MEDIA_SOURCE, f"{self.video_id}/{gop}", event, partition)
+
+    async def _write(self, topic: Topic, event: VideoChanged | events.GopOpened) -> None:
+        """Send, and wait until it is on the log."""
+        await (await self._send(topic, event.video_id, event))
+
+    async def _send(
+        self, topic: Topic, key: str, event: events.Event, partition: int | None = None
+    ) -> asyncio.Future[Written]:
+        while True:
+            try:
+                return self._producer.send(topic, key, event, partition=partition)
+            except LogBusyError:
+                await asyncio.sleep(BUSY_PAUSE_S)
+
+
+def position_after(standing: Standing, now_ms: int) -> packager.StartPosition:
+    """Where a video goes on: the next numbers, and the media time that the wall clock has reached by now.
+
+    So media time stays wall clock minus the start over any number of reconnects; what an ingest that died has written
+    of its last segment is never overlapped, for it is no longer than the longest segment.
+    """
+    video = standing.video
+    media_time_ms = max(now_ms - video.started_ms, standing.media_time_ms + video.segment_max_ms)
+    return packager.StartPosition(
+        gop=standing.gop + 1,
+        segment=standing.segment + 1,
+        epoch=standing.epoch + 1,
+        media_time_ms=media_time_ms,
+        captured_ms=video.started_ms + media_time_ms,
+    )
+
+
+def media_chunk(video_id: str, channel: str, chunk: packager.Chunk, received_ms: int) -> events.MediaChunk:
+    """A packaged chunk as the event of the log."""
+    return events.MediaChunk(
+        video_id=video_id,
+        channel=channel,
+        track=events.Track(chunk.track),
+        gop=chunk.gop,
+        segment=chunk.segment,
+        part=chunk.part,
+        index=chunk.index,
+        epoch=chunk.epoch,
+        dts=chunk.dts,
+        duration=chunk.duration,
+        timescale=chunk.timescale,
+        independent=chunk.independent,
+        frames=chunk.frames,
+        captured_ms=chunk.captured_ms,
+        received_ms=received_ms,
+        codecs=chunk.codecs,
+        width=chunk.width,
+        height=chunk.height,
+        frame_rate=chunk.frame_rate,
+        sample_rate=chunk.sample_rate,
+        channels=chunk.channels,
+        init=chunk.init,
+        data=chunk.data,
+    )

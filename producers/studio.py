@@ -1,0 +1,122 @@
+"""Who may publish what: stream keys, one publisher a channel, and the life of videos over reconnects."""
+
+import asyncio
+import logging
+from dataclasses import dataclass
+from typing import Final
+
+from producers.broadcast import Broadcast, Clock
+from producers.rtmp_server import Refusal, RtmpPublisher
+from producers.video_index import VideoIndex
+from schemas.topics import VIDEOS
+from stores.accounts import Accounts
+from stores.kafka import EventProducer, LogError
+from stores.log_tail import LogTail
+from stores.settings import Settings
+
+log = logging.getLogger(__name__)
+
+LOST_AFTER_S: Final = 5.0
+"""A publisher that is silent for so long may be replaced by its own return over a new connection."""
+LEAVE_TIMEOUT_S: Final = 10.0
+SWEEP_S: Final = 1.0
+
+
+@dataclass(slots=True)
+class OnAir:
+    """Who holds a channel; `broadcast` is None while it is being opened, `gone` is set when it has left."""
+
+    publisher: RtmpPublisher
+    gone: asyncio.Event
+    broadcast: Broadcast | None = None
+
+
+class Studio:
+    """Judges publishers and keeps the videos' states true."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        accounts: Accounts,
+        index: VideoIndex,
+        tail: LogTail,
+        producer: EventProducer,
+        clock: Clock,
+    ) -> None:
+        self._settings = settings
+        self._accounts = accounts
+        self._index = index
+        self._tail = tail
+        self._producer = producer
+        self._clock = clock
+        self._on_air: dict[str, OnAir] = {}
+
+    async def admit(self, publisher: RtmpPublisher, stream_key: str) -> Broadcast:
+        """Open the broadcast of the channel whose key this is.
+
+        Raises:
+            Refusal: a wrong key, a channel that is on the air, too many publishers, or a log that does not answer.
+        """
+        channel = await self._accounts.channel_of_key(stream_key)
+        if channel is None:
+            raise Refusal("NetStream.Publish.BadName", "wrong stream key; `logcast channel create NAME` prints one")
+        if len(self._on_air) >= self._settings.max_publishers:
+            raise Refusal("NetStream.Publish.Denied", "too many publishers now; try again later")
+        await self._take_over(channel.name)
+        seat = self._on_air[channel.name] = OnAir(publisher, asyncio.Event())
+        broadcast = Broadcast(self._settings, channel.name, channel.title, self._index, self._producer, self._clock)
+        try:
+            async with asyncio.timeout(LEAVE_TIMEOUT_S):
+                await self._tail.caught_up(LEAVE_TIMEOUT_S)
+                await broadcast.open()
+        except (LogError, TimeoutError) as error:
+            self._vacate(channel.name, seat)
+            raise Refusal("NetStream.Publish.Failed", f"the log does not answer, try again: {error}") from error
+        except BaseException:
+            self._vacate(channel.name, seat)
+            raise
+        seat.broadcast = broadcast
+        return broadcast
+
+    async def _take_over(self, channel: str) -> None:
+        """Make the channel free: a publisher that has gone silent gives way, one that sends does not."""
+        held = self._on_air.get(channel)
+        if held is None:
+            return
+        if held.broadcast is not None and held.publisher.silent_s > LOST_AFTER_S:
+            held.publisher.end("replaced", "NetStream.Publish.Rejected", "replaced by a new connection with this key")
+        elif held.broadcast is not None and not held.publisher.leaving:
+            raise Refusal("NetStream.Publish.BadName", f"channel {channel} is on the air already with this key")
+        try:
+            async with asyncio.timeout(LEAVE_TIMEOUT_S):
+                await held.gone.wait()
+        except TimeoutError:
+            raise Refusal("NetStream.Publish.BadName", f"channel {channel} is still being closed, try again") from None
+        if channel in self._on_air:
+            raise Refusal("NetStream.Publish.BadName", f"channel {channel} is on the air already with this key")
+
+    async def leave(self, publisher: RtmpPublisher, broadcast: Broadcast) -> None:
+        """Write what the publisher sent, then free its channel."""
+        try:
+            await broadcast.finish()
+        finally:
+            seat = self._on_air.get(broadcast.channel)
+            if seat is not None and seat.publisher is publisher:
+                self._vacate(broadcast.channel, seat)
+
+    def _vacate(self, channel: str, seat: OnAir) -> None:
+        if self._on_air.get(channel) is seat:
+            del self._on_air[channel]
+        seat.gone.set()
+
+    async def sweep_for_ever(self) -> None:
+        """Once a second, say what time has brought: videos whose publisher was lost, videos whose grace is over."""
+        while True:
+            await asyncio.sleep(SWEEP_S)
+            here = frozenset(seat.broadcast.video_id for seat in self._on_air.values() if seat.broadcast is not None)
+            busy = frozenset(self._on_air)
+            for change in self._index.due(self._clock.now_ms(), self._settings.grace_s * 1000, here):
+                if change.channel not in busy:
+                    log.info("video %s of %s is now %s", change.video_id, change.channel, change.state.value)
+                    await self._producer.send(VIDEOS, change.video_id, change)
+                    self._index.apply(change)
