@@ -8,7 +8,7 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.routing import BaseRoute
 
-from gateway import health_routes, media_routes, registry_routes
+from gateway import audience_routes, health_routes, media_routes, pages, registry_routes
 from gateway.problems import Problem, answer_crash, answer_http_error, answer_problem
 from gateway.state import GatewayState
 from stores.settings import Settings
@@ -17,6 +17,8 @@ Install = Callable[[GatewayState], list[BaseRoute]]
 
 GROUPS: Final[tuple[Install, ...]] = (
     media_routes.install,
+    audience_routes.install,
+    pages.install,
     registry_routes.install,
     health_routes.install,
 )

@@ -1,0 +1,364 @@
+"""The HTTP API below `/v1`: channels, videos, guests, comments, likes, reactions, cues. Described in `openapi.py`."""
+
+import asyncio
+import hmac
+import secrets
+from collections.abc import Awaitable, Callable
+from typing import Any, Final, TypeVar
+
+import orjson
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+
+from gateway import feed_messages
+from gateway.audience import Audience
+from gateway.conversation import Verdict
+from gateway.feed_messages import LikeWanted, MessageError
+from gateway.feeds import Rate
+from gateway.guests import Guest, GuestError, guest_of, new_guest, token_of
+from gateway.history import HistoryError
+from gateway.openapi import openapi_document
+from gateway.problems import Problem, not_found
+from schemas.events import CommentAccepted, VideoChanged, VideoState
+from schemas.ids import COMMENT_ID, new_video_id
+
+MAX_BODY_BYTES: Final = 32 * 1024
+BODY_TIMEOUT_S: Final = 10.0
+MAX_PAGE: Final = 200
+DECISION_TIMEOUT_S: Final = 5.0
+CALLS_PER_S: Final = 20.0
+CALLS_BURST: Final = 60.0
+MAX_CALLERS: Final = 50_000
+
+T = TypeVar("T")
+Endpoint = Callable[[Request], Awaitable[Response]]
+
+
+class Api:
+    """The endpoints; each is `async (request) -> Response` and raises `Problem`."""
+
+    def __init__(self, audience: Audience) -> None:
+        self._audience = audience
+        self._videos = audience.state.videos
+        self._callers: dict[str, Rate] = {}
+
+    # -- reading
+
+    async def channels(self, _request: Request) -> Response:
+        """What is or was live: every channel that ever had a video, live ones first."""
+        rows = [self._channel_row(video.channel, video) for video in self._videos.current()]
+        order = {"live": 0, "interrupted": 1, "ended": 2}
+        rows.sort(key=lambda row: (order[row["state"]], -row["started_ms"]))
+        return answer({"channels": rows[:500]})
+
+    async def channel(self, request: Request) -> Response:
+        """One channel; `state` is `offline` when it never had a video."""
+        name = request.path_params["channel"]
+        video = self._videos.of_channel(name)
+        if video is not None:
+            return answer(self._channel_row(name, video))
+        assert self._audience.accounts is not None
+        known = await self._audience.accounts.channel(name)
+        if known is None:
+            raise not_found(f"there is no channel {name}; `logcast channel create` makes one", "no_channel")
+        return answer(
+            {"name": name, "title": known.title, "state": "offline", "video_id": None, "viewers": 0, "likes": 0}
+        )
+
+    def _channel_row(self, name: str, video: VideoChanged) -> dict[str, Any]:
+        return {
+            "name": name,
+            "title": video.title,
+            "state": video.state.value,
+            "video_id": video.video_id,
+            "started_ms": video.started_ms,
+            "ended_ms": video.ended_ms,
+            "viewers": self._audience.rooms.size(name),
+            "likes": self._audience.totals(video.video_id)["likes"],
+        }
+
+    async def video(self, request: Request) -> Response:
+        """One video with its totals."""
+        video = self._video(request)
+        row = {k: v for k, v in feed_messages.video(video).items() if k != "type"}
+        return answer(row | {"totals": self._audience.totals(video.video_id)})
+
+    async def comments(self, request: Request) -> Response:
+        """A page of comments from Cassandra: newest first, or oldest first after a number."""
+        video = self._video(request)
+        limit = _number(request, "limit", 1, MAX_PAGE) or 50
+        before, after = _number(request, "before", 0, 2**53), _number(request, "after", 0, 2**53)
+        history = self._audience.history
+        if after is not None:
+            page = await self._from_history(history.after(video.video_id, after, limit))
+            following = page[-1].seq if len(page) == limit else None
+        elif before is not None:
+            page = (await self._from_history(history.before(video.video_id, before, limit)))[::-1]
+            following = page[-1].seq if len(page) == limit else None
+        else:
+            page = (await self._from_history(history.latest(video.video_id, limit)))[::-1]
+            following = page[-1].seq if len(page) == limit else None
+        return answer({"comments": await self._rows(video, page), "next": following})
+
+    async def replies(self, request: Request) -> Response:
+        """The replies to a comment, oldest first."""
+        video, comment_id = self._video(request), _comment_id(request)
+        limit = _number(request, "limit", 1, MAX_PAGE) or 50
+        page = await self._from_history(self._audience.history.replies(video.video_id, comment_id, limit))
+        return answer({"comments": await self._rows(video, page)})
+
+    async def _rows(self, video: VideoChanged, page: list[CommentAccepted]) -> list[dict[str, Any]]:
+        """Comments with their likes: Cassandra's, unless the log has said more since."""
+        likes = await self._from_history(self._audience.history.likes(video.video_id, [c.comment_id for c in page]))
+        likes |= self._audience.conversation.talk(video.video_id).comment_likes
+        return [feed_messages.comment(event) | {"likes": likes.get(event.comment_id, 0)} for event in page]
+
+    async def _from_history(self, reading: Awaitable[T]) -> T:
+        try:
+            return await reading
+        except HistoryError as error:
+            raise Problem(503, "history_away", str(error), headers={"Retry-After": "5"}) from error
+
+    # -- viewers
+
+    async def new_guest(self, request: Request) -> Response:
+        """Name yourself; the token is yours for 30 days."""
+        self._limit(request)
+        values = await body_of(request)
+        try:
+            guest = new_guest(values.get("name"), secrets.token_bytes(10))
+        except GuestError as error:
+            raise Problem(422, "bad_name", str(error)) from error
+        token = token_of(guest, self._audience.secret, self._audience.state.clock())
+        return answer({"token": token, "user": {"id": guest.id, "name": guest.name}}, 201)
+
+    async def post_comment(self, request: Request) -> Response:
+        """Post a comment; idempotent by its id."""
+        self._limit(request)
+        guest, video = self._guest(request), self._video(request)
+        values = await body_of(request)
+        try:
+            post = feed_messages.post_of(values)
+        except MessageError as error:
+            raise Problem(422, error.code, str(error)) from error
+        verdict = await self._audience.comment(video, guest, post)
+        return verdict_answer(post.id, verdict)
+
+    async def like_video(self, request: Request) -> Response:
+        """PUT: the video is liked; DELETE: not any more."""
+        return self._like(request, None)
+
+    async def like_comment(self, request: Request) -> Response:
+        """PUT: the comment is liked; DELETE: not any more."""
+        return self._like(request, _comment_id(request))
+
+    def _like(self, request: Request, comment_id: str | None) -> Response:
+        self._limit(request)
+        wanted = LikeWanted(liked=request.method == "PUT", comment=comment_id)
+        self._audience.like(self._video(request), self._guest(request), wanted)
+        return Response(status_code=202, headers=HEADERS)
+
+    async def react(self, request: Request) -> Response:
+        """React to the video."""
+        self._limit(request)
+        guest, video = self._guest(request), self._video(request)
+        values = await body_of(request)
+        try:
+            reaction = feed_messages.reaction_of(values)
+        except MessageError as error:
+            raise Problem(422, error.code, str(error)) from error
+        self._audience.react(video, guest, reaction)
+        return Response(status_code=202, headers=HEADERS)
+
+    # -- the streamer
+
+    async def owner(self, request: Request) -> Response:
+        """204 when the bearer token may steer the channel."""
+        self._limit(request)
+        await self._owner(request)
+        return Response(status_code=204, headers=HEADERS)
+
+    async def cue(self, request: Request) -> Response:
+        """Ask for a break."""
+        self._limit(request)
+        by = await self._owner(request)
+        name = request.path_params["channel"]
+        values = await body_of(request)
+        seconds = values.get("seconds", 30)
+        if not isinstance(seconds, int | float) or isinstance(seconds, bool) or not 5 <= seconds <= 600:
+            raise Problem(422, "duration", f"expected seconds from 5 to 600, found {seconds!r:.40}")
+        video = self._videos.of_channel(name)
+        if video is None or video.state is not VideoState.LIVE:
+            raise Problem(409, "not_live", f"channel {name} is not live; a break needs a live video")
+        cue_id = new_video_id(self._audience.state.clock(), secrets.token_bytes(8))
+        waiter = self._audience.conversation.decision(cue_id)
+        try:
+            await self._audience.written(
+                self._audience.speaker.cue(video, cue_id, int(seconds * 1000), by),
+            )
+            async with asyncio.timeout(DECISION_TIMEOUT_S):
+                decided = await waiter
+        except TimeoutError:
+            return answer({"cue_id": cue_id, "state": "submitted"}, 202)
+        finally:
+            waiter.cancel()
+        if not decided.accepted:
+            raise Problem(409, decided.reason, decided.message, extra={"cue_id": cue_id})
+        return answer({"cue_id": cue_id, "state": "accepted", "seconds": seconds}, 202)
+
+    async def breaks(self, request: Request) -> Response:
+        """The breaks of the channel's current video."""
+        video = self._videos.of_channel(request.path_params["channel"])
+        planned = self._audience.conversation.talk(video.video_id).breaks.values() if video else []
+        now_ms = self._audience.state.clock()
+        rows = [feed_messages.ad_break(event, now_ms) for event in planned]
+        return answer({"breaks": [{k: v for k, v in row.items() if k != "type"} for row in rows]})
+
+    async def _owner(self, request: Request) -> str:
+        """Who the bearer token says may steer the channel."""
+        token = bearer(request)
+        admin = self._audience.settings.admin_token.get_secret_value()
+        assert self._audience.accounts is not None
+        name = request.path_params["channel"]
+        if token and admin and hmac.compare_digest(token.encode(), admin.encode()):
+            if await self._audience.accounts.channel(name) is None:
+                raise not_found(f"there is no channel {name}", "no_channel")
+            return "operator"
+        owned = await self._audience.accounts.channel_of_key(token) if token else None
+        if owned is None or owned.name != name:
+            raise Problem(
+                401,
+                "not_owner",
+                f"expected the stream key of channel {name} as bearer token",
+                headers={"WWW-Authenticate": "Bearer"},
+            )
+        return "owner"
+
+    # -- what requests have in common
+
+    def _video(self, request: Request) -> VideoChanged:
+        video = self._videos.get(request.path_params["video"])
+        if video is None:
+            raise not_found(f"there is no video {request.path_params['video']:.40}", "no_video")
+        return video
+
+    def _guest(self, request: Request) -> Guest:
+        try:
+            return guest_of(bearer(request) or None, self._audience.secret, self._audience.state.clock())
+        except GuestError as error:
+            detail = f"{error}; POST /v1/guests gives one" if not bearer(request) else str(error)
+            raise Problem(401, "bad_token", detail, headers={"WWW-Authenticate": "Bearer"}) from error
+
+    def _limit(self, request: Request) -> None:
+        """At most `CALLS_PER_S` writing calls of one address."""
+        address = request.client.host if request.client else "?"
+        rate = self._callers.get(address)
+        if rate is None:
+            if len(self._callers) >= MAX_CALLERS:
+                self._callers.clear()
+            rate = self._callers[address] = Rate(CALLS_PER_S, CALLS_BURST)
+        if not rate.take():
+            raise Problem(429, "too_fast", f"at most {CALLS_PER_S:g} calls a second", headers={"Retry-After": "1"})
+
+
+HEADERS: Final = {"Cache-Control": "no-store", "Access-Control-Allow-Origin": "*"}
+
+
+def answer(values: dict[str, Any], status: int = 200) -> Response:
+    """JSON that nobody keeps and every origin may read."""
+    return Response(orjson.dumps(values), status, HEADERS, "application/json")
+
+
+def verdict_answer(comment_id: str, verdict: Verdict | None) -> Response:
+    """What became of a comment."""
+    if verdict is None:
+        return answer({"id": comment_id, "state": "submitted"}, 202)
+    if isinstance(verdict, CommentAccepted):
+        return answer({"id": comment_id, "state": "accepted", "seq": verdict.seq}, 202)
+    status = 429 if verdict.reason == "slow_mode" else 422
+    raise Problem(status, verdict.reason, verdict.message, extra={"id": comment_id})
+
+
+def bearer(request: Request) -> str:
+    """The bearer token of a request; empty without one (RFC 6750)."""
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else ""
+
+
+async def body_of(request: Request) -> dict[str, Any]:
+    """The JSON object of a request's body.
+
+    Raises:
+        Problem: 413 above 32 KiB, 408 when it does not come, 400 when it is no JSON object.
+    """
+    body = bytearray()
+    try:
+        async with asyncio.timeout(BODY_TIMEOUT_S):
+            async for piece in request.stream():
+                body += piece
+                if len(body) > MAX_BODY_BYTES:
+                    raise Problem(413, "too_large", f"expected at most {MAX_BODY_BYTES} bytes")
+    except TimeoutError:
+        raise Problem(408, "too_slow", f"the body did not come within {BODY_TIMEOUT_S:g} s") from None
+    try:
+        values = orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        raise Problem(400, "bad_json", f"expected a JSON object: {error}") from error
+    if not isinstance(values, dict):
+        raise Problem(400, "bad_json", f"expected a JSON object, found {type(values).__name__}")
+    return values
+
+
+def _number(request: Request, name: str, least: int, most: int) -> int | None:
+    text = request.query_params.get(name)
+    if text is None:
+        return None
+    if not (text.isascii() and text.isdigit() and len(text) < 17 and least <= int(text) <= most):
+        raise Problem(400, f"bad_{name}", f"expected {name} from {least} to {most}, found {text!r:.40}")
+    return int(text)
+
+
+def _comment_id(request: Request) -> str:
+    found = str(request.path_params["comment"])
+    if COMMENT_ID.fullmatch(found) is None:
+        raise Problem(400, "bad_id", f"expected the id of a comment, found {found!r:.80}")
+    return found
+
+
+async def preflight(_request: Request) -> Response:
+    """CORS (Fetch standard): every origin may call; there are no cookies to abuse."""
+    allowed = {
+        "Access-Control-Allow-Methods": "GET, POST, PUT, DELETE",
+        "Access-Control-Allow-Headers": "Authorization, Content-Type",
+        "Access-Control-Max-Age": "86400",
+    }
+    return Response(status_code=204, headers=HEADERS | allowed)
+
+
+def api_routes(audience: Audience) -> list[BaseRoute]:
+    """The routes below /v1 that are not media."""
+    api = Api(audience)
+    comment = "/v1/videos/{video}/comments/{comment}"
+
+    async def openapi(_request: Request) -> Response:
+        return answer(openapi_document())
+
+    table: list[tuple[str, list[str], Endpoint]] = [
+        ("/v1/openapi.json", ["GET"], openapi),
+        ("/v1/channels", ["GET"], api.channels),
+        ("/v1/channels/{channel}", ["GET"], api.channel),
+        ("/v1/channels/{channel}/owner", ["GET"], api.owner),
+        ("/v1/channels/{channel}/cues", ["GET"], api.breaks),
+        ("/v1/channels/{channel}/cues", ["POST"], api.cue),
+        ("/v1/guests", ["POST"], api.new_guest),
+        ("/v1/videos/{video}", ["GET"], api.video),
+        ("/v1/videos/{video}/comments", ["GET"], api.comments),
+        ("/v1/videos/{video}/comments", ["POST"], api.post_comment),
+        (comment + "/replies", ["GET"], api.replies),
+        (comment + "/like", ["PUT", "DELETE"], api.like_comment),
+        ("/v1/videos/{video}/like", ["PUT", "DELETE"], api.like_video),
+        ("/v1/videos/{video}/reactions", ["POST"], api.react),
+    ]
+    routes: list[BaseRoute] = [Route(path, endpoint, methods=methods) for path, methods, endpoint in table]
+    return [*routes, Route("/v1/{rest:path}", preflight, methods=["OPTIONS"])]

@@ -1,0 +1,208 @@
+"""The viewers of a gateway: what they say goes to the log, what the log says goes to them."""
+
+import asyncio
+import contextlib
+import logging
+import secrets
+from collections.abc import AsyncIterator, Awaitable
+from typing import Any, Final
+
+from gateway import feed_messages
+from gateway.conversation import Conversation, Verdict
+from gateway.feed_messages import LikeWanted, Post, React
+from gateway.guests import Guest
+from gateway.history import History, HistoryError
+from gateway.problems import Problem
+from gateway.rooms import Rooms
+from gateway.speaking import Speaker
+from gateway.state import GatewayState
+from schemas.events import BreakPlanned, CommentAccepted, CommentRejected, Event, TotalsChanged, VideoChanged
+from schemas.topics import ADS_BREAKS, COMMENTS_FEED, COMMENTS_REJECTED, TOTALS, VIDEOS
+from stores.accounts import Accounts
+from stores.kafka import EventProducer, LogError
+
+log = logging.getLogger(__name__)
+
+VERDICT_TIMEOUT_S: Final = 5.0
+HELD_MS: Final = 3_600_000
+"""Comments of the last hour are held in memory (within bounds); older ones come from Cassandra."""
+BREAKS_HELD_MS: Final = 24 * 3_600_000
+TICK_S: Final = 0.5
+WRITE_TIMEOUT_S: Final = 10.0
+
+
+class Audience:
+    """Everything about viewers; opened with the gateway's lifespan."""
+
+    def __init__(self, state: GatewayState) -> None:
+        self.state: Final = state
+        self.settings: Final = state.settings
+        self.conversation: Final = Conversation()
+        self.rooms: Final = Rooms()
+        self.history: Final = History(state.settings)
+        self.secret: Final = state.settings.guest_secret.get_secret_value().encode() or secrets.token_bytes(32)
+        self.run_id: Final = secrets.token_hex(6)
+        self.accounts: Accounts | None = None
+        self._speaker: Speaker | None = None
+        self._counted: dict[str, int] = {}
+        self._break_states: dict[str, tuple[BreakPlanned, str]] = {}
+        self.conversation.on_comment = self._tell_comment
+        self.conversation.on_totals = self._tell_totals
+        self.conversation.on_break = self._tell_break
+        now_ms = state.clock()
+        state.subscribe(COMMENTS_FEED, self.conversation.apply, now_ms - HELD_MS)
+        state.subscribe(COMMENTS_REJECTED, self.conversation.apply, now_ms)
+        state.subscribe(TOTALS, self.conversation.apply)
+        state.subscribe(ADS_BREAKS, self.conversation.apply, now_ms - BREAKS_HELD_MS)
+        state.subscribe(VIDEOS, self._tell_video)
+        state.resource(self._open)
+        state.on_stop(lambda: self.rooms.close_all(1012, "the gateway restarts; join again"))
+
+    @contextlib.asynccontextmanager
+    async def _open(self) -> AsyncIterator[None]:
+        async with (
+            Accounts.open(self.settings) as accounts,
+            EventProducer(self.settings, "gateway") as producer,
+            self.history,
+        ):
+            self.accounts = accounts
+            self._speaker = Speaker(producer, self.run_id, self.state.clock)
+            ticking = asyncio.create_task(self._tick_for_ever(), name="audience")
+            try:
+                yield
+            finally:
+                ticking.cancel()
+                self._speaker.flush()
+
+    # -- from viewers
+
+    @property
+    def speaker(self) -> Speaker:
+        """The way into the log, once the gateway is open."""
+        assert self._speaker is not None
+        return self._speaker
+
+    async def comment(self, video: VideoChanged, guest: Guest, post: Post) -> Verdict | None:
+        """Submit a comment and wait for what becomes of it.
+
+        Returns:
+            The verdict, or None when it takes longer than 5 s: the comment is on the log and will be decided.
+
+        Raises:
+            Problem: 503, the log does not take it.
+        """
+        known = self.conversation.seq_of(video.video_id, post.id)
+        if known is not None:
+            held = self.conversation.talk(video.video_id).after(known - 1)
+            return next(c for c in held if c.seq == known)
+        waiter = self.conversation.verdict(video.video_id, post.id)
+        try:
+            await self.written(self.speaker.comment(video, guest, post))
+            async with asyncio.timeout(VERDICT_TIMEOUT_S):
+                return await waiter
+        except TimeoutError:
+            return None
+        finally:
+            waiter.cancel()
+
+    async def written(self, writing: Awaitable[None]) -> None:
+        """Wait until the log has it.
+
+        Raises:
+            Problem: 503 when it does not take it in time.
+        """
+        try:
+            async with asyncio.timeout(WRITE_TIMEOUT_S):
+                await writing
+        except (LogError, TimeoutError) as error:
+            raise Problem(
+                503, "log_away", "the log does not answer; send it again with the same id", headers={"Retry-After": "2"}
+            ) from error
+
+    def like(self, video: VideoChanged, guest: Guest, wanted: LikeWanted) -> None:
+        """Like, or not any more."""
+        self.speaker.like(video, guest, wanted)
+
+    def react(self, video: VideoChanged, guest: Guest, reaction: React) -> None:
+        """React."""
+        self.speaker.react(video, guest, reaction)
+
+    # -- to viewers
+
+    def totals(self, video_id: str) -> dict[str, Any]:
+        """The totals of a video as the feed has them, with the likes of all held comments."""
+        talk = self.conversation.talk(video_id)
+        likes = {
+            c.comment_id: talk.comment_likes[c.comment_id] for c in talk.comments if c.comment_id in talk.comment_likes
+        }
+        return self._totals(video_id, talk.totals, likes)
+
+    async def read_likes(self, video_id: str) -> None:
+        """Once a video: the likes of the newest comments as Cassandra has them; what the log says is newer and wins."""
+        talk = self.conversation.talk(video_id)
+        if talk.likes_read:
+            return
+        with contextlib.suppress(HistoryError):
+            likes = await self.history.likes(video_id, [c.comment_id for c in talk.comments])
+            talk.likes_read = True
+            for comment_id, n in likes.items():
+                talk.comment_likes.setdefault(comment_id, n)
+
+    def _totals(self, video_id: str, totals: TotalsChanged | None, comment_likes: dict[str, int]) -> dict[str, Any]:
+        return {
+            "likes": totals.likes if totals else 0,
+            "comments": self.conversation.talk(video_id).last_seq,
+            "reactions": totals.reactions if totals else {},
+            "comment_likes": comment_likes,
+        }
+
+    def _tell(self, channel: str, video_id: str, message: dict[str, Any]) -> None:
+        current = self.state.videos.of_channel(channel)
+        self.rooms.send(channel, message, video_id, current=current is not None and current.video_id == video_id)
+
+    def _tell_comment(self, event: CommentAccepted) -> None:
+        self._tell(event.channel, event.video_id, feed_messages.comment(event))
+
+    def _tell_totals(self, event: TotalsChanged) -> None:
+        message = {"type": "totals"} | self._totals(event.video_id, event, event.comment_likes)
+        self._tell(event.channel, event.video_id, message)
+
+    def _tell_video(self, event: Event, _place: object = None) -> None:
+        if isinstance(event, VideoChanged):
+            self.rooms.send(event.channel, feed_messages.video(event))
+
+    def _tell_break(self, event: BreakPlanned) -> None:
+        message = feed_messages.ad_break(event, self.state.clock())
+        if message["state"] != "ended":
+            self._break_states[event.break_id] = (event, message["state"])
+        self._tell(event.channel, event.video_id, message)
+
+    async def _tick_for_ever(self) -> None:
+        while True:
+            await asyncio.sleep(TICK_S)
+            self._tell_viewers()
+            self._move_breaks()
+
+    def _tell_viewers(self) -> None:
+        counted = {channel: self.rooms.size(channel) for channel in self.rooms.channels()}
+        for channel, n in counted.items():
+            if self._counted.get(channel) != n:
+                self.rooms.send(channel, {"type": "viewers", "n": n})
+        self._counted = counted
+
+    def _move_breaks(self) -> None:
+        now_ms = self.state.clock()
+        for break_id, (event, before) in list(self._break_states.items()):
+            message = feed_messages.ad_break(event, now_ms)
+            if message["state"] != before:
+                self._tell(event.channel, event.video_id, message)
+                self._break_states[break_id] = (event, message["state"])
+            if message["state"] == "ended":
+                del self._break_states[break_id]
+
+
+def verdict_message(verdict: CommentAccepted | CommentRejected) -> dict[str, Any]:
+    """What the author hears."""
+    if isinstance(verdict, CommentAccepted):
+        return feed_messages.accepted(verdict.comment_id, verdict.seq)
+    return feed_messages.rejected(verdict.comment_id, verdict.reason, verdict.message)

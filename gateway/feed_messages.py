@@ -1,0 +1,241 @@
+"""The messages of the feed `logcast.v1`: what a client may say, checked; what a server says, built. Pure."""
+
+import dataclasses
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+import orjson
+
+from gateway.guests import GuestError, checked_name
+from schemas.events import BreakPlanned, CommentAccepted, VideoChanged
+from schemas.ids import COMMENT_ID, VIDEO_ID
+
+MAX_MESSAGE_BYTES: Final = 16 * 1024
+MAX_TEXT_CHARS: Final = 500
+MAX_RAW_TEXT_CHARS: Final = 4_000
+"""Longer texts are not even taken to the checks, which reject above 500 characters."""
+MAX_HISTORY: Final = 200
+MAX_REACTIONS: Final = 100
+REACTIONS: Final = frozenset({"heart", "clap", "laugh", "wow", "fire"})
+
+
+class MessageError(ValueError):
+    """A message of a client that cannot be taken. `code` is for programs."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Join:
+    """The first message: who, and from where on."""
+
+    name: str | None
+    token: str | None
+    video: str | None
+    after: int | None
+    history: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Post:
+    """A comment; `media_ms` is the wall clock of the picture that its author sees."""
+
+    id: str
+    text: str
+    parent: str | None
+    media_ms: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LikeWanted:
+    """Like (or not) the video, or a comment of it."""
+
+    liked: bool
+    comment: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class React:
+    """A reaction that repeats."""
+
+    kind: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Ping:
+    """Is the connection alive?"""
+
+
+ClientMessage = Join | Post | LikeWanted | React | Ping
+
+
+def parse(text: str | bytes) -> ClientMessage:
+    """A client's message.
+
+    Raises:
+        MessageError: not JSON, an unknown type, or a field that is missing or wrong.
+    """
+    try:
+        values = orjson.loads(text)
+    except orjson.JSONDecodeError as error:
+        raise MessageError("bad_json", f"expected one JSON object a message: {error}") from error
+    if not isinstance(values, dict):
+        raise MessageError("bad_json", f"expected a JSON object, found {type(values).__name__}")
+    kind = values.get("type")
+    reader = _READERS.get(kind) if isinstance(kind, str) else None
+    if reader is None:
+        raise MessageError("bad_type", f"expected type {', '.join(_READERS)}; found {kind!r:.60}")
+    return reader(values)
+
+
+def post_of(values: dict[str, Any]) -> Post:
+    """A comment out of JSON members (feed and REST have the same)."""
+    comment_id = values.get("id")
+    if not isinstance(comment_id, str) or COMMENT_ID.fullmatch(comment_id) is None:
+        raise MessageError("bad_id", f"expected id of 8 to 64 letters, digits, '-', '_'; found {comment_id!r:.80}")
+    text = values.get("text")
+    if not isinstance(text, str):
+        raise MessageError("bad_text", f"expected text of 1 to {MAX_TEXT_CHARS} characters; found {text!r:.60}")
+    if len(text) > MAX_RAW_TEXT_CHARS:
+        raise MessageError("too_long", f"expected at most {MAX_TEXT_CHARS} characters; found {len(text)}")
+    return Post(
+        id=comment_id,
+        text=_storable(text),
+        parent=_comment_id(values, "parent"),
+        media_ms=_integer(values, "media_ms", 0, 2**53),
+    )
+
+
+def reaction_of(values: dict[str, Any]) -> React:
+    """A reaction out of JSON members."""
+    kind = values.get("kind")
+    if kind not in REACTIONS:
+        raise MessageError("bad_kind", f"expected kind {', '.join(sorted(REACTIONS))}; found {kind!r:.60}")
+    count = _integer(values, "count", 1, MAX_REACTIONS)
+    return React(kind=kind, count=1 if count is None else count)
+
+
+def _join(values: dict[str, Any]) -> Join:
+    name, token, video = values.get("name"), values.get("token"), values.get("video")
+    if token is not None and not isinstance(token, str):
+        raise MessageError("bad_token", "expected token as text")
+    if video is not None and (not isinstance(video, str) or VIDEO_ID.fullmatch(video) is None):
+        raise MessageError("bad_video", f"expected the id of a video; found {video!r:.60}")
+    try:
+        clean = None if name is None else checked_name(name)
+    except GuestError as error:
+        raise MessageError("bad_name", str(error)) from error
+    history = _integer(values, "history", 0, MAX_HISTORY)
+    return Join(
+        name=clean,
+        token=token,
+        video=video,
+        after=_integer(values, "after", 0, 2**53),
+        history=50 if history is None else history,
+    )
+
+
+def _like(values: dict[str, Any]) -> LikeWanted:
+    liked = values.get("liked")
+    if not isinstance(liked, bool):
+        raise MessageError("bad_liked", f"expected liked true or false; found {liked!r:.60}")
+    return LikeWanted(liked=liked, comment=_comment_id(values, "comment"))
+
+
+_READERS: Final[dict[str, Callable[[dict[str, Any]], ClientMessage]]] = {
+    "join": _join,
+    "comment": post_of,
+    "like": _like,
+    "reaction": reaction_of,
+    "ping": lambda _values: Ping(),
+}
+
+
+def _comment_id(values: dict[str, Any], name: str) -> str | None:
+    found = values.get(name)
+    if found is not None and (not isinstance(found, str) or COMMENT_ID.fullmatch(found) is None):
+        raise MessageError(f"bad_{name}", f"expected {name} to be the id of a comment; found {found!r:.80}")
+    return found
+
+
+def _integer(values: dict[str, Any], name: str, least: int, most: int) -> int | None:
+    found = values.get(name)
+    if found is None:
+        return None
+    if not isinstance(found, int) or isinstance(found, bool) or not least <= found <= most:
+        raise MessageError(f"bad_{name}", f"expected {name} from {least} to {most}; found {found!r:.60}")
+    return found
+
+
+def _storable(text: str) -> str:
+    """Text that UTF-8 can carry: half surrogate pairs become replacement characters."""
+    return text.encode("utf-8", "replace").decode()
+
+
+# -- what the server says
+
+
+def comment(event: CommentAccepted) -> dict[str, Any]:
+    """A comment of the feed."""
+    return {
+        "type": "comment",
+        "seq": event.seq,
+        "id": event.comment_id,
+        "parent": event.parent_id,
+        "root": event.root_id,
+        "user": {"id": event.user_id, "name": event.name},
+        "text": event.text,
+        "at_ms": event.submitted_ms,
+        "media_ms": event.media_ms,
+    }
+
+
+def video(event: VideoChanged) -> dict[str, Any]:
+    """A video's state."""
+    return {
+        "type": "video",
+        "id": event.video_id,
+        "channel": event.channel,
+        "state": event.state.value,
+        "title": event.title,
+        "started_ms": event.started_ms,
+        "ended_ms": event.ended_ms,
+    }
+
+
+def ad_break(event: BreakPlanned, now_ms: int) -> dict[str, Any]:
+    """A break and where it stands."""
+    ends_ms = event.start_ms + event.duration_ms
+    state = "planned" if now_ms < event.start_ms else "started" if now_ms < ends_ms else "ended"
+    return {
+        "type": "break",
+        "id": event.break_id,
+        "state": state,
+        "start_ms": event.start_ms,
+        "duration_ms": event.duration_ms,
+    }
+
+
+def error(code: str, message: str) -> dict[str, Any]:
+    """Something that the client sent was not taken."""
+    return {"type": "error", "code": code, "message": message}
+
+
+def rejected(comment_id: str, reason: str, message: str) -> dict[str, Any]:
+    """To the author: the comment did not pass."""
+    return {"type": "rejected", "id": comment_id, "reason": reason, "message": message}
+
+
+def accepted(comment_id: str, seq: int) -> dict[str, Any]:
+    """To the author: the comment has its number."""
+    return {"type": "accepted", "id": comment_id, "seq": seq}
+
+
+def shown(message: Join | Post) -> dict[str, Any]:
+    """A client's message as JSON members, for the clients of our own."""
+    kind = "join" if isinstance(message, Join) else "comment"
+    return {"type": kind} | {k: v for k, v in dataclasses.asdict(message).items() if v is not None}

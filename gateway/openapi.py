@@ -1,0 +1,260 @@
+"""The API described for machines (OpenAPI 3.1), at `/v1/openapi.json`."""
+
+from functools import cache
+from importlib.metadata import version
+from typing import Any, Final
+
+from gateway.feed_messages import MAX_HISTORY, MAX_REACTIONS, MAX_TEXT_CHARS, REACTIONS
+from gateway.guests import MAX_NAME_CHARS
+from schemas.ids import CHANNEL_NAME, COMMENT_ID, VIDEO_ID
+
+Schema = dict[str, Any]
+
+TEXT: Final[Schema] = {"type": "string"}
+WHOLE: Final[Schema] = {"type": "integer", "minimum": 0}
+TIME_MS: Final[Schema] = {"type": "integer", "description": "Wall clock, ms since 1970 UTC"}
+OPTIONAL_TIME_MS: Final[Schema] = {"type": ["integer", "null"], "description": TIME_MS["description"]}
+OPTIONAL_TEXT: Final[Schema] = {"type": ["string", "null"]}
+COUNTS: Final[Schema] = {"type": "object", "additionalProperties": WHOLE}
+
+
+def _object(**members: Schema) -> Schema:
+    return {"type": "object", "properties": members, "required": list(members)}
+
+
+def _list(item: str) -> Schema:
+    return {"type": "array", "items": {"$ref": f"#/components/schemas/{item}"}}
+
+
+SCHEMAS: Final[dict[str, Schema]] = {
+    "Problem": {
+        **_object(type=TEXT, title=TEXT, status=WHOLE, detail=TEXT, reason=TEXT),
+        "description": "RFC 9457; `reason` is stable and for programs, `detail` for people.",
+    },
+    "Channel": {
+        "type": "object",
+        "properties": {
+            "name": TEXT,
+            "title": TEXT,
+            "state": {"enum": ["live", "interrupted", "ended", "offline"]},
+            "video_id": OPTIONAL_TEXT,
+            "started_ms": OPTIONAL_TIME_MS,
+            "ended_ms": OPTIONAL_TIME_MS,
+            "viewers": {**WHOLE, "description": "Feed connections of this gateway"},
+            "likes": WHOLE,
+        },
+        "required": ["name", "title", "state", "video_id", "viewers", "likes"],
+    },
+    "Channels": _object(channels=_list("Channel")),
+    "Totals": _object(likes=WHOLE, comments=WHOLE, reactions=COUNTS, comment_likes=COUNTS),
+    "Video": _object(
+        id=TEXT,
+        channel=TEXT,
+        title=TEXT,
+        state={"enum": ["live", "interrupted", "ended"]},
+        started_ms=TIME_MS,
+        ended_ms=OPTIONAL_TIME_MS,
+        totals={"$ref": "#/components/schemas/Totals"},
+    ),
+    "User": _object(id=TEXT, name=TEXT),
+    "Comment": _object(
+        type={"const": "comment"},
+        seq={**WHOLE, "description": "Number in the video's feed, dense, from 1"},
+        id=TEXT,
+        parent=OPTIONAL_TEXT,
+        root=OPTIONAL_TEXT,
+        user={"$ref": "#/components/schemas/User"},
+        text=TEXT,
+        at_ms=TIME_MS,
+        media_ms=OPTIONAL_TIME_MS,
+        likes=WHOLE,
+    ),
+    "Comments": {
+        "type": "object",
+        "properties": {"comments": _list("Comment"), "next": {"type": ["integer", "null"]}},
+        "required": ["comments"],
+    },
+    "NewGuest": _object(name={"type": "string", "minLength": 1, "maxLength": MAX_NAME_CHARS}),
+    "Guest": _object(token=TEXT, user={"$ref": "#/components/schemas/User"}),
+    "NewComment": {
+        "type": "object",
+        "properties": {
+            "id": {
+                "type": "string",
+                "pattern": f"^{COMMENT_ID.pattern}$",
+                "description": "Made by the client; a repeat is the same comment",
+            },
+            "text": {"type": "string", "minLength": 1, "maxLength": MAX_TEXT_CHARS},
+            "parent": {"type": ["string", "null"], "description": "The comment that it answers"},
+            "media_ms": OPTIONAL_TIME_MS,
+        },
+        "required": ["id", "text"],
+    },
+    "Fate": {
+        "type": "object",
+        "properties": {"id": TEXT, "state": {"enum": ["accepted", "submitted"]}, "seq": WHOLE},
+        "required": ["id", "state"],
+    },
+    "NewReaction": {
+        "type": "object",
+        "properties": {
+            "kind": {"enum": sorted(REACTIONS)},
+            "count": {"type": "integer", "minimum": 1, "maximum": MAX_REACTIONS},
+        },
+        "required": ["kind"],
+    },
+    "NewCue": {
+        "type": "object",
+        "properties": {"seconds": {"type": "number", "minimum": 5, "maximum": 600, "default": 30}},
+    },
+    "Cue": {
+        "type": "object",
+        "properties": {"cue_id": TEXT, "state": {"enum": ["accepted", "submitted"]}, "seconds": {"type": "number"}},
+        "required": ["cue_id", "state"],
+    },
+    "Break": _object(id=TEXT, state={"enum": ["planned", "started", "ended"]}, start_ms=TIME_MS, duration_ms=WHOLE),
+    "Breaks": _object(breaks=_list("Break")),
+}
+
+CHANNEL: Final = {
+    "name": "channel",
+    "in": "path",
+    "required": True,
+    "schema": {"type": "string", "pattern": f"^{CHANNEL_NAME.pattern}$"},
+}
+VIDEO: Final = {
+    "name": "video",
+    "in": "path",
+    "required": True,
+    "schema": {"type": "string", "pattern": f"^{VIDEO_ID.pattern}$"},
+}
+COMMENT: Final = {
+    "name": "comment",
+    "in": "path",
+    "required": True,
+    "schema": {"type": "string", "pattern": f"^{COMMENT_ID.pattern}$"},
+}
+LIMIT: Final = {
+    "name": "limit",
+    "in": "query",
+    "schema": {"type": "integer", "minimum": 1, "maximum": MAX_HISTORY, "default": 50},
+}
+BEFORE: Final = {"name": "before", "in": "query", "schema": WHOLE, "description": "Numbers below this, newest first"}
+AFTER: Final = {"name": "after", "in": "query", "schema": WHOLE, "description": "Numbers above this, oldest first"}
+
+
+def _json(schema: str) -> Schema:
+    return {"application/json": {"schema": {"$ref": f"#/components/schemas/{schema}"}}}
+
+
+def _call(
+    summary: str,
+    *parameters: Schema,
+    body: str | None = None,
+    answers: dict[str, str | None],
+    problems: tuple[int, ...] = (),
+    security: str | None = None,
+) -> Schema:
+    """One operation."""
+    responses: dict[str, Schema] = {}
+    for status, schema in answers.items():
+        responses[status] = {"description": summary} | ({"content": _json(schema)} if schema else {})
+    for code in problems:
+        content = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
+        responses[str(code)] = {"description": "See `reason` and `detail`", "content": content}
+    call: Schema = {"summary": summary, "parameters": list(parameters), "responses": responses}
+    if body:
+        call["requestBody"] = {"required": True, "content": _json(body)}
+    if security:
+        call["security"] = [{security: []}]
+    return call
+
+
+WRITING: Final = (400, 401, 404, 408, 413, 422, 429, 503)
+LIKING: Final = (400, 401, 404, 429)
+
+PATHS: Final[dict[str, Schema]] = {
+    "/v1/channels": {"get": _call("What is live, and what was", answers={"200": "Channels"})},
+    "/v1/channels/{channel}": {"get": _call("One channel", CHANNEL, answers={"200": "Channel"}, problems=(404,))},
+    "/v1/channels/{channel}/owner": {
+        "get": _call(
+            "May this token steer the channel?",
+            CHANNEL,
+            answers={"204": None},
+            problems=(401, 404, 429),
+            security="streamKey",
+        )
+    },
+    "/v1/channels/{channel}/cues": {
+        "get": _call("The breaks of the current video", CHANNEL, answers={"200": "Breaks"}),
+        "post": _call(
+            "Ask for an ad break",
+            CHANNEL,
+            body="NewCue",
+            answers={"202": "Cue"},
+            problems=(400, 401, 404, 408, 409, 413, 422, 429, 503),
+            security="streamKey",
+        ),
+    },
+    "/v1/guests": {
+        "post": _call("Name yourself", body="NewGuest", answers={"201": "Guest"}, problems=(400, 408, 413, 422, 429))
+    },
+    "/v1/videos/{video}": {"get": _call("One video", VIDEO, answers={"200": "Video"}, problems=(404,))},
+    "/v1/videos/{video}/comments": {
+        "get": _call(
+            "Comments, a page at a time",
+            VIDEO,
+            LIMIT,
+            BEFORE,
+            AFTER,
+            answers={"200": "Comments"},
+            problems=(400, 404, 503),
+        ),
+        "post": _call(
+            "Post a comment", VIDEO, body="NewComment", answers={"202": "Fate"}, problems=WRITING, security="guest"
+        ),
+    },
+    "/v1/videos/{video}/comments/{comment}/replies": {
+        "get": _call(
+            "Replies to a comment", VIDEO, COMMENT, LIMIT, answers={"200": "Comments"}, problems=(400, 404, 503)
+        )
+    },
+    "/v1/videos/{video}/comments/{comment}/like": {
+        "put": _call("Like a comment", VIDEO, COMMENT, answers={"202": None}, problems=LIKING, security="guest"),
+        "delete": _call("Like it no more", VIDEO, COMMENT, answers={"202": None}, problems=LIKING, security="guest"),
+    },
+    "/v1/videos/{video}/like": {
+        "put": _call("Like a video", VIDEO, answers={"202": None}, problems=LIKING, security="guest"),
+        "delete": _call("Like it no more", VIDEO, answers={"202": None}, problems=LIKING, security="guest"),
+    },
+    "/v1/videos/{video}/reactions": {
+        "post": _call("React", VIDEO, body="NewReaction", answers={"202": None}, problems=WRITING, security="guest")
+    },
+}
+
+
+@cache
+def openapi_document() -> Schema:
+    """The whole description."""
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Logcast",
+            "version": version("logcast"),
+            "description": "Live streaming where the log is the stream. The WebSocket feed is described in docs/feed.md.",
+            "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        },
+        "servers": [{"url": "/"}],
+        "paths": PATHS,
+        "components": {
+            "schemas": SCHEMAS,
+            "securitySchemes": {
+                "guest": {"type": "http", "scheme": "bearer", "description": "Token of POST /v1/guests or of the feed"},
+                "streamKey": {
+                    "type": "http",
+                    "scheme": "bearer",
+                    "description": "The channel's stream key, or the operator's token",
+                },
+            },
+        },
+    }

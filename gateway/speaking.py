@@ -1,0 +1,148 @@
+"""What viewers and streamers say, on its way into the log."""
+
+import asyncio
+import logging
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Final
+
+from prometheus_client import Counter
+
+from gateway.feed_messages import LikeWanted, Post, React
+from gateway.guests import Guest
+from schemas.events import CommentSubmitted, CueRequested, Like, Reaction, ReactionsRecorded, VideoChanged
+from schemas.topics import ADS_CUES, COMMENTS_SUBMITTED, REACTIONS
+from stores.kafka import EventProducer, LogBusyError
+
+log = logging.getLogger(__name__)
+
+TICK_S: Final = 0.02
+MAX_BATCH: Final = 500
+MAX_VIDEOS: Final = 10_000
+
+LOST_REACTIONS = Counter("logcast_gateway_reactions_refused_total", "Likes and reactions that the log did not take")
+
+
+@dataclass(slots=True)
+class Batch:
+    """What came for one video since the last tick, and how many batches there were."""
+
+    number: int = 0
+    video: VideoChanged | None = None
+    likes: list[Like] = field(default_factory=list)
+    reactions: list[Reaction] = field(default_factory=list)
+    timer: asyncio.TimerHandle | None = None
+
+
+class Speaker:
+    """Puts comments, reactions and cues on the log. Reactions of one video within 20 ms make one event.
+
+    Args:
+        producer: an open producer.
+        run_id: names this run of this gateway; batch numbers rise within it.
+        now_ms: wall clock.
+    """
+
+    def __init__(self, producer: EventProducer, run_id: str, now_ms: Callable[[], int]) -> None:
+        self._producer = producer
+        self._run_id = run_id
+        self._now_ms = now_ms
+        self._batches: OrderedDict[str, Batch] = OrderedDict()
+
+    async def comment(self, video: VideoChanged, guest: Guest, post: Post) -> None:
+        """Submit a comment; returns once it is on the log.
+
+        Raises:
+            LogError: the log does not take it.
+        """
+        event = CommentSubmitted(
+            video_id=video.video_id,
+            channel=video.channel,
+            comment_id=post.id,
+            user_id=guest.id,
+            name=guest.name,
+            text=post.text,
+            parent_id=post.parent,
+            submitted_ms=self._now_ms(),
+            media_ms=post.media_ms,
+            gateway_id=self._run_id,
+        )
+        await self._producer.send(COMMENTS_SUBMITTED, video.video_id, event)
+
+    async def cue(self, video: VideoChanged, cue_id: str, duration_ms: int, requested_by: str) -> None:
+        """Ask for a break; returns once it is on the log. Errors as `comment`."""
+        event = CueRequested(
+            video_id=video.video_id,
+            channel=video.channel,
+            cue_id=cue_id,
+            duration_ms=duration_ms,
+            requested_ms=self._now_ms(),
+            requested_by=requested_by,
+        )
+        await self._producer.send(ADS_CUES, video.video_id, event)
+
+    def like(self, video: VideoChanged, guest: Guest, wanted: LikeWanted) -> None:
+        """Like, or not any more; on the log with the next tick."""
+        like = Like(user_id=guest.id, comment_id=wanted.comment, liked=wanted.liked, at_ms=self._now_ms())
+        batch = self._batch(video)
+        batch.likes.append(like)
+        self._schedule(batch)
+
+    def react(self, video: VideoChanged, guest: Guest, reaction: React) -> None:
+        """React; on the log with the next tick."""
+        batch = self._batch(video)
+        batch.reactions.append(Reaction(user_id=guest.id, kind=reaction.kind, count=reaction.count))
+        self._schedule(batch)
+
+    def flush(self) -> None:
+        """Send what waits, at the end."""
+        for batch in list(self._batches.values()):
+            if batch.timer is not None:
+                batch.timer.cancel()
+                self._send(batch)
+
+    def _batch(self, video: VideoChanged) -> Batch:
+        batch = self._batches.get(video.video_id)
+        if batch is None:
+            batch = self._batches[video.video_id] = Batch(number=self._now_ms() * 1_000)
+            self._forget_quiet()
+        self._batches.move_to_end(video.video_id)
+        batch.video = video
+        return batch
+
+    def _forget_quiet(self) -> None:
+        """Numbers go on from the clock when a video comes back, so that letting one go repeats none."""
+        while len(self._batches) > MAX_VIDEOS:
+            video_id, oldest = next(iter(self._batches.items()))
+            if oldest.timer is not None:
+                return
+            del self._batches[video_id]
+
+    def _schedule(self, batch: Batch) -> None:
+        if len(batch.likes) + len(batch.reactions) >= MAX_BATCH:
+            if batch.timer is not None:
+                batch.timer.cancel()
+            self._send(batch)
+        elif batch.timer is None:
+            batch.timer = asyncio.get_running_loop().call_later(TICK_S, self._send, batch)
+
+    def _send(self, batch: Batch) -> None:
+        assert batch.video is not None
+        batch.timer = None
+        batch.number += 1
+        event = ReactionsRecorded(
+            video_id=batch.video.video_id,
+            channel=batch.video.channel,
+            gateway_id=self._run_id,
+            batch=batch.number,
+            recorded_ms=self._now_ms(),
+            likes=tuple(batch.likes),
+            reactions=tuple(batch.reactions),
+        )
+        batch.likes, batch.reactions = [], []
+        try:
+            self._producer.send(REACTIONS, batch.video.video_id, event)
+        except LogBusyError:
+            LOST_REACTIONS.inc(len(event.likes) + len(event.reactions))
+            log.exception("reactions of %s were not taken", batch.video.video_id)

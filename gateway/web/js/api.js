@@ -1,0 +1,70 @@
+/**
+ * The HTTP API as the page needs it (`/v1/openapi.json` has all of it).
+ * @module api
+ */
+
+/** An answer that is no success: `status` (0: no answer at all), `reason` of the problem document, a sentence for people. */
+export class Problem extends Error {
+  constructor(status, reason, message) {
+    super(message);
+    this.name = "Problem";
+    this.status = status;
+    this.reason = reason;
+  }
+}
+
+/**
+ * Send one request and read its JSON.
+ * @param {string} path from the root of the site
+ * @param {{method?: string, token?: string, body?: object, timeoutMs?: number}} options `token` goes as a bearer token
+ * @returns {Promise<object|null>} null for an answer without a body
+ * @throws {Problem}
+ */
+export async function call(path, { method = "GET", token = "", body, timeoutMs = 10000 } = {}) {
+  const headers = { accept: "application/json" };
+  if (token) headers.authorization = `Bearer ${token}`;
+  if (body) headers["content-type"] = "application/json";
+  let response;
+  try {
+    response = await fetch(path, { method, headers, body: body && JSON.stringify(body), cache: "no-store", signal: AbortSignal.timeout(timeoutMs) });
+  } catch {
+    throw new Problem(0, "unreachable", "The server does not answer. Check the connection and try again.");
+  }
+  const json = await response.json().catch(() => null);
+  if (response.ok) return json;
+  throw new Problem(response.status, json?.reason ?? "", json?.detail || json?.title || `The server answered ${response.status}.`);
+}
+
+/** Every channel that is or was live: `[{name, title, state, video_id, viewers, likes, started_ms}]`. */
+export async function listChannels() {
+  const answer = await call("/v1/channels");
+  return Array.isArray(answer?.channels) ? answer.channels : [];
+}
+
+/** One channel. @throws {Problem} 404: there is none of this name. */
+export const readChannel = (name) => call(`/v1/channels/${encodeURIComponent(name)}`);
+
+/** One video. @throws {Problem} 404: there is none of this id. */
+export const readVideo = (id) => call(`/v1/videos/${encodeURIComponent(id)}`);
+
+/** Comments older than `before`, oldest first. */
+export async function readEarlierComments(video, before, limit) {
+  const query = new URLSearchParams({ limit: String(limit), before: String(before) });
+  const answer = await call(`/v1/videos/${encodeURIComponent(video)}/comments?${query}`);
+  return (answer?.comments ?? []).slice().sort((left, right) => left.seq - right.seq);
+}
+
+/** Whether the stream key opens this channel. @throws {Problem} when the server cannot say. */
+export async function ownsChannel(name, key) {
+  try {
+    await call(`/v1/channels/${encodeURIComponent(name)}/owner`, { token: key });
+    return true;
+  } catch (problem) {
+    if (problem.status === 401 || problem.status === 403) return false;
+    throw problem;
+  }
+}
+
+/** Ask for an ad break. @throws {Problem} with the reason when it is refused. */
+export const requestBreak = (name, key, seconds) =>
+  call(`/v1/channels/${encodeURIComponent(name)}/cues`, { method: "POST", token: key, body: { seconds } });

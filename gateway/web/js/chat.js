@@ -1,0 +1,220 @@
+/**
+ * The chat column: who is there, the comments, reactions, and the line to write in.
+ * @module chat
+ */
+import { readEarlierComments } from "./api.js";
+import { CommentList } from "./comments.js";
+import { element, setText } from "./dom.js";
+import { COMMENT_LENGTH } from "./feed.js";
+import { compact } from "./format.js";
+import { icon } from "./icons.js";
+import { cleanName, NAME_LENGTH } from "./identity.js";
+import { Likes } from "./likes.js";
+import { reactionButtons } from "./reactions.js";
+
+const PAGE = 50;
+/** What people read for the server's reasons, where its own sentence is missing. */
+const REASONS = {
+  too_long: `That is longer than ${COMMENT_LENGTH} characters.`,
+  empty: "Write something first.",
+  slow_mode: "Slow mode: wait a moment before the next comment.",
+  duplicate: "You have just said that.",
+  blocked_word: "It has a word that is not allowed here.",
+  unknown_parent: "The comment you reply to is not there any more.",
+  links: "Links are not allowed here.",
+};
+
+export class Chat {
+  #feed;
+  #identity;
+  #likes = new Likes();
+  #comments;
+  #programMs;
+  #parent = null;
+  #sending = false;
+  #status = element("span", { class: "chat__status", role: "status", "data-testid": "feed-state" });
+  #who = element("button", { type: "button", class: "chat__who", "data-testid": "rename", title: "Change your name" });
+  #nameForm;
+  #nameInput = element("input", { class: "input", maxlength: NAME_LENGTH, required: true, autocomplete: "nickname", "aria-label": "Your name", "data-testid": "name-input" });
+  #replying = element("div", { class: "chat__replying", "data-testid": "replying", hidden: true });
+  #input = element("textarea", { id: "chat-input", class: "input chat__input", rows: 1, placeholder: "Say something", "aria-label": "Comment", "aria-describedby": "chat-note", enterkeyhint: "send", "data-testid": "comment-input" });
+  #left = element("span", { class: "chat__left", "aria-hidden": "true" });
+  #note = element("p", { id: "chat-note", class: "chat__note", role: "alert", "data-testid": "comment-error" });
+  #send = element("button", { class: "button button--main button--send", "aria-label": "Send", "data-testid": "send" }, icon("send"));
+
+  /**
+   * @param {HTMLElement} root
+   * @param {{feed: import("./feed.js").Feed, identity: import("./identity.js").Identity, react: (kind: string) => void, programMs: () => number|null}} options
+   *   `programMs`: the wall clock of the picture, which goes with each comment
+   */
+  constructor(root, { feed, identity, react, programMs }) {
+    this.#feed = feed;
+    this.#programMs = programMs;
+    this.#identity = identity;
+    this.#comments = new CommentList({
+      reply: (comment) => this.#replyTo(comment),
+      like: (id, liked) => this.like(liked, id),
+      earlier: (seq) => readEarlierComments(feed.video, seq, PAGE),
+      liked: this.#likes,
+    });
+    this.#nameForm = this.#makeNameForm();
+    const form = element("form", { class: "chat__form", onsubmit: (event) => this.#submit(event) },
+      element("div", { class: "chat__field" }, this.#input, this.#left), this.#send);
+    root.append(
+      element("div", { class: "chat__head" }, element("h2", {}, "Chat"), this.#status),
+      this.#comments.element,
+      element("div", { class: "chat__foot" }, reactionButtons(react), this.#nameForm, this.#replying, this.#note, form, this.#who));
+    this.#input.addEventListener("input", () => this.#typed());
+    this.#input.addEventListener("keydown", (event) => this.#keyed(event));
+    this.#who.addEventListener("click", () => this.#askName());
+    this.#listen();
+    this.#drawName();
+  }
+
+  /** Put the cursor into the input. */
+  focus() {
+    this.#input.focus();
+  }
+
+  /** A line between the comments. */
+  note(text) {
+    this.#comments.note(text);
+  }
+
+  /** Whether this visitor likes the video (`""`) or a comment, as far as this browser knows. */
+  isLiked(target = "") {
+    return this.#likes.has(target);
+  }
+
+  /** Like or unlike the video, or a comment. */
+  like(liked, comment = null) {
+    this.#likes.set(comment ?? "", liked);
+    this.#feed.like(liked, comment);
+  }
+
+  #listen() {
+    const on = (type, handler) => this.#feed.addEventListener(type, ({ detail }) => handler(detail));
+    on("state", ({ state }) => this.#showState(state));
+    on("video", ({ id }) => this.#videoIs(id));
+    on("joined", ({ user, totals }) => {
+      this.#comments.me = user?.id ?? "";
+      this.#comments.setLikes(totals?.comment_likes ?? {});
+      this.#drawName();
+      this.#typed();
+    });
+    on("comment", (comment) => this.#comments.add(comment));
+    on("totals", ({ comment_likes: likes }) => this.#comments.setLikes(likes ?? {}));
+    on("error", ({ message }) => this.#say(message || "The server did not take that.", true));
+  }
+
+  #videoIs(id) {
+    if (id === this.#likes.video) return;
+    this.#likes.open(id);
+    this.#comments.clear();
+    this.#replyTo(null);
+  }
+
+  #showState(state) {
+    const words = { connecting: "Connecting…", open: "", waiting: "Connection lost. Reconnecting…", closed: "Chat is closed" };
+    setText(this.#status, words[state]);
+    this.#status.dataset.state = state;
+  }
+
+  // -- the name -----------------------------------------------------------------------------------------------------
+
+  #makeNameForm() {
+    const save = (event) => {
+      event.preventDefault();
+      const name = cleanName(this.#nameInput.value);
+      if (!name) return;
+      this.#nameForm.hidden = true;
+      if (name !== this.#feed.user?.name) this.#feed.rename(name);
+      this.#drawName();
+      this.#input.focus();
+    };
+    return element("form", { class: "chat__name", hidden: true, onsubmit: save, onkeydown: (event) => event.key === "Escape" && this.#closeName() },
+      this.#nameInput, element("button", { class: "button", "data-testid": "name-save" }, "Save"));
+  }
+
+  #askName() {
+    this.#nameForm.hidden = !this.#nameForm.hidden;
+    this.#nameInput.value = this.#identity.chosen ? this.#identity.name : "";
+    this.#nameInput.placeholder = this.#identity.name;
+    if (!this.#nameForm.hidden) this.#nameInput.focus();
+  }
+
+  #closeName() {
+    this.#nameForm.hidden = true;
+    this.#who.focus();
+  }
+
+  #drawName() {
+    const name = this.#feed.user?.name ?? this.#identity.name;
+    this.#who.replaceChildren("Chatting as ", element("b", { "data-testid": "my-name" }, name), icon("pencil"));
+  }
+
+  // -- writing ------------------------------------------------------------------------------------------------------
+
+  #replyTo(comment) {
+    this.#parent = comment?.id ?? null;
+    this.#replying.hidden = comment === null;
+    if (!comment) return;
+    const stop = element("button", { type: "button", class: "control control--plain", "aria-label": "Do not reply", onclick: () => this.#replyTo(null) }, icon("close"));
+    this.#replying.replaceChildren(icon("reply"), element("span", {}, "Replying to ", element("b", {}, comment.user?.name ?? "someone")), stop);
+    this.#input.focus();
+  }
+
+  #keyed(event) {
+    if (event.key === "Enter" && !event.shiftKey && !event.isComposing) {
+      event.preventDefault();
+      this.#input.form.requestSubmit();
+    } else if (event.key === "Escape" && this.#parent) {
+      this.#replyTo(null);
+    }
+  }
+
+  #typed() {
+    const left = COMMENT_LENGTH - [...this.#input.value].length;
+    setText(this.#left, left <= 60 ? String(left) : "");
+    this.#left.dataset.over = String(left < 0);
+    this.#input.style.setProperty("height", "auto");
+    this.#input.style.setProperty("height", `${Math.min(this.#input.scrollHeight, 110)}px`);
+    if (!this.#sending) this.#say("");
+  }
+
+  async #submit(event) {
+    event.preventDefault();
+    const text = this.#input.value.trim();
+    if (!text || this.#sending) return;
+    if ([...text].length > COMMENT_LENGTH) return this.#say(REASONS.too_long, true);
+    this.#setSending(true);
+    try {
+      await this.#feed.comment(text, { parent: this.#parent, mediaMs: this.#programMs() });
+      this.#input.value = "";
+      this.#replyTo(null);
+      this.#comments.toEnd();
+      this.#setSending(false);
+      this.#typed();
+    } catch (refused) {
+      this.#setSending(false);
+      this.#say(refused.message || REASONS[refused.reason] || "The comment was not taken.", true, refused.reason);
+    }
+    return undefined;
+  }
+
+  #setSending(sending) {
+    this.#sending = sending;
+    this.#input.readOnly = sending;
+    this.#send.disabled = sending;
+    if (sending) this.#say(this.#feed.state === "open" ? "" : "Waiting for the connection…");
+  }
+
+  #say(text, wrong = false, reason = "") {
+    setText(this.#note, text);
+    this.#note.dataset.wrong = String(wrong);
+    this.#note.dataset.reason = reason;
+  }
+}
+
+/** Viewers as the page shows them. */
+export const viewersText = (number) => (Number.isFinite(number) ? compact(number) : "–");

@@ -1,0 +1,239 @@
+/**
+ * The list of comments: a bounded window into a conversation of any length.
+ *
+ * While the reader is at the end, new comments are appended and the oldest leave. While the reader is scrolled back the
+ * list holds still: new comments are only counted (the newest ones are kept aside, bounded as well), and a pill says how
+ * many. Text goes in as text nodes only.
+ * @module comments
+ */
+import { calm, element, hue, setText } from "./dom.js";
+import { compact } from "./format.js";
+import { icon } from "./icons.js";
+
+/** Rows in the document at most, and comments kept aside at most. */
+export const ROWS = 300;
+const END_PX = 48;
+const QUOTE_LENGTH = 80;
+
+/**
+ * A comment as the feed sends it.
+ * @typedef {{seq: number, id: string, parent: string|null, user: {id: string, name: string}, text: string, at_ms: number}} Comment
+ */
+
+export class CommentList {
+  #scroller;
+  #list = element("ol", { class: "comments", role: "log", "aria-live": "polite", "aria-relevant": "additions", "data-testid": "comments" });
+  #pill = element("button", { type: "button", class: "pill", "data-testid": "new-messages", hidden: true });
+  #empty = element("p", { class: "chat__empty muted", "data-testid": "chat-empty" }, "Quiet so far. Say hello.");
+  #earlier = element("button", { type: "button", class: "button button--quiet comments__earlier", "data-testid": "earlier", hidden: true }, "Earlier comments");
+  #recent = []; // the newest comments, whether in the document or not
+  #known = new Map(); // id -> comment, of #recent and of the rows: for quotes
+  #likes = new Map(); // id -> likes
+  #liked;
+  #unseen = 0;
+  #following = true;
+  #me = "";
+  #actions;
+
+  /**
+   * @param {{reply: (comment: Comment) => void, like: (id: string, liked: boolean) => void, earlier: (seq: number) => Promise<Comment[]>, liked: {has: (id: string) => boolean}}} actions
+   */
+  constructor(actions) {
+    this.#actions = actions;
+    this.#liked = actions.liked;
+    this.#scroller = element("div", { class: "chat__scroll", tabindex: "0", "data-scrolls": true, "data-testid": "chat-scroll", "aria-label": "Comments", role: "group" }, this.#earlier, this.#empty, this.#list);
+    this.element = element("div", { class: "chat__window" }, this.#scroller, this.#pill);
+    this.#scroller.addEventListener("scroll", () => this.#scrolled(), { passive: true });
+    this.#pill.addEventListener("click", () => this.toEnd());
+    this.#earlier.addEventListener("click", () => this.#loadEarlier());
+    this.#list.addEventListener("click", (event) => this.#clicked(event));
+    new ResizeObserver(() => this.#following && this.#stick()).observe(this.#scroller);
+  }
+
+  /** Forget everything: another video. */
+  clear() {
+    this.#recent = [];
+    this.#known.clear();
+    this.#likes.clear();
+    this.#list.replaceChildren();
+    this.#following = true;
+    this.#empty.hidden = false;
+    this.#countUnseen(0);
+    this.#showEarlier();
+  }
+
+  /** Whose comments are marked as one's own. */
+  set me(userId) {
+    this.#me = userId;
+  }
+
+  /** Take the next comment of the feed. @param {Comment} comment */
+  add(comment) {
+    this.#recent.push(comment);
+    if (this.#recent.length > ROWS) this.#forget(this.#recent.shift());
+    this.#known.set(comment.id, comment);
+    if (!this.#following) return this.#countUnseen(this.#unseen + 1);
+    this.#append(this.#row(comment));
+    return undefined;
+  }
+
+  /** Put a line of the page's own between the comments ("Ad break · 30 s"). */
+  note(text) {
+    if (this.#following) this.#append(element("li", { class: "comments__note", "data-testid": "chat-note" }, text));
+  }
+
+  /** Likes of comments that changed. @param {Record<string, number>} likes */
+  setLikes(likes) {
+    for (const [id, count] of Object.entries(likes)) {
+      this.#likes.set(id, count);
+      const row = this.#rowOf(id);
+      if (row) this.#drawLikes(row, id);
+    }
+    while (this.#likes.size > 4 * ROWS) this.#likes.delete(this.#likes.keys().next().value);
+  }
+
+  /** Show the newest comments and follow them. */
+  toEnd() {
+    if (!this.#following) this.#list.replaceChildren(...this.#recent.map((comment) => this.#row(comment)));
+    this.#following = true;
+    this.#countUnseen(0);
+    this.#showEarlier();
+    this.#stick();
+  }
+
+  #append(row) {
+    this.#empty.hidden = true;
+    this.#list.append(row);
+    while (this.#list.childElementCount > ROWS) this.#list.firstElementChild.remove();
+    this.#showEarlier();
+    this.#stick();
+  }
+
+  #stick() {
+    this.#scroller.scrollTop = this.#scroller.scrollHeight;
+  }
+
+  #scrolled() {
+    const { scrollTop, scrollHeight, clientHeight } = this.#scroller;
+    const atEnd = scrollHeight - scrollTop - clientHeight < END_PX;
+    if (atEnd && !this.#following) this.#resume();
+    else if (!atEnd) this.#following = false;
+  }
+
+  /** The reader came back to the end of the rows: go on from there, without a jump where nothing is missing between. */
+  #resume() {
+    const last = Number([...this.#list.querySelectorAll(".comment")].at(-1)?.dataset.seq ?? 0);
+    const later = this.#recent.filter((comment) => comment.seq > last);
+    if (later.length && later[0].seq > last + 1) return this.toEnd();
+    this.#following = true;
+    for (const comment of later) this.#append(this.#row(comment));
+    return this.#countUnseen(0);
+  }
+
+  #countUnseen(count) {
+    this.#unseen = count;
+    this.#pill.hidden = count === 0;
+    if (count) this.#pill.replaceChildren(icon("down"), `${compact(count)} new message${count === 1 ? "" : "s"}`);
+  }
+
+  #firstSeq() {
+    return Number(this.#list.querySelector(".comment")?.dataset.seq ?? 0);
+  }
+
+  #showEarlier() {
+    this.#earlier.hidden = this.#firstSeq() <= 1;
+  }
+
+  async #loadEarlier() {
+    this.#earlier.disabled = true;
+    try {
+      const first = this.#firstSeq();
+      const older = await this.#actions.earlier(first);
+      if (first === this.#firstSeq()) this.#prepend(older.filter((comment) => comment.seq < first));
+      setText(this.#earlier, "Earlier comments");
+    } catch {
+      setText(this.#earlier, "That did not load. Try again");
+    } finally {
+      this.#earlier.disabled = false;
+    }
+  }
+
+  #prepend(older) {
+    if (!older.length) {
+      this.#earlier.hidden = true;
+      return;
+    }
+    const fromEnd = this.#scroller.scrollHeight - this.#scroller.scrollTop;
+    for (const comment of older) this.#known.set(comment.id, comment);
+    this.#following = false;
+    this.#list.prepend(...older.map((comment) => this.#row(comment)));
+    this.#scroller.scrollTop = this.#scroller.scrollHeight - fromEnd;
+    while (this.#list.childElementCount > ROWS) this.#list.lastElementChild.remove(); // they are below what is read
+    this.#showEarlier();
+  }
+
+  #forget(comment) {
+    if (!this.#rowOf(comment.id)) this.#known.delete(comment.id);
+    if (this.#known.size > 4 * ROWS) this.#known = new Map(this.#recent.map((kept) => [kept.id, kept]));
+  }
+
+  #rowOf(id) {
+    return this.#list.querySelector(`[data-id="${CSS.escape(id)}"]`);
+  }
+
+  #row(comment) {
+    const { seq, id, user, text, at_ms: atMs } = comment;
+    const name = element("span", { class: "comment__name", "data-testid": "comment-name" }, user?.name ?? "Someone");
+    name.style.setProperty("--hue", String(hue(user?.id ?? "")));
+    const at = new Date(atMs);
+    const row = element("li", { class: `comment${user?.id && user.id === this.#me ? " comment--mine" : ""}`, "data-id": id, "data-seq": seq, "data-testid": "comment" },
+      comment.parent ? this.#quote(comment.parent) : null,
+      element("p", { class: "comment__line" }, name, " ", element("span", { class: "comment__text", dir: "auto", "data-testid": "comment-text" }, text)),
+      element("div", { class: "comment__foot" },
+        element("span", { class: "comment__seq", title: "Number on the log" }, `#${seq}`),
+        Number.isFinite(atMs) ? element("time", { datetime: at.toISOString() }, at.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" })) : null,
+        element("button", { type: "button", class: "comment__do", "data-do": "reply", "data-testid": "reply", "aria-label": `Reply to ${user?.name ?? "this comment"}` }, icon("reply"), "Reply"),
+        element("button", { type: "button", class: "comment__do", "data-do": "like", "data-testid": "comment-like", "aria-label": `Like the comment of ${user?.name ?? "someone"}` }, icon("heart"), element("span", { "data-testid": "comment-likes" }))));
+    this.#drawLikes(row, id);
+    return row;
+  }
+
+  #quote(parentId) {
+    const parent = this.#known.get(parentId);
+    const text = parent ? [...parent.text].slice(0, QUOTE_LENGTH).join("") : "an earlier comment";
+    return element("button", { type: "button", class: "comment__quote", "data-do": "parent", "data-parent": parentId, "data-testid": "in-reply-to" },
+      icon("reply"), "in reply to ", parent ? element("b", {}, parent.user?.name ?? "someone") : null, parent ? ` ${text}` : text);
+  }
+
+  #drawLikes(row, id) {
+    const button = row.querySelector('[data-do="like"]');
+    const count = this.#likes.get(id) ?? 0;
+    button.setAttribute("aria-pressed", String(this.#liked.has(id)));
+    setText(button.lastElementChild, count ? compact(count) : "");
+  }
+
+  #clicked({ target }) {
+    const button = target.closest("[data-do]");
+    const id = button?.closest(".comment").dataset.id;
+    if (!button) return;
+    if (button.dataset.do === "reply") {
+      const comment = this.#known.get(id);
+      if (comment) this.#actions.reply(comment);
+    } else if (button.dataset.do === "like") {
+      this.#actions.like(id, !this.#liked.has(id));
+      this.#drawLikes(button.closest(".comment"), id);
+    } else {
+      this.#showParent(button.dataset.parent);
+    }
+  }
+
+  #showParent(id) {
+    const row = this.#rowOf(id);
+    if (!row) return;
+    this.#following = false;
+    row.scrollIntoView({ block: "center", behavior: calm() ? "auto" : "smooth" });
+    row.classList.remove("comment--found");
+    void row.offsetWidth; // starts the animation anew
+    row.classList.add("comment--found");
+  }
+}

@@ -1,0 +1,135 @@
+/**
+ * Streamer tools: the stream key (for this tab only), checked by the server, and the ad break button.
+ * @module owner
+ */
+import { ownsChannel, requestBreak } from "./api.js";
+import { element, setText } from "./dom.js";
+import { clock } from "./format.js";
+
+const LENGTHS_S = [15, 30, 60, 90, 120];
+
+/** Where the key of a channel is kept: sessionStorage, so it goes with the tab. */
+const keyName = (channel) => `logcast.key.${channel}`;
+
+/** The key kept for a channel, or "". */
+export function keptKey(channel) {
+  try {
+    return sessionStorage.getItem(keyName(channel)) ?? "";
+  } catch {
+    return "";
+  }
+}
+
+function keepKey(channel, key) {
+  try {
+    if (key) sessionStorage.setItem(keyName(channel), key);
+    else sessionStorage.removeItem(keyName(channel));
+  } catch {
+    // Storage is blocked: the key is asked for again by the next page.
+  }
+}
+
+/** The tools of one channel; `opened(key)` is told the checked key, and "" when it is put away. */
+export class OwnerTools {
+  #root;
+  #channel = "";
+  #key = "";
+  #opened;
+  #seconds = 30;
+
+  constructor(root, { opened = () => undefined } = {}) {
+    this.#root = root;
+    this.#opened = opened;
+    this.#draw();
+  }
+
+  /** Turn to a channel ("" for none); a key kept for it is checked again. */
+  async open(channel) {
+    this.#channel = channel;
+    this.#key = "";
+    this.#opened("");
+    this.#draw();
+    const kept = channel && keptKey(channel);
+    if (kept) await this.#check(kept, () => undefined);
+  }
+
+  async #check(key, refused) {
+    const channel = this.#channel;
+    try {
+      const owns = await ownsChannel(channel, key);
+      if (channel !== this.#channel) return;
+      keepKey(channel, owns ? key : "");
+      if (!owns) return refused("That is not the stream key of this channel.");
+      this.#key = key;
+      this.#opened(key);
+      this.#draw();
+    } catch (problem) {
+      refused(problem.status === 404 ? `There is no channel “${channel}”.` : problem.message);
+    }
+  }
+
+  #draw() {
+    if (!this.#channel) this.#root.replaceChildren(element("p", { class: "muted" }, "Open a channel first."));
+    else if (this.#key) this.#root.replaceChildren(...this.#tools());
+    else this.#root.replaceChildren(...this.#keyForm());
+  }
+
+  #keyForm() {
+    const input = element("input", { type: "password", class: "input", required: true, autocomplete: "off", spellcheck: "false", placeholder: "lc_…", "data-testid": "owner-key" });
+    const note = element("p", { class: "note", role: "alert", "data-testid": "owner-note" });
+    const button = element("button", { class: "button button--main", "data-testid": "owner-check" }, "Unlock");
+    const submit = async (event) => {
+      event.preventDefault();
+      button.disabled = true;
+      setText(note, "");
+      await this.#check(input.value.trim(), (text) => setText(note, text));
+      button.disabled = false;
+    };
+    return [
+      element("p", { class: "muted" }, "For the streamer of ", element("b", {}, this.#channel), ". The stream key stays in this tab and is gone when it closes."),
+      element("form", { class: "row", onsubmit: submit }, element("label", { class: "field" }, element("span", {}, "Stream key"), input), button),
+      note,
+    ];
+  }
+
+  #tools() {
+    const note = element("p", { class: "note", role: "status", "data-testid": "cue-note" });
+    const start = element("button", { type: "button", class: "button button--main button--wide", "data-testid": "cue-start" });
+    const name = () => setText(start, `Start ad break · ${clock(this.#seconds)}`);
+    const lengths = LENGTHS_S.map((seconds) =>
+      element("label", { class: "choice" },
+        element("input", { type: "radio", name: "seconds", value: seconds, checked: seconds === this.#seconds, "data-testid": `cue-${seconds}`, onchange: () => ((this.#seconds = seconds), name()) }),
+        element("span", {}, `${seconds} s`)));
+    start.addEventListener("click", () => this.#request(start, note));
+    name();
+    return [
+      element("fieldset", { class: "choices" }, element("legend", {}, "Length"), ...lengths),
+      start,
+      note,
+      element("button", { type: "button", class: "link link--small", "data-testid": "owner-forget", onclick: () => this.#forget() }, "Put the key away"),
+    ];
+  }
+
+  async #request(button, note) {
+    button.disabled = true;
+    note.dataset.wrong = "false";
+    setText(note, "Asking…");
+    try {
+      await requestBreak(this.#channel, this.#key, this.#seconds);
+      setText(note, `Taken: ${clock(this.#seconds)}, from the next segment on. Viewers see it when their picture gets there.`);
+    } catch (problem) {
+      note.dataset.wrong = "true";
+      note.dataset.reason = problem.reason;
+      setText(note, problem.status === 401 ? "The key is not valid any more. Put it away and enter the new one." : `Not taken: ${problem.message}`);
+    } finally {
+      button.disabled = false;
+    }
+  }
+
+  #forget() {
+    keepKey(this.#channel, "");
+    this.#key = "";
+    this.#opened("");
+    this.#draw();
+  }
+}

@@ -1,0 +1,186 @@
+/**
+ * The watch page: `/watch/CHANNEL` follows a channel through its broadcasts, `/watch/VIDEO` shows one of them.
+ *
+ * Two sources say what there is to play: the feed (at once) and, while the feed is away, the API (every few seconds).
+ * Both end in `turnTo(video)`, which opens, replaces or ends the picture.
+ *
+ * `window.logcast` is there for tests and for looking in: `{player, feed, breaks}`.
+ * @module watch
+ */
+import { readChannel, readVideo } from "./api.js";
+import { AdBreaks } from "./breaks.js";
+import { Chat, viewersText } from "./chat.js";
+import { mountControls } from "./controls.js";
+import { byId, hue, setText } from "./dom.js";
+import { Feed } from "./feed.js";
+import { ago, clock, compact } from "./format.js";
+import { mountIcons } from "./icons.js";
+import { Identity } from "./identity.js";
+import { OwnerTools } from "./owner.js";
+import { Player } from "./player.js";
+import { Burst, Taps } from "./reactions.js";
+import { mountStageCard } from "./stage.js";
+
+const POLL_MS = 4000;
+const VIDEO_ID = /^[0-9a-hjkmnp-tv-z]{20}$/;
+
+mountIcons();
+const name = decodeURIComponent(location.pathname.split("/").filter(Boolean).pop() ?? "");
+const subject = await findSubject();
+const player = new Player(byId("video"));
+const identity = new Identity(storage());
+const feed = new Feed(subject.feed, { identity });
+const burst = new Burst(byId("burst"));
+const taps = new Taps();
+const chat = new Chat(byId("chat"), { feed, identity, react, programMs: () => player.programMs });
+const breaks = new AdBreaks(byId("break"), { entered: ({ durationMs }) => chat.note(`Ad break · ${clock(durationMs / 1000)}`) });
+const card = mountStageCard(player, subject);
+let video = null; // {id, state} of what is played or was
+
+window.logcast = { player, feed, breaks };
+mountControls(player, { breaks: () => breaks.list, openChat: () => chat.focus() });
+mountTools();
+mountLike();
+player.addEventListener("tick", () => breaks.show(player.programMs));
+player.addEventListener("state", () => player.state === "playing" || breaks.show(player.programMs));
+listen();
+start();
+
+/** A video id looks like a channel name, so the server is asked; a name that is neither stays a channel to wait for. */
+async function findSubject() {
+  const asVideo = VIDEO_ID.test(name) ? await readVideo(name).catch(() => null) : null;
+  if (asVideo) {
+    return { kind: "video", name, channel: asVideo.channel ?? "", feed: `/v1/videos/${name}/feed`, found: asVideo };
+  }
+  return { kind: "channel", name, channel: name, feed: `/v1/channels/${encodeURIComponent(name)}/feed`, found: null };
+}
+
+function start() {
+  describe({ channel: subject.channel });
+  if (subject.kind === "video") {
+    describe({ ...subject.found, likes: subject.found.totals?.likes });
+    turnTo({ id: subject.name, state: subject.found.state });
+    feed.connect();
+    return;
+  }
+  ask();
+  setInterval(() => feed.state !== "open" && document.visibilityState === "visible" && ask(), POLL_MS);
+}
+
+/** Ask the API about the channel; the feed is opened once there is one. */
+async function ask() {
+  try {
+    const channel = await readChannel(subject.name);
+    describe({ ...channel, channel: channel.name });
+    turnTo({ id: channel.video_id ?? null, state: channel.state });
+  } catch (problem) {
+    if (problem.status === 404) return card.missing();
+    if (!video && player.state === "idle") player.open(masterOf(null)); // the API is away; the playlist may not be
+  }
+  return feed.connect();
+}
+
+function listen() {
+  const on = (type, handler) => feed.addEventListener(type, ({ detail }) => handler(detail));
+  on("video", (message) => {
+    if (message.id !== video?.id) breaks.clear();
+    describe(message);
+    taps.reset();
+    turnTo({ id: message.id, state: message.state });
+    showLike();
+  });
+  on("joined", (message) => {
+    describe({ title: message.video?.title, started_ms: message.video?.started_ms });
+    if (message.video) turnTo({ id: message.video.id, state: message.video.state });
+    showViewers(message.viewers);
+    taps.reset(message.totals?.reactions);
+    showLikes(message.totals?.likes);
+    for (const one of message.breaks ?? []) breaks.take(one);
+    showLike();
+  });
+  on("viewers", ({ n }) => showViewers(n));
+  on("totals", (totals) => {
+    showLikes(totals.likes);
+    for (const [kind, count] of Object.entries(taps.take(totals.reactions))) burst.rise(kind, count);
+  });
+  on("break", (message) => breaks.take(message));
+}
+
+/** Make the picture agree with what the channel has: a live video is opened, an ended one is played out. */
+function turnTo(next) {
+  const other = next.id !== video?.id;
+  video = next;
+  byId("live-badge").hidden = next.state !== "live";
+  card.videoIs(next);
+  const onAir = next.state === "live" || next.state === "interrupted";
+  if (onAir || (subject.kind === "video" && next.id)) {
+    if (other || ["idle", "offline", "ended"].includes(player.state)) player.open(masterOf(next.id));
+    player.finishing = next.state === "ended" && subject.kind === "video" && player.live;
+  } else if (["playing", "reconnecting"].includes(player.state) && !other) {
+    player.finishing = true;
+  } else if (player.state !== "ended") {
+    player.stop("offline");
+  }
+}
+
+const masterOf = (id) => (id ? `/v1/videos/${id}/master.m3u8` : `/live/${encodeURIComponent(subject.name)}/master.m3u8`);
+
+function describe({ title, channel, viewers, likes, started_ms: startedMs }) {
+  const shown = title || byId("title").dataset.title || "";
+  if (title) byId("title").dataset.title = title;
+  if (channel !== undefined) setText(byId("channel"), channel);
+  setText(byId("title"), shown || subject.channel || subject.name);
+  document.title = `${shown || subject.name} · Logcast`;
+  setText(byId("avatar"), [...(subject.channel || subject.name)][0]?.toUpperCase() ?? "");
+  byId("avatar").style.setProperty("--hue", String(hue(subject.channel || subject.name)));
+  if (startedMs) setText(byId("since"), `started ${ago(startedMs, Date.now())}${Date.now() - startedMs < 60000 ? "" : " ago"}`);
+  if (viewers !== undefined) showViewers(viewers);
+  if (likes !== undefined) showLikes(likes);
+}
+
+function showViewers(number) {
+  if (number !== undefined) setText(byId("viewers"), viewersText(number));
+}
+
+function showLikes(number) {
+  if (Number.isFinite(number)) setText(byId("likes"), compact(number));
+}
+
+function mountLike() {
+  byId("like").addEventListener("click", () => {
+    const liked = !chat.isLiked();
+    chat.like(liked);
+    showLike();
+    if (liked) burst.rise("heart", 1);
+  });
+}
+
+function showLike() {
+  byId("like").setAttribute("aria-pressed", String(chat.isLiked()));
+}
+
+function react(kind) {
+  taps.mine(kind);
+  feed.react(kind);
+  burst.rise(kind, 1);
+}
+
+function mountTools() {
+  const dialog = byId("tools");
+  const tools = new OwnerTools(byId("tools-body"));
+  let opened = false;
+  byId("tools-open").hidden = !subject.channel;
+  byId("tools-open").addEventListener("click", () => {
+    dialog.showModal();
+    if (!opened) tools.open(subject.channel);
+    opened = true;
+  });
+}
+
+function storage() {
+  try {
+    return localStorage;
+  } catch {
+    return { getItem: () => null, setItem: () => undefined };
+  }
+}
