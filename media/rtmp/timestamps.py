@@ -3,7 +3,7 @@
 _WRAP_32 = 1 << 32
 _WRAP_24 = 1 << 24
 _WINDOW_MS = 60_000
-"""How close to the last timestamp a 24-bit one must land to be taken for a wrap."""
+"""How close to the last timestamp a value must land to be taken for a wrap, or for a step back before zero."""
 
 
 class TimestampUnwrapper:
@@ -11,8 +11,12 @@ class TimestampUnwrapper:
 
     Timestamps are serial numbers of 32 bits that wrap after 49.7 days (RTMP 1.0, 5): of all the values that end in
     these 32 bits, the one nearest to the last is meant. So small steps back, as between audio and video, stay small steps
-    back. Some encoders also cut absolute timestamps to 24 bits, which wrap after 4 h 39 min; such a value is recognised
-    because it falls within a minute of the last one when 24 bits are put back in front of it, and nowhere near otherwise.
+    back. Some encoders also cut absolute timestamps to 24 bits, which wrap after 4 h 39 min; once a stream has come that
+    far, a value is recognised as cut if it falls within a minute of the last one with its missing bits put back, and
+    nowhere near it without.
+
+    Many encoders send their configuration at 0 and then begin anywhere, so a long step is only ever taken for a long
+    step: no time before zero comes of it.
 
     One instance serves audio and video together, so that both cross a wrap at the same place.
     """
@@ -25,16 +29,22 @@ class TimestampUnwrapper:
     def unwrap(self, timestamp: int) -> int:
         """Give the continuous time of a wire timestamp (0 to 2**32 - 1), in milliseconds.
 
-        The first value is taken as it is. A time before the zero of the stream is given as 0.
+        The first value is taken as it is. A time up to a minute before the zero of the stream is given as 0.
         """
-        last = self._last
-        value = timestamp if last is None else _nearest(timestamp, last, _WRAP_32)
-        if last is not None and timestamp < _WRAP_24 and abs(value - last) > _WINDOW_MS:
-            short = _nearest(timestamp, last, _WRAP_24)
-            if abs(short - last) <= _WINDOW_MS:
-                value = short
-        self._last = value
-        return max(value, 0)
+        self._last = timestamp if self._last is None else _after(self._last, timestamp)
+        return max(self._last, 0)
+
+
+def _after(last: int, timestamp: int) -> int:
+    """Give the time that a wire timestamp means after the time `last`."""
+    value = _nearest(timestamp, last, _WRAP_32)
+    if value < -_WINDOW_MS:
+        return value + _WRAP_32
+    if timestamp < _WRAP_24 and last >= _WRAP_24 - _WINDOW_MS and abs(value - last) > _WINDOW_MS:
+        cut = _nearest(timestamp, last, _WRAP_24)
+        if abs(cut - last) <= _WINDOW_MS:
+            return cut
+    return value
 
 
 def _nearest(timestamp: int, last: int, wrap: int) -> int:
