@@ -1,7 +1,8 @@
 """RTMP's 32-bit milliseconds as a plain integer that never wraps."""
 
 _WRAP_32 = 1 << 32
-_WRAP_24 = 1 << 24
+_SHORT_WRAPS = (1 << 31, 1 << 24)
+"""Where encoders cut their timestamps: FFmpeg keeps 31 bits, some others 24."""
 _WINDOW_MS = 60_000
 """How close to the last timestamp a value must land to be taken for a wrap, or for a step back before zero."""
 
@@ -11,9 +12,9 @@ class TimestampUnwrapper:
 
     Timestamps are serial numbers of 32 bits that wrap after 49.7 days (RTMP 1.0, 5): of all the values that end in
     these 32 bits, the one nearest to the last is meant. So small steps back, as between audio and video, stay small steps
-    back. Some encoders also cut absolute timestamps to 24 bits, which wrap after 4 h 39 min; once a stream has come that
-    far, a value is recognised as cut if it falls within a minute of the last one with its missing bits put back, and
-    nowhere near it without.
+    back. Encoders also cut timestamps shorter: FFmpeg to 31 bits (24.8 days), some to 24 (4 h 39 min). Once a stream has
+    come that far, a value is recognised as cut if it falls within a minute of the last one with its missing bits put
+    back, and nowhere near it without.
 
     Many encoders send their configuration at 0 and then begin anywhere, so a long step is only ever taken for a long
     step: no time before zero comes of it.
@@ -40,9 +41,11 @@ def _after(last: int, timestamp: int) -> int:
     value = _nearest(timestamp, last, _WRAP_32)
     if value < -_WINDOW_MS:
         return value + _WRAP_32
-    if timestamp < _WRAP_24 and last >= _WRAP_24 - _WINDOW_MS and abs(value - last) > _WINDOW_MS:
-        cut = _nearest(timestamp, last, _WRAP_24)
-        if abs(cut - last) <= _WINDOW_MS:
+    if abs(value - last) <= _WINDOW_MS:
+        return value
+    for wrap in _SHORT_WRAPS:
+        cut = _nearest(timestamp, last, wrap)
+        if timestamp < wrap and last >= wrap - _WINDOW_MS and abs(cut - last) <= _WINDOW_MS:
             return cut
     return value
 
