@@ -1,0 +1,105 @@
+"""The worker's Faust app: `faust -A processors.app worker --without-web`. Settings are read at import; nothing connects.
+
+This is the one module-level singleton of the project: Faust finds its app by name. Every agent of
+`settings.worker_agents` is added by its module's `register`.
+"""
+
+from importlib import import_module
+from typing import Any, Final
+
+import aiokafka
+import faust
+from aiokafka.coordinator.assignors.range import RangePartitionAssignor
+from faust.tables.manager import TableManager
+from mode import Seconds
+
+from schemas.topics import MEDIA_SOURCE
+from stores.health import HealthServer
+from stores.settings import Settings, load_settings
+
+FETCH_MAX_WAIT_MS: Final = 100
+"""Faust has 1500 written down; a partition that changes hands would then stand still for so long."""
+
+
+class Consumer(aiokafka.AIOKafkaConsumer):  # type: ignore[misc]  # aiokafka has no types
+    """aiokafka's consumer with what Faust cannot be told.
+
+    Partitions are assigned in ranges: an agent that reads two topics gets the same partitions of both, and consecutive
+    GOPs alternate between workers (`schemas.topics.source_partition`). Records of open transactions are not read.
+    """
+
+    def __init__(self, *topics: str, **options: Any) -> None:
+        chosen = {
+            "fetch_max_wait_ms": FETCH_MAX_WAIT_MS,
+            "isolation_level": "read_committed",
+            "partition_assignment_strategy": [RangePartitionAssignor],
+        }
+        super().__init__(*topics, **(options | chosen))
+
+
+class Tables(TableManager):
+    """Faust's tables, of which we have none: exact state is kept by `processors.ledger`."""
+
+    async def sleep(self, n: Seconds, **options: Any) -> None:
+        """Faust waits a second for tables to be declared; a worker that takes over has no second to spare."""
+
+
+class WorkerApp(faust.App):
+    """A Faust app that answers for its health as soon as it starts, whether or not Kafka is there."""
+
+    settings: Settings
+    assigned = False
+
+    async def on_first_start(self) -> None:
+        """Make Faust's directories, and listen."""
+        self.conf.datadir.parent.mkdir(parents=True, exist_ok=True)
+        await super().on_first_start()
+        health = HealthServer(self.settings.bind_host, self.settings.health_port_worker, self.ready)
+        await self.add_async_context(health)
+
+    def ready(self) -> dict[str, bool]:
+        """What must be true for the worker to be ready: it is a member of its group and has its partitions."""
+        return {"kafka": self.assigned}
+
+
+def create_app(settings: Settings) -> WorkerApp:
+    """The app with its agents; it connects when it is started."""
+    aiokafka.AIOKafkaConsumer = Consumer  # Faust takes it from there when it connects
+    app = WorkerApp(
+        f"{settings.topic_prefix}{settings.worker_group}",
+        broker=[f"kafka://{server.strip()}" for server in settings.kafka_bootstrap.split(",")],
+        store="memory://",
+        datadir=settings.data_dir / "faust" / settings.worker_slot,
+        processing_guarantee="at_least_once",
+        consumer_group_instance_id=f"{settings.worker_group}-{settings.worker_slot}",
+        consumer_auto_offset_reset="earliest",
+        consumer_max_fetch_size=MEDIA_SOURCE.max_message_bytes,
+        broker_session_timeout=6.0,
+        broker_heartbeat_interval=1.0,
+        broker_commit_interval=0.5,
+        stream_buffer_maxsize=64,
+        stream_wait_empty=False,
+        stream_recovery_delay=0.0,
+        topic_partitions=settings.partitions,
+        topic_replication_factor=settings.replication,
+        topic_disable_leader=True,
+        topic_allow_declare=False,
+        web_enabled=False,
+        TableManager=Tables,
+    )
+    app.settings = settings
+    for name in settings.worker_agents.split(","):
+        import_module(f"processors.{name.strip()}").register(app, settings)
+
+    async def assigned(*_: object, **__: object) -> None:
+        app.assigned = True
+
+    async def revoked(*_: object, **__: object) -> None:
+        app.assigned = False
+
+    app.on_partitions_assigned.connect(assigned, weak=False)
+    app.on_partitions_revoked.connect(revoked, weak=False)
+    return app
+
+
+app = create_app(load_settings())

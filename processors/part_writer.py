@@ -1,0 +1,112 @@
+"""Writes parts: the bytes to the segment store, then the event to the log. Every write may be repeated."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass, field
+from typing import Final
+
+from processors import metrics
+from schemas.events import DeadLetter, Event, MediaChunk, PartReady, SegmentClosed
+from schemas.topics import DEAD_LETTERS, MEDIA_PARTS, Topic
+from stores.kafka import EventProducer, LogBusyError, Written
+from stores.segments import SegmentStore, SegmentStoreError
+
+log = logging.getLogger(__name__)
+
+STORE_ATTEMPTS: Final = 6
+STORE_BACKOFF_S: Final = 0.1
+BUSY_S: Final = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A record of the log as it was read, for a dead letter."""
+
+    topic: str
+    partition: int
+    offset: int
+    key: bytes | None
+    value: bytes | None = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Arrived:
+    """A chunk, the record that it came in, and when: in seconds of a monotonic clock."""
+
+    chunk: MediaChunk
+    record: Record
+    at_s: float
+
+    @property
+    def size_bytes(self) -> int:
+        """The room it takes while it waits."""
+        return len(self.record.value or b"")
+
+
+class PartWriter:
+    """The effects of the transcode agent."""
+
+    def __init__(
+        self, store: SegmentStore, producer: EventProducer, threads: Executor, app: str, now_ms: Callable[[], int]
+    ) -> None:
+        self._store = store
+        self._producer = producer
+        self._threads = threads
+        self._app = app
+        self._now_ms = now_ms
+
+    async def part(self, ready: PartReady, data: bytes, closed: Sequence[SegmentClosed]) -> None:
+        """Store a part and announce it, after the segments that it completes.
+
+        Raises:
+            SegmentStoreError: the store did not take it, after some attempts.
+            LogError: the log refused it.
+        """
+        await self.store(ready.name, data)
+        await self.announce(*closed, ready)
+        metrics.PARTS.labels(ready.rendition).inc()
+        metrics.PART_SECONDS.labels(ready.rendition).observe(max(0, self._now_ms() - ready.received_ms) / 1000)
+
+    async def store(self, name: str, data: bytes) -> None:
+        """Put bytes into the segment store; a store that is away for a moment is waited for."""
+        loop = asyncio.get_running_loop()
+        for attempt in range(1, STORE_ATTEMPTS + 1):
+            try:
+                await loop.run_in_executor(self._threads, self._store.put, name, data)
+            except SegmentStoreError as error:
+                if attempt == STORE_ATTEMPTS:
+                    raise
+                log.warning("attempt %d of %d: %s", attempt, STORE_ATTEMPTS, error)
+                await asyncio.sleep(STORE_BACKOFF_S * 2**attempt)
+            else:
+                return
+
+    async def announce(self, *events: PartReady | SegmentClosed) -> None:
+        """Write events of one video, in this order; they are on the log when this returns."""
+        for written in [await self._sent(MEDIA_PARTS, event.video_id, event) for event in events]:
+            await written
+
+    async def dead_letter(self, record: Record, cause: str) -> None:
+        """Keep a record that could not be processed, with the cause."""
+        log.error("dead letter from %s/%d at %d: %s", record.topic, record.partition, record.offset, cause)
+        letter = DeadLetter(
+            topic=record.topic,
+            partition=record.partition,
+            offset=record.offset,
+            app=self._app,
+            cause=cause,
+            failed_ms=self._now_ms(),
+            key=record.key,
+            value=record.value,
+        )
+        await (await self._sent(DEAD_LETTERS, record.topic, letter))
+        metrics.DEAD_LETTERS.labels(self._app).inc()
+
+    async def _sent(self, topic: Topic, key: str, event: Event) -> asyncio.Future[Written]:
+        while True:
+            try:
+                return self._producer.send(topic, key, event)
+            except LogBusyError:
+                await asyncio.sleep(BUSY_S)

@@ -1,0 +1,99 @@
+"""The events about parts and segments, made from chunks. Pure."""
+
+from hashlib import sha256
+
+from processors.encoder import MadePart
+from schemas.events import MediaChunk, PartReady, SegmentClosed, Track, TrackInfo
+from stores.segments import init_name, part_name
+
+SOURCE = "source"
+AUDIO = "audio"
+
+
+def passed_on(chunk: MediaChunk, init: str) -> PartReady:
+    """The part that a source chunk is, untouched; `init` names its init segment."""
+    rendition = SOURCE if chunk.track is Track.VIDEO else AUDIO
+    info = TrackInfo(
+        codecs=chunk.codecs,
+        width=chunk.width,
+        height=chunk.height,
+        frame_rate=chunk.frame_rate,
+        sample_rate=chunk.sample_rate,
+        channels=chunk.channels,
+    )
+    return _ready(chunk, rendition, chunk.data, init, info, independent=chunk.independent, frames=chunk.frames)
+
+
+def made(part: MadePart) -> PartReady:
+    """The part of a transcoded rendition."""
+    chunk = part.planned.chunk
+    init = init_name(chunk.video_id, part.rendition, part.init)
+    return _ready(chunk, part.rendition, part.data, init, part.info, independent=part.independent, frames=part.frames)
+
+
+def _ready(
+    chunk: MediaChunk, rendition: str, data: bytes, init: str, info: TrackInfo, *, independent: bool, frames: int
+) -> PartReady:
+    return PartReady(
+        video_id=chunk.video_id,
+        channel=chunk.channel,
+        rendition=rendition,
+        track=chunk.track,
+        gop=chunk.gop,
+        segment=chunk.segment,
+        part=chunk.part,
+        epoch=chunk.epoch,
+        dts=chunk.dts,
+        duration=chunk.duration,
+        timescale=chunk.timescale,
+        independent=independent,
+        frames=frames,
+        captured_ms=chunk.captured_ms,
+        received_ms=chunk.received_ms,
+        name=part_name(chunk.video_id, rendition, chunk.segment, chunk.part),
+        size=len(data),
+        sha256=sha256(data).digest(),
+        init=init,
+        info=info if chunk.part == 0 else None,
+    )
+
+
+class SegmentCount:
+    """Which segments of one rendition of one GOP are complete, and how many parts they have.
+
+    Parts come in order. A segment is complete when a part of a later one comes, or when the GOP closes; one that no
+    part came for has 0 parts: it is lost.
+    """
+
+    def __init__(self, first: MediaChunk, rendition: str) -> None:
+        """Begin with the segment of the GOP's first chunk."""
+        self._first = first
+        self._rendition = rendition
+        self._segment = first.segment
+        self._parts = 0
+
+    def note(self, part: PartReady) -> list[SegmentClosed]:
+        """A part came: the segments that are complete by it, in order."""
+        closed = self._up_to(part.segment)
+        self._parts = max(self._parts, part.part + 1)
+        return closed
+
+    def close(self, last_segment: int) -> list[SegmentClosed]:
+        """The GOP is over: the segments that are complete by it, in order."""
+        return self._up_to(max(last_segment, self._segment) + 1)
+
+    def _up_to(self, segment: int) -> list[SegmentClosed]:
+        closed = []
+        while self._segment < segment:
+            closed.append(
+                SegmentClosed(
+                    video_id=self._first.video_id,
+                    channel=self._first.channel,
+                    rendition=self._rendition,
+                    gop=self._first.gop,
+                    segment=self._segment,
+                    parts=self._parts,
+                )
+            )
+            self._segment, self._parts = self._segment + 1, 0
+        return closed

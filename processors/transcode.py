@@ -1,0 +1,306 @@
+"""The transcode agent: GOPs from `media.source` to parts in the segment store and on `media.parts`.
+
+Four rules, each of which was a failure once:
+
+1. Acks go strictly in the order of the log, and the acks of a GOP are held until it closes. That is the rewind: after a
+   crash the GOP is done again from its start, with the same names and bytes.
+2. Faust does not wait for held acks at a rebalance (`stream_wait_empty` is off), and the queues of acks are forgotten.
+   Open GOPs are kept: mostly they come back at once, and chunks that come a second time are skipped by their index.
+3. A partition without a commit is read from its beginning.
+4. What is bounded is the bytes that wait, never the number of open GOPs: a closing marker may wait behind the bound.
+
+A chunk past the first of an unknown GOP means that the GOP was finished before: its acks were held until then.
+A failure that the data did not cause ends the process; the supervisor starts a clean one.
+"""
+
+import asyncio
+import logging
+import os
+import time
+from collections import OrderedDict, defaultdict
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AsyncExitStack
+from dataclasses import replace
+from types import TracebackType
+from typing import Final, NoReturn, Self
+
+import faust
+from faust import Stream
+from faust.types import TP, AppT, EventT
+
+from media.ladder import parse_rungs
+from processors import metrics
+from processors.acks import AckQueue, Held
+from processors.gop_work import GopWork
+from processors.ladder_work import LadderWork
+from processors.overload import skip_transcoding
+from processors.part_writer import Arrived, PartWriter, Record
+from processors.relay import Relay
+from processors.room import Room
+from schemas import codec
+from schemas.codec import CodecError
+from schemas.events import GopClosed, MediaChunk
+from schemas.topics import MEDIA_SOURCE
+from stores.kafka import EventProducer
+from stores.segments import LocalSegmentStore, SegmentStore
+from stores.settings import Settings
+
+log = logging.getLogger(__name__)
+
+NAME: Final = "transcode"
+EXIT_CODE: Final = os.EX_TEMPFAIL
+RELAY_ROOM_BYTES: Final = 64 * 1024 * 1024
+LADDER_ROOM_BYTES: Final = 128 * 1024 * 1024
+IDLE_S: Final = 30.0
+"""A GOP that gets nothing for so long is closed. Longer than an ingest waits for a publisher that hangs."""
+STORE_THREADS: Final = 4
+REMEMBERED_GOPS: Final = 8_192
+WARN_EVERY_S: Final = 10.0
+
+GopKey = tuple[str, int]
+
+
+class Transcoder:
+    """The agent without Faust: records in, effects out.
+
+    Args:
+        failed: called with the error when the work cannot go on; the GOPs under way must be done again elsewhere.
+        now_ms: the wall clock, ms since 1970.
+        now_s: a monotonic clock, seconds.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        store: SegmentStore,
+        producer: EventProducer,
+        failed: Callable[[BaseException], None],
+        now_ms: Callable[[], int],
+        now_s: Callable[[], float],
+    ) -> None:
+        self._rungs = parse_rungs(settings.ladder)
+        self._preset = settings.encoder_preset
+        self._encoders = ThreadPoolExecutor(settings.worker_threads, "encode")
+        self._storing = ThreadPoolExecutor(STORE_THREADS, "segments")
+        self._writer = PartWriter(store, producer, self._storing, NAME, now_ms)
+        self._relay_room, self._ladder_room = Room(RELAY_ROOM_BYTES), Room(LADDER_ROOM_BYTES)
+        self._failed = failed
+        self._now_ms = now_ms
+        self._now_s = now_s
+        self._acks: defaultdict[int, AckQueue] = defaultdict(AckQueue)
+        self._mine: frozenset[int] = frozenset()
+        self._open: dict[GopKey, tuple[int, GopWork, asyncio.Task[None]]] = {}
+        self._finished: OrderedDict[GopKey, None] = OrderedDict()
+        self._warned_s = -WARN_EVERY_S
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Leave the open GOPs as they are: their acks are held, so the next worker does them from their start."""
+        tasks = [task for _, _, task in self._open.values()]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        self._encoders.shutdown(wait=False, cancel_futures=True)
+        self._storing.shutdown(wait=False, cancel_futures=True)
+
+    def assigned(self, partitions: Iterable[int]) -> None:
+        """These partitions are ours now, and no others."""
+        self._mine = frozenset(partitions)
+
+    def revoked(self) -> None:
+        """No partition is ours any more; what was not acknowledged comes again, here or elsewhere."""
+        self._mine = frozenset()
+        for queue in self._acks.values():
+            queue.forget()
+        self._acks.clear()
+
+    async def receive(self, record: Record, ack: Callable[[], object]) -> None:
+        """Take the next record of a partition; waits while too much waits. `ack` is called when its effects are written."""
+        if record.partition not in self._mine:
+            return  # it was taken away a moment ago
+        held = self._acks[record.partition].add(ack)
+        try:
+            event = codec.decode(record.value or b"")
+        except CodecError as error:
+            await self._refuse(record, held, str(error))
+            return
+        if isinstance(event, MediaChunk):
+            await self._chunk(record, event, held)
+        elif isinstance(event, GopClosed):
+            self._close(event, held)
+        else:
+            await self._refuse(record, held, f"expected MediaChunk or GopClosed, found {type(event).__name__}")
+
+    def close_idle(self) -> None:
+        """Close the GOPs that nothing came for in IDLE_S, so that the playlist goes on; let go of those not ours."""
+        now_s = self._now_s()
+        for key, (partition, work, task) in list(self._open.items()):
+            if now_s - work.seen_s < IDLE_S or work.closed:
+                continue
+            if partition in self._mine:
+                log.warning("%s/%d: no chunk for %s s and no closing marker; closed", *key, IDLE_S)
+                metrics.GOPS_IDLE.inc()
+                work.close(None)
+            else:
+                task.cancel()
+
+    def watch_lag(self) -> None:
+        """Say how far transcoding is behind."""
+        lag_s, now_s = self._lag_s(), self._now_s()
+        metrics.TRANSCODE_LAG.set(lag_s)
+        metrics.WAITING_BYTES.set(self._ladder_room.used_bytes)
+        if lag_s > 1 and now_s - self._warned_s > WARN_EVERY_S:
+            self._warned_s = now_s
+            log.warning(
+                "transcoding is %.1f s behind; give this worker more cores, start another one, or shorten the ladder",
+                lag_s,
+            )
+
+    async def _chunk(self, record: Record, chunk: MediaChunk, held: Held) -> None:
+        metrics.CHUNKS.labels(chunk.track.value).inc()
+        key = (chunk.video_id, chunk.gop)
+        if key not in self._open and (key in self._finished or chunk.index > 0):
+            metrics.REPEATS.inc()
+            held.finish()
+            return
+        work = self._work(key, chunk, record.partition)
+        work.held.append(held)
+        work.seen_s = self._now_s()
+        if work.expects(chunk):
+            await work.put(Arrived(chunk, record, work.seen_s))
+        else:
+            metrics.REPEATS.inc()
+
+    def _close(self, event: GopClosed, held: Held) -> None:
+        found = self._open.get((event.video_id, event.gop))
+        if found is None:
+            held.finish()
+            return
+        _, work, _ = found
+        work.held.append(held)
+        work.close(event)
+
+    def _work(self, key: GopKey, first: MediaChunk, partition: int) -> GopWork:
+        """The work on a GOP, begun with its first chunk."""
+        if key in self._open:
+            return self._open[key][1]
+        skip = skip_transcoding(self._now_ms() - first.received_ms, self._lag_s())
+        if skip:
+            metrics.GOPS_SKIPPED.inc()
+            log.warning("%s/%d: not transcoded, this worker is too far behind", *key)
+        head = replace(first, data=b"", init=None)
+        ladder = LadderWork(head, self._writer, self._encoders, self._rungs, self._preset, skip=skip)
+        relay = Relay(head, self._writer)
+        work = GopWork(head, relay, ladder, self._relay_room, self._ladder_room, self._now_s)
+        task = asyncio.create_task(work.run(), name="gop-{}-{}".format(*key))
+        self._open[key] = partition, work, task
+        metrics.GOPS_OPEN.set(len(self._open))
+        task.add_done_callback(lambda done: self._ended(key, work, done))
+        return work
+
+    def _ended(self, key: GopKey, work: GopWork, task: asyncio.Task[None]) -> None:
+        del self._open[key]
+        metrics.GOPS_OPEN.set(len(self._open))
+        if task.cancelled():
+            return
+        if error := task.exception():
+            self._failed(error)
+            return
+        self._finished[key] = None
+        if len(self._finished) > REMEMBERED_GOPS:
+            self._finished.popitem(last=False)
+        for held in work.held:
+            held.finish()
+
+    async def _refuse(self, record: Record, held: Held, cause: str) -> None:
+        await self._writer.dead_letter(record, cause)
+        held.finish()
+
+    def _lag_s(self) -> float:
+        return max((work.lag_s for _, work, _ in self._open.values()), default=0.0)
+
+
+class TranscodeAgent:
+    """The agent under Faust: connects a `Transcoder` while the stream is read."""
+
+    def __init__(self, app: faust.App, settings: Settings) -> None:
+        self._app = app
+        self._settings = settings
+        self._topic = settings.topic(MEDIA_SOURCE.name)
+        self._mine: frozenset[int] = frozenset()
+        self._transcoder: Transcoder | None = None
+
+    async def process(self, stream: Stream[bytes]) -> None:
+        """Read the source until the worker stops."""
+        async with AsyncExitStack() as stack:
+            producer = await stack.enter_async_context(EventProducer(self._settings, NAME))
+            store = LocalSegmentStore(self._settings.segments_path)
+            transcoder = await stack.enter_async_context(
+                Transcoder(self._settings, store, producer, _end_process, _wall_ms, time.monotonic)
+            )
+            transcoder.assigned(self._mine)
+            self._transcoder = transcoder
+            async for event in stream.noack().events():
+                await transcoder.receive(_record(event), _ack(event, self._app))
+
+    async def on_assigned(self, _: AppT, assigned: Iterable[TP], **__: object) -> None:
+        """Faust says which partitions are ours."""
+        self._mine = frozenset(tp.partition for tp in assigned if tp.topic == self._topic)
+        if self._transcoder:
+            self._transcoder.assigned(self._mine)
+
+    async def on_revoked(self, _: AppT, revoked: Iterable[TP], **__: object) -> None:
+        """Faust takes all partitions at each rebalance, and gives them again."""
+        if any(tp.topic == self._topic for tp in revoked):
+            self._mine = frozenset()
+            if self._transcoder:
+                self._transcoder.revoked()
+
+    async def tick(self) -> None:
+        """Once a second."""
+        if self._transcoder:
+            self._transcoder.close_idle()
+            self._transcoder.watch_lag()
+
+
+def register(app: faust.App, settings: Settings) -> None:
+    """Add the agent to the worker."""
+    agent = TranscodeAgent(app, settings)
+    source = app.topic(
+        settings.topic(MEDIA_SOURCE.name),
+        key_type=bytes,
+        value_type=bytes,
+        key_serializer="raw",
+        value_serializer="raw",
+    )
+    app.agent(source, name=f"{settings.worker_group}.{NAME}")(agent.process)  # type: ignore[arg-type]  # a stream is a Stream
+    app.on_partitions_assigned.connect(agent.on_assigned)  # type: ignore[arg-type]  # its type wants any arguments
+    app.on_partitions_revoked.connect(agent.on_revoked)  # type: ignore[arg-type]
+    app.timer(interval=1.0)(agent.tick)
+
+
+def _record(event: EventT[bytes]) -> Record:
+    message = event.message
+    return Record(message.topic, message.partition, message.offset, message.key, message.value)
+
+
+def _ack(event: EventT[bytes], app: faust.App) -> Callable[[], object]:
+    """How to acknowledge an event, without keeping its bytes while the GOP is open."""
+    message = event.message
+    message.value = None
+    return lambda: message.ack(app.consumer)
+
+
+def _wall_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+def _end_process(error: BaseException) -> NoReturn:
+    """End now, and leave nothing half done: held acks make the next process do it again."""
+    log.critical("transcoding cannot go on; the supervisor starts a clean process", exc_info=error)
+    os._exit(EXIT_CODE)
