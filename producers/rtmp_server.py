@@ -10,7 +10,7 @@ import contextlib
 import logging
 import os
 import time
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from enum import Enum, auto
 from types import TracebackType
 from typing import Final, Protocol, Self
@@ -20,6 +20,7 @@ from prometheus_client import Counter, Gauge
 from media.rtmp.connection import (
     AudioReceived,
     Event,
+    LimitError,
     PublishEnded,
     PublishRequested,
     RtmpError,
@@ -36,6 +37,8 @@ PUBLISH_TIMEOUT_S: Final = 10.0
 IDLE_TIMEOUT_S: Final = 30.0
 FLUSH_TIMEOUT_S: Final = 2.0
 BURST_S: Final = 4.0
+SLICE_BYTES: Final = 8 * 1024
+MAX_MESSAGES_PER_S: Final = 5_000
 CONNECTIONS_PER_PUBLISHER: Final = 4
 
 PUBLISHERS = Gauge("logcast_ingest_publishers", "Publishers now")
@@ -86,6 +89,8 @@ class RtmpPublisher(asyncio.Protocol):
         self._timer: asyncio.TimerHandle | None = None
         self._credit_bytes = self._rate_bytes * BURST_S
         self._credit_at = self._loop.time()
+        self._events = 0
+        self._events_second = 0
         self.peer = "?"
         self.heard_at = self._loop.time()
 
@@ -120,9 +125,18 @@ class RtmpPublisher(asyncio.Protocol):
         """Feed the protocol and act on what it says."""
         self.heard_at = self._loop.time()
         RECEIVED.inc(len(data))
-        try:
-            self._connection.receive_data(data)
+        self._guarded(lambda: self._feed(data))
+        self._spend(len(data))
+
+    def _feed(self, data: bytes) -> None:
+        for at in range(0, len(data), SLICE_BYTES):
+            self._connection.receive_data(data[at : at + SLICE_BYTES])
             self._act()
+
+    def _guarded(self, step: Callable[[], None]) -> None:
+        """Do a step of the protocol; what the peer did wrong ends this connection with a status."""
+        try:
+            step()
         except RtmpError as error:
             self._act_quietly()
             self.end("protocol", "NetConnection.Connect.Failed", str(error))
@@ -131,7 +145,6 @@ class RtmpPublisher(asyncio.Protocol):
         except ValueError as error:
             self.end("media", "NetStream.Publish.Rejected", f"broken media: {error}")
         self._flush()
-        self._spend(len(data))
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002  (asyncio calls it)
         """Leave; what was taken still goes to the log."""
@@ -144,6 +157,7 @@ class RtmpPublisher(asyncio.Protocol):
 
     def _act(self) -> None:
         for event in self._connection.events():
+            self._count_event()
             self._on_event(event)
         broadcast = self._broadcast
         if broadcast is not None and broadcast.failure is not None:
@@ -151,9 +165,17 @@ class RtmpPublisher(asyncio.Protocol):
         elif broadcast is not None and broadcast.overfull:
             self._hold(Hold.LOG)
 
+    def _count_event(self) -> None:
+        """Bound the messages a second: tiny ones cost as much work as large ones."""
+        second = int(self._loop.time())
+        self._events = self._events + 1 if second == self._events_second else 1
+        self._events_second = second
+        if self._events > MAX_MESSAGES_PER_S:
+            raise LimitError(f"more than {MAX_MESSAGES_PER_S} messages a second")
+
     def _act_quietly(self) -> None:
         """Take the media that came before a violation."""
-        with contextlib.suppress(ValueError):
+        with contextlib.suppress(ValueError, RtmpError):
             self._act()
 
     def _on_event(self, event: Event) -> None:
@@ -174,7 +196,7 @@ class RtmpPublisher(asyncio.Protocol):
             REFUSED.labels("admission").inc()
             log.info("%s may not publish: %s", self.peer, refusal)
             if self._connected:
-                self._connection.refuse_publish(refusal.code, refusal.description)
+                self._guarded(lambda: self._connection.refuse_publish(refusal.code, refusal.description))
                 self._close()
             return
         if not self._connected:
@@ -184,9 +206,13 @@ class RtmpPublisher(asyncio.Protocol):
         broadcast.on_room = self._on_room
         PUBLISHERS.inc()
         log.info("%s publishes to %s, video %s", self.peer, broadcast.channel, broadcast.video_id)
-        self._connection.accept_publish()
-        self.data_received(b"")  # media that was sent ahead of the answer
+        self._guarded(self._begin)
         self._release(Hold.ADMISSION)
+
+    def _begin(self) -> None:
+        """Accept; the media that was sent ahead of the answer comes out now."""
+        self._connection.accept_publish()
+        self._act()
 
     @property
     def _connected(self) -> bool:

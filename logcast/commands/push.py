@@ -1,0 +1,63 @@
+"""Push a file or an address to a channel, in real time."""
+
+from pathlib import Path
+
+import click
+
+from logcast.commands._options import absolute_settings, data_option
+from logcast.errors import LogcastError
+
+
+@click.command("push")
+@click.argument("source")
+@click.option("--channel", required=True, help="Where to.")
+@click.option("--server", help="The ingest. [default: rtmp://HOST:PORT of the settings]")
+@click.option("--key", envvar="LOGCAST_STREAM_KEY", help="The stream key. [default: the one kept for a local channel]")
+@click.option("--fast", is_flag=True, help="As fast as the server takes it, not in real time.")
+@data_option
+def command(channel: str, source: str, server: str | None, key: str | None, fast: bool, data_dir: Path | None) -> None:
+    """Push SOURCE, a file or an address, to a channel. H.264 and AAC go out untouched, anything else is transcoded."""
+    from rich.progress import (
+        BarColumn,
+        Progress,
+        TaskProgressColumn,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
+
+    from logcast.keys import key_file
+    from producers import push
+    from stores.secrets import read_secret
+
+    settings = absolute_settings(data_dir)
+    key = key or read_secret(key_file(settings.data_dir, channel))
+    if not key:
+        raise LogcastError(
+            f"no stream key for {channel}: give --key or LOGCAST_STREAM_KEY; `logcast channel create {channel}` prints one"
+        )
+    base = (server or f"rtmp://{settings.public_host}:{settings.rtmp_port}").rstrip("/")
+    columns = (
+        TextColumn("[bold]{task.description}"),
+        BarColumn(),
+        TaskProgressColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[speed]}"),
+    )
+    try:
+        with Progress(*columns, refresh_per_second=4) as bars:
+            bar = bars.add_task(f"{channel}", total=None, speed="")
+
+            def show(now: push.Progress) -> None:
+                kbps = now.sent_bytes * 8 / 1000 / now.media_s if now.media_s else 0
+                bars.update(
+                    bar, completed=now.media_s, total=now.length_s, speed=f"{kbps:,.0f} kbit/s · {now.frames} frames"
+                )
+
+            done = push.push(source, f"{base}/live/{key}", show, realtime=not fast)
+    except push.PushError as error:
+        raise LogcastError(str(error)) from error
+    except KeyboardInterrupt:
+        return
+    click.echo(f"{channel}: {done.frames} frames, {done.media_s:.1f} s, {done.sent_bytes / 1e6:.1f} MB sent")
