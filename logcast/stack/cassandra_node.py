@@ -1,5 +1,6 @@
 """One Apache Cassandra node from plain jars, alone in its cluster."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
@@ -37,8 +38,8 @@ class CassandraNode:
         logback = files("logcast.stack").joinpath("conf/logback.xml").read_text("utf-8")
         (self.directory / "logback.xml").write_text(logback, "utf-8")
 
-    def argv(self) -> list[str]:
-        """The command line of the node; `prepare` comes before."""
+    def argv(self, more: Sequence[str] = ()) -> list[str]:
+        """The command line of the node, with `more` flags for Java; `prepare` comes before."""
         options = files("logcast.stack").joinpath("conf/cassandra.jvm.options").read_text("utf-8").split()
         return [
             str(self.java.binary),
@@ -48,6 +49,7 @@ class CassandraNode:
             f"-Xmx{self.heap_mb}m",
             "-Xss384k",
             "-XX:MaxDirectMemorySize=128m",
+            *more,
             *(f"-D{name}={value}" for name, value in self._properties().items()),
             "-cp",
             ":".join(map(str, self.jars)),

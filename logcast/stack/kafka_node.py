@@ -34,9 +34,9 @@ class KafkaNode:
             port=self.port, controller_port=self.controller_port, directory=self.directory
         )
 
-    def argv(self) -> list[str]:
-        """The command line of the broker; `prepare` comes before."""
-        return self._java(["-Xms64m", f"-Xmx{self.heap_mb}m", "-Xss512k"], "kafka.Kafka")
+    def argv(self, more: Sequence[str] = ()) -> list[str]:
+        """The command line of the broker, with `more` flags for Java; `prepare` comes before."""
+        return self._java(["-Xms64m", f"-Xmx{self.heap_mb}m", "-Xss512k", *more], "kafka.Kafka")
 
     def prepare(self, cluster_id: str | None = None) -> None:
         """Write the configuration and, the first time, format the storage (blocks for some two seconds).

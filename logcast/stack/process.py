@@ -15,7 +15,7 @@ import os
 import signal
 import time
 from asyncio.subprocess import DEVNULL, STDOUT, Process
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import Enum
@@ -55,7 +55,8 @@ class ProcessSpec:
     """What to run, and how to know that it serves."""
 
     name: str
-    argv: tuple[str, ...]
+    argv: Callable[[], Sequence[str]]
+    """Asked at every start."""
     ready: Callable[[], Awaitable[bool]]
     environ: Mapping[str, str] = field(default_factory=dict, repr=False)
     """Added to our own environment; holds secrets."""
@@ -150,7 +151,7 @@ class WatchedProcess:
         log = open_log(self.spec.log)
         try:
             return await asyncio.create_subprocess_exec(
-                *tethered(self.spec.argv),
+                *tethered(self.spec.argv()),
                 stdin=DEVNULL,
                 stdout=log,
                 stderr=STDOUT,

@@ -4,6 +4,7 @@ import asyncio
 import signal
 import time
 from contextlib import nullcontext
+from functools import partial
 from pathlib import Path
 
 from pydantic import SecretStr
@@ -27,6 +28,8 @@ from stores.settings import Settings
 
 CHANNELS = ("demo", "my-channel")
 REFRESH_S = 1.0
+QUIET_S = 20.0
+"""After the start, before anything is done for later starts."""
 
 
 class StackView:
@@ -81,11 +84,11 @@ def run_stack(settings: Settings, console: Console, *, demo: bool, began: float)
         stack = LocalStack(
             settings,
             find_java(),
-            class_path(jars, "kafka", cache_dir()),
-            class_path(jars, "cassandra", cache_dir()),
+            partial(class_path, jars, cache=cache_dir()),
+            cache_dir() / "class-archives",
             push_address(settings, keys["demo"]) if demo else None,
         )
-        asyncio.run(_supervise(stack, console, welcome(settings, keys["my-channel"], demo=demo), began))
+        asyncio.run(_supervise(settings, stack, console, welcome(settings, keys["my-channel"], demo=demo), began))
 
 
 def with_secrets(settings: Settings) -> Settings:
@@ -103,10 +106,10 @@ def with_secrets(settings: Settings) -> Settings:
     )
 
 
-async def _supervise(stack: LocalStack, console: Console, welcome_text: str, began: float) -> None:
-    data_dir, started, stop = stack.settings.data_dir, time.time(), asyncio.Event()
+async def _supervise(settings: Settings, stack: LocalStack, console: Console, welcome_text: str, began: float) -> None:
+    data_dir, started, stop = settings.data_dir, time.time(), asyncio.Event()
     view = StackView(console, data_dir)
-    addresses = {"page": page_address(stack.settings), "push": push_address(stack.settings)}
+    addresses = {"page": page_address(settings), "push": push_address(settings)}
 
     def changed(snapshot: Snapshot) -> None:
         write_stack_file(data_dir, started, addresses, supervisor.snapshots)
@@ -116,13 +119,17 @@ async def _supervise(stack: LocalStack, console: Console, welcome_text: str, beg
     supervisor = Supervisor(stack.specs(), data_dir, changed)
     _stop_on_signals(stop, supervisor, console)
     with view.live or nullcontext():
-        telling = asyncio.create_task(_tell_when_ready(supervisor, console, welcome_text, began))
-        ticking = asyncio.create_task(_tick(view, supervisor))
+        aside = (
+            asyncio.create_task(_tell_when_ready(supervisor, console, welcome_text, began)),
+            asyncio.create_task(_tick(view, supervisor)),
+            asyncio.create_task(_speed_up(supervisor, stack)),
+        )
         try:
             await supervisor.run(stop)
         finally:
-            telling.cancel()
-            ticking.cancel()
+            for task in aside:
+                task.cancel()
+            await asyncio.wait(aside)
             view.show(supervisor.snapshots)
             remove_stack_file(data_dir)
     console.print("stopped, no process is left", highlight=False)
@@ -152,3 +159,9 @@ async def _tick(view: StackView, supervisor: Supervisor) -> None:
     while True:
         await asyncio.sleep(REFRESH_S)
         view.show(supervisor.snapshots)
+
+
+async def _speed_up(supervisor: Supervisor, stack: LocalStack) -> None:
+    await supervisor.all_ready()
+    await asyncio.sleep(QUIET_S)
+    await stack.build_archives()
