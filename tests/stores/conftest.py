@@ -1,14 +1,18 @@
-"""A real PostgreSQL for the contract tests of the SQL stores."""
+"""A real PostgreSQL for the contract tests of the SQL stores, and one keyspace for all tests of Cassandra."""
 
 import os
+import secrets
 import shutil
 import socket
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 import pytest
+
+from stores.cassandra import Cassandra, apply_schema
+from stores.settings import Settings, load_settings
 
 HOW = "PostgreSQL's server programs are not here: `make test-deps` (Debian: apt-get install postgresql) installs them"
 
@@ -52,3 +56,27 @@ def postgresql_server() -> Iterator[str]:
 def _run(command: list[str | Path], cwd: Path) -> None:
     done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, f"{command}: {done.stdout}{done.stderr}"
+
+
+@pytest.fixture(scope="session")
+def keyspace(cassandra: tuple[str, int], drop_keyspace: Callable[[str], None]) -> Iterator[Settings]:
+    """Settings with a keyspace that has the tables; tests keep apart by their `video`."""
+    host, port = cassandra
+    name = f"t{secrets.token_hex(8)}"
+    settings = load_settings(cassandra_hosts=host, cassandra_port=port, cassandra_keyspace=name)
+    apply_schema(settings)
+    yield settings
+    drop_keyspace(name)
+
+
+@pytest.fixture
+async def session(keyspace: Settings) -> AsyncIterator[Cassandra]:
+    """A session on the keyspace."""
+    async with Cassandra.open(keyspace) as session:
+        yield session
+
+
+@pytest.fixture
+def video() -> str:
+    """A video id that no other test uses."""
+    return secrets.token_hex(10)
