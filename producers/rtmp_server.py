@@ -12,6 +12,7 @@ import os
 import time
 from collections.abc import Callable, Coroutine
 from enum import Enum, auto
+from functools import partial
 from types import TracebackType
 from typing import Final, Protocol, Self
 
@@ -196,7 +197,7 @@ class RtmpPublisher(asyncio.Protocol):
             REFUSED.labels("admission").inc()
             log.info("%s may not publish: %s", self.peer, refusal)
             if self._connected:
-                self._guarded(lambda: self._connection.refuse_publish(refusal.code, refusal.description))
+                self._guarded(partial(self._connection.refuse_publish, refusal.code, refusal.description))
                 self._close()
             return
         if not self._connected:
