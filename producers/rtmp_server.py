@@ -14,7 +14,7 @@ from collections.abc import Callable, Coroutine
 from enum import Enum, auto
 from functools import partial
 from types import TracebackType
-from typing import Final, Protocol, Self
+from typing import Final, Protocol, Self, cast
 
 from prometheus_client import Counter, Gauge
 
@@ -113,12 +113,11 @@ class RtmpPublisher(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Start the timer within which a publish must come."""
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast("asyncio.Transport", transport)  # uvloop's has the methods, not the class
         self.peer = "{}:{}".format(*(transport.get_extra_info("peername") or ("?", "?"))[:2])
         if not self._server.join(self):
             REFUSED.labels("full").inc()
-            transport.abort()
+            self._transport.abort()
             return
         self._timer = self._loop.call_later(PUBLISH_TIMEOUT_S, self._on_timer)
 
