@@ -2,9 +2,9 @@
 
 A part lasts at most the part target, and every part but a segment's last at least 85 % of it. What a whole number of
 frames lasts need not come near the wanted length: five frames at 24 fps are 83 % of 250 ms, six may be rounded to more.
-So the target that is advertised follows from the frame duration, which is measured on the first frames: publishers
-count whole milliseconds and often say nothing, or nothing true, of their frame rate. A part holds at least one frame;
-below 4 fps the frame's duration is the target.
+So the target that is advertised follows from the frame duration. That is measured on the frames of the first part, and
+on three of them at least, before anything is given out: publishers count whole milliseconds, and often say nothing, or
+nothing true, of their frame rate. A part holds at least one frame; below 4 fps the frame's duration is the target.
 """
 
 import math
@@ -18,6 +18,7 @@ MIN_FILL = 0.85
 _ROUNDING_MS = 1  # how much publishers' whole milliseconds may add to or take from a run of frames
 _GRAIN_MS = 5
 _RECENT_FRAMES = 32
+_MEASURED_FRAMES = 3
 _USUAL_RATES = (10.0, 12.0, 12.5, 15.0, 20.0, 23.976, 24.0, 25.0, 29.97, 30.0, 48.0, 50.0, 59.94, 60.0, 120.0)
 
 
@@ -46,7 +47,8 @@ class PartBuilder:
     """Gathers the samples of one track, whose durations are known, into parts.
 
     A part is given out as soon as another frame would not fit: there is no waiting for the frame that shows it. It is
-    given out short of 85 % only where a frame of unusual duration does not fit, or where `max_bytes` would be passed.
+    given out short of 85 % only where a frame of unusual duration does not fit, where `max_bytes` would be passed, and
+    before a hole.
     """
 
     def __init__(
@@ -59,6 +61,7 @@ class PartBuilder:
         self._cut_at_keyframes = cut_at_keyframes
         self._target_ms = 0
         self._frame_ms = 0.0
+        self._first: list[Sample] = []
         self._samples: list[Sample] = []
         self._duration = 0
         self._bytes = 0
@@ -77,61 +80,72 @@ class PartBuilder:
         return nominal_rate(self._frame_ms or self._usual_frame_ms(), self._announced)
 
     def add(self, sample: Sample) -> list[tuple[Sample, ...]]:
-        """Take the next sample; gives the parts that are complete now, none, one, or two."""
+        """Take the next sample; gives the parts that are complete now: none or one, and rarely more."""
         self._recent.append(sample.duration)
-        parts = [] if self._fits(sample) else self.flush()
-        self._samples.append(sample)
-        self._duration += sample.duration
-        self._bytes += len(sample.data)
-        if self._is_full():
-            parts += self.flush()
-        return parts
+        if self._target_ms:
+            return self._gather(sample)
+        self._first.append(sample)
+        return self._begin() if self._is_measured() else []
 
     def flush(self) -> list[tuple[Sample, ...]]:
-        """The part gathered so far, if there is any; the next sample begins another."""
-        part = tuple(self._samples)
-        self._samples, self._duration, self._bytes = [], 0, 0
-        return [part] if part else []
+        """What was gathered so far, if anything; the next sample begins another part."""
+        parts = self._begin() if self._first else []
+        return parts + self._take()
 
     def reconsider(self) -> None:
         """Raise the target where the source has slowed down so much that single frames pass it."""
         if self._target_ms and (frame_ms := self._usual_frame_ms()) > self._target_ms:
             self._decide(frame_ms)
 
+    def _is_measured(self) -> bool:
+        total_ms = self._ms(sum(sample.duration for sample in self._first))
+        long = total_ms + self._usual_frame_ms() > self._wanted_ms - _ROUNDING_MS
+        heavy = sum(len(sample.data) for sample in self._first) > self._max_bytes
+        return heavy or (long and len(self._first) >= _MEASURED_FRAMES)
+
+    def _begin(self) -> list[tuple[Sample, ...]]:
+        """Settle the target, and gather the samples that it was measured on."""
+        self._decide(self._usual_frame_ms())
+        first, self._first = self._first, []
+        return [part for sample in first for part in self._gather(sample)]
+
+    def _gather(self, sample: Sample) -> list[tuple[Sample, ...]]:
+        parts = [] if self._fits(sample) else self._take()
+        self._samples.append(sample)
+        self._duration += sample.duration
+        self._bytes += len(sample.data)
+        if self._is_full():
+            parts += self._take()
+        return parts
+
+    def _take(self) -> list[tuple[Sample, ...]]:
+        part = tuple(self._samples)
+        self._samples, self._duration, self._bytes = [], 0, 0
+        return [part] if part else []
+
     def _fits(self, sample: Sample) -> bool:
         if not self._samples:
             return True
+        last = self._samples[-1]
+        if sample.dts != last.dts + last.duration:  # a hole: the samples of a chunk follow one another
+            return False
         if self._bytes + len(sample.data) > self._max_bytes or len(self._samples) == MAX_SAMPLES:
             return False
         if self._cut_at_keyframes and sample.keyframe and self._is_long_enough():
             return False
-        if not self._target_ms and self._ms(self._duration + sample.duration) > self._wanted_ms:
-            self._decide(self._first_frame_ms())
-        return (self._duration + sample.duration) * 1000 <= self.target_ms * self._timescale
+        return (self._duration + sample.duration) * 1000 <= self._target_ms * self._timescale
 
     def _is_full(self) -> bool:
         """Whether a further frame of the usual duration would pass the target."""
-        usual_ms = self._usual_frame_ms()
-        if self._ms(self._duration) + usual_ms <= self.target_ms - _ROUNDING_MS:
-            return False
-        if not self._target_ms:
-            self._decide(self._first_frame_ms())
-            return self._is_full()
-        return self._is_long_enough()
+        full = self._ms(self._duration) + self._usual_frame_ms() > self._target_ms - _ROUNDING_MS
+        return full and self._is_long_enough()
 
     def _is_long_enough(self) -> bool:
-        return self._ms(self._duration) >= MIN_FILL * self.target_ms
+        return self._ms(self._duration) >= MIN_FILL * self._target_ms
 
     def _decide(self, frame_ms: float) -> None:
         self._frame_ms = frame_ms
         self._target_ms = part_target_ms(frame_ms, self._wanted_ms)
-
-    def _first_frame_ms(self) -> float:
-        """The usual duration; but one or two frames that last far longer than announced are taken for a hiccup."""
-        measured = self._usual_frame_ms()
-        if self._announced is not None and len(self._recent) < 3 and measured * self._announced > 1500:
-            return float(1000 / self._announced)
-        return measured
 
     def _usual_frame_ms(self) -> float:
         """Mean duration of the recent frames, outliers aside: means outlive rounding, medians do not."""

@@ -17,11 +17,12 @@ from dataclasses import dataclass, field, replace
 from media.audio_epoch import AudioFrame, AudioTrack
 from media.cmaf import Sample
 from media.packaged import GopClosed, GopOpened, Output, PackagerCounts, PackagerSettings, StartPosition
-from media.timeline import TICKS_PER_MS, Anchor, VideoClock, VideoTime
+from media.timeline import JUMP_MS, TICKS_PER_MS, Anchor, VideoClock, VideoTime
 from media.tracks import TrackFormat, TrackWriter
 
 SEGMENT_SLACK_MS = 400  # TARGETDURATION is rounded: a segment may last almost half a second more
 _DEFAULT_FRAME_MS = 40
+_STALL_FRAMES = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,11 +99,14 @@ class VideoEpoch:
         self._audio = AudioTrack(writer, self.anchor, self._start.media_time_ms, self._counts)
 
     def is_stalled(self, timestamp_ms: int) -> bool:
-        """Whether video is so far behind audio at `timestamp_ms` that its segment can wait no longer."""
-        if timestamp_ms - self.last_timestamp_ms <= self._settings.audio_wait_ms:
-            return False
+        """Whether video is so far behind audio at `timestamp_ms` that audio must go on without it.
+
+        It is when the open segment is too long already, and video is late beyond what its frames are apart.
+        """
+        behind_ms = timestamp_ms - self.last_timestamp_ms
+        usual_ms = self._settings.audio_wait_ms + _STALL_FRAMES * self._frame_ticks // TICKS_PER_MS
         open_ms = self.anchor.media_ms(timestamp_ms) - self._segment_dts // TICKS_PER_MS
-        return open_ms > self._settings.segment_max_ms
+        return behind_ms > JUMP_MS or (behind_ms > usual_ms and open_ms > self._settings.segment_max_ms)
 
     def video(self, unit: VideoUnit) -> list[Output]:
         """Take the next access unit; the epoch's first must be an IDR picture."""

@@ -1,6 +1,7 @@
 """Real clips: ffmpeg encodes, the packager packages, and ffmpeg's own decoders have to find every frame again."""
 
 import io
+import itertools
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -102,8 +103,9 @@ def packaged(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
 
 
 def decoded(data: bytes) -> Iterator[Fraction]:
-    with av.open(io.BytesIO(data)) as container:
+    with av.open(io.BytesIO(data), mode="r") as container:
         for frame in container.decode(container.streams[0]):
+            assert isinstance(frame, av.VideoFrame | av.AudioFrame)
             assert frame.pts is not None
             assert frame.time_base is not None
             yield frame.pts * frame.time_base
@@ -126,7 +128,7 @@ def test_every_audio_frame_since_the_first_picture_comes_out_once(packaged: tupl
 @pytest.mark.parametrize("track", ["video", "audio"])
 def test_neither_track_has_a_gap_or_an_overlap(packaged: tuple[Clip, Packaged], track: Track) -> None:
     samples = packaged[1].samples(track)
-    assert all(a.dts + a.duration == b.dts for a, b in zip(samples, samples[1:], strict=False))
+    assert all(a.dts + a.duration == b.dts for a, b in itertools.pairwise(samples))
 
 
 def test_ffmpeg_decodes_every_picture_at_its_time(packaged: tuple[Clip, Packaged]) -> None:
@@ -148,7 +150,7 @@ def test_pictures_are_shown_from_the_start_of_media_time(packaged: tuple[Clip, P
 def test_ffmpeg_decodes_the_audio_without_a_gap(packaged: tuple[Clip, Packaged]) -> None:
     clip, result = packaged
     times = list(decoded(result.file("audio")))
-    steps = {b - a for a, b in zip(times, times[1:], strict=False)}
+    steps = {b - a for a, b in itertools.pairwise(times)}
     assert steps == {Fraction(1024, clip.rate_hz)}
     assert len(times) == len(result.samples("audio"))
 
@@ -181,7 +183,7 @@ def test_gops_begin_with_an_idr_shown_when_it_is_decoded_and_last_a_second(packa
     first = [chunk for chunk in chunks if chunk.index == 0]
     assert all(chunk.independent and chunk.init for chunk in first)
     assert all(parse_chunk(chunk.data).samples[0].cts_offset == 0 for chunk in first)
-    assert all(b.dts - a.dts >= 90_000 for a, b in zip(first, first[1:], strict=False))
+    assert all(b.dts - a.dts >= 90_000 for a, b in itertools.pairwise(first))
     assert all(chunk.independent == parse_chunk(chunk.data).samples[0].keyframe for chunk in chunks)
 
 
