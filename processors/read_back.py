@@ -1,12 +1,12 @@
 """Reads one partition as it is now, to rebuild what a process had in memory. Blocking; used in a thread."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeVar
 
-from confluent_kafka import Consumer, KafkaError, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from schemas.topics import Topic
 from stores.kafka import LogError, consumer_config
@@ -14,7 +14,13 @@ from stores.settings import Settings
 
 SILENCE_S: Final = 30.0
 """So long the brokers may give nothing."""
+CALL_S: Final = 5.0
+RETRY_S: Final = 0.05
 BATCH_RECORDS: Final = 1_000
+BATCH_S: Final = 0.05
+"""`consume` waits this long for a batch to fill, also at the end of the topic."""
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,11 +50,10 @@ def read_partition(
 
     Raises:
         LogError: the brokers gave nothing for `SILENCE_S`.
-        KafkaException: they did not answer.
     """
     at = TopicPartition(settings.topic(topic.name), partition)
     with _consumer(settings, role, "read_uncommitted") as consumer:
-        at.offset, end = consumer.get_watermark_offsets(at, timeout=SILENCE_S, cached=False)
+        at.offset, end = _answer(lambda: consumer.get_watermark_offsets(at, timeout=CALL_S, cached=False))
         if since_ms is not None:
             at.offset = _offset_at(consumer, at, since_ms, end)
     with _consumer(settings, role, "read_committed") as consumer:
@@ -58,7 +63,8 @@ def read_partition(
 
 def _offset_at(consumer: Consumer, at: TopicPartition, since_ms: int, end: int) -> int:
     """The first offset whose record is not older; `end` when there is none."""
-    (found,) = consumer.offsets_for_times([TopicPartition(at.topic, at.partition, since_ms)], timeout=SILENCE_S)
+    wanted = TopicPartition(at.topic, at.partition, since_ms)
+    (found,) = _answer(lambda: consumer.offsets_for_times([wanted], timeout=CALL_S))
     if found.error is not None:
         raise LogError(f"cannot find {at.topic}/{at.partition} at {since_ms} ms: {found.error.str()}")
     return found.offset if found.offset >= 0 else end
@@ -67,7 +73,7 @@ def _offset_at(consumer: Consumer, at: TopicPartition, since_ms: int, end: int) 
 def _records(consumer: Consumer, topic: Topic, at: TopicPartition, end: int) -> Iterator[SourceRecord]:
     position, heard = at.offset, time.monotonic()
     while position < end:
-        messages = consumer.consume(BATCH_RECORDS, timeout=1.0)
+        messages = consumer.consume(BATCH_RECORDS, timeout=BATCH_S)
         if messages:
             heard = time.monotonic()
         elif time.monotonic() > heard + SILENCE_S:
@@ -81,6 +87,18 @@ def _records(consumer: Consumer, topic: Topic, at: TopicPartition, end: int) -> 
                 position = max(position, offset or 0)
             elif error is not None:
                 raise LogError(f"cannot read {at.topic}/{at.partition}: {error.str()}")
+
+
+def _answer(ask: Callable[[], T]) -> T:
+    """What the brokers answer; asked again while a leader is being elected or a new topic is not yet known to all."""
+    deadline = time.monotonic() + SILENCE_S
+    while True:
+        try:
+            return ask()
+        except KafkaException as error:
+            if time.monotonic() > deadline:
+                raise LogError(f"Kafka does not answer: {error.args[0].str()}") from error
+            time.sleep(RETRY_S)
 
 
 @contextmanager

@@ -176,7 +176,7 @@ def test_what_does_not_belong_here_is_refused(wrong: CueRequested | GopClosed) -
     assert fold.take() == []
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(st.data())
 def test_whatever_comes_first_a_cue_has_one_answer_and_a_break_one_place(data: st.DataObject) -> None:
     """Cues and GOPs interleave in any way, come again, and a restart reads the GOPs further than they were given."""
