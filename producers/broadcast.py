@@ -71,8 +71,6 @@ class Broadcast:
         self._packager: packager.Packager | None = None
         self._video: VideoChanged | None = None
         self._outputs: asyncio.Queue[tuple[packager.Output, int] | None] = asyncio.Queue()
-        self._held_chunks: list[tuple[packager.Chunk, int]] = []
-        self._opened: packager.GopOpened | None = None
         self._has_audio = False
         self._has_video = False
         self._task: asyncio.Task[None] | None = None
@@ -127,7 +125,7 @@ class Broadcast:
             started_ms=now_ms,
             changed_ms=now_ms,
             last_segment=-1,
-            part_target_ms=0,
+            part_target_ms=self._settings.part_target_ms,
             segment_max_ms=self._settings.segment_max_ms,
             audio=False,
             video=False,
@@ -210,40 +208,22 @@ class Broadcast:
             while (entry := await self._outputs.get()) is not None:
                 output, received_ms = entry
                 if isinstance(output, packager.GopOpened):
-                    self._opened = output
+                    await self._announce(output)
                 elif isinstance(output, packager.Chunk):
-                    await self._take_chunk(output, received_ms)
+                    await self._write_chunk(output, received_ms)
                 elif isinstance(output, packager.GopClosed):
-                    await self._release_held()
                     await self._write_closed(output)
         except LogError as error:
             log.exception("the broadcast on %s cannot go on", self.channel)
             self.failure = error
             self.on_room()
 
-    async def _take_chunk(self, chunk: packager.Chunk, received_ms: int) -> None:
-        """Write a chunk; before the first one of video nothing goes out, for only it knows the part target."""
-        self._held_chunks.append((chunk, received_ms))
-        assert self._video is not None
-        if self._video.part_target_ms or chunk.track == "video" or not self._has_video:
-            await self._release_held()
-
-    async def _release_held(self) -> None:
-        held, self._held_chunks = self._held_chunks, []
-        for chunk, received_ms in held:
-            await self._announce(max(c.part_target_ms for c, _ in held))
-            await self._write_chunk(chunk, received_ms)
-
-    async def _announce(self, part_target_ms: int) -> None:
+    async def _announce(self, opened: packager.GopOpened) -> None:
         """Say that a GOP begins, and of the video what has changed, before the GOP's first chunk."""
-        opened, self._opened = self._opened, None
-        if opened is None:
-            return
         assert self._video is not None
         video = dataclasses.replace(
             self._video,
             state=VideoState.LIVE,
-            part_target_ms=self._video.part_target_ms or part_target_ms,
             audio=self._video.audio or self._has_audio,
             video=self._video.video or self._has_video,
         )
