@@ -4,6 +4,9 @@
  * While the reader is at the end, new comments are appended and the oldest leave. While the reader is scrolled back the
  * list holds still: new comments are only counted (the newest ones are kept aside, bounded as well), and a pill says how
  * many. Text goes in as text nodes only.
+ *
+ * The document is changed once a frame at most, and the scroll position with it: however fast comments come, there is one
+ * layout a frame, and a scroll event always sees a settled list (so it can only come from the reader).
  * @module comments
  */
 import { calm, element, hue, setText } from "./dom.js";
@@ -27,6 +30,8 @@ export class CommentList {
   #empty = element("p", { class: "chat__empty muted", "data-testid": "chat-empty" }, "Quiet so far. Say hello.");
   #earlier = element("button", { type: "button", class: "button button--quiet comments__earlier", "data-testid": "earlier", hidden: true }, "Earlier comments");
   #recent = []; // the newest comments, whether in the document or not
+  #queue = []; // what the next frame appends: comments, and notes as strings
+  #frame = 0;
   #known = new Map(); // id -> comment, of #recent and of the rows: for quotes
   #likes = new Map(); // id -> likes
   #liked;
@@ -53,6 +58,7 @@ export class CommentList {
   /** Forget everything: another video. */
   clear() {
     this.#recent = [];
+    this.#queue = [];
     this.#known.clear();
     this.#likes.clear();
     this.#list.replaceChildren();
@@ -72,14 +78,12 @@ export class CommentList {
     this.#recent.push(comment);
     if (this.#recent.length > ROWS) this.#forget(this.#recent.shift());
     this.#known.set(comment.id, comment);
-    if (!this.#following) return this.#countUnseen(this.#unseen + 1);
-    this.#append(this.#row(comment));
-    return undefined;
+    this.#enqueue(comment);
   }
 
   /** Put a line of the page's own between the comments ("Ad break · 30 s"). */
   note(text) {
-    if (this.#following) this.#append(element("li", { class: "comments__note", "data-testid": "chat-note" }, text));
+    this.#enqueue(text);
   }
 
   /** Likes of comments that changed. @param {Record<string, number>} likes */
@@ -94,6 +98,7 @@ export class CommentList {
 
   /** Show the newest comments and follow them. */
   toEnd() {
+    this.#flush();
     if (!this.#following) this.#list.replaceChildren(...this.#recent.map((comment) => this.#row(comment)));
     this.#following = true;
     this.#countUnseen(0);
@@ -101,9 +106,30 @@ export class CommentList {
     this.#stick();
   }
 
-  #append(row) {
+  #enqueue(entry) {
+    this.#queue.push(entry);
+    if (this.#queue.length > ROWS) this.#queue.shift(); // no frame for long: the page is not looked at
+    this.#frame ||= requestAnimationFrame(() => {
+      this.#frame = 0;
+      this.#flush();
+    });
+  }
+
+  #flush() {
+    const entries = this.#queue.splice(0);
+    if (this.#following) this.#append(entries.map((entry) => this.#line(entry)));
+    else this.#countUnseen(this.#unseen + entries.filter((entry) => typeof entry !== "string").length);
+  }
+
+  #line(entry) {
+    if (typeof entry !== "string") return this.#row(entry);
+    return element("li", { class: "comments__note", "data-testid": "chat-note" }, entry);
+  }
+
+  #append(rows) {
+    if (!rows.length) return;
     this.#empty.hidden = true;
-    this.#list.append(row);
+    this.#list.append(...rows);
     while (this.#list.childElementCount > ROWS) this.#list.firstElementChild.remove();
     this.#showEarlier();
     this.#stick();
@@ -126,7 +152,8 @@ export class CommentList {
     const later = this.#recent.filter((comment) => comment.seq > last);
     if (later.length && later[0].seq > last + 1) return this.toEnd();
     this.#following = true;
-    for (const comment of later) this.#append(this.#row(comment));
+    this.#queue = this.#queue.filter((entry) => typeof entry === "string"); // the comments among them are in `later`
+    this.#append(later.map((comment) => this.#row(comment)));
     return this.#countUnseen(0);
   }
 

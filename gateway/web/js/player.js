@@ -21,8 +21,8 @@ const TICK_MS = 250;
 /** The picture stood still so long: say so; so long: start over. */
 const STALL_SHOWN_MS = 2500;
 const STALL_REBUILD_MS = 12000;
-/** Further than this behind its target, a viewer who did not ask for it is taken back to live. */
-const DRIFT_S = 6;
+/** Further than this, or than another target latency, behind its place: a viewer who did not ask for it is taken there. */
+const DRIFT_S = 3;
 const MEDIA_RECOVERIES = 2;
 
 /** hls.js as this page runs it. The target latency is the playlist's PART-HOLD-BACK: no setting of ours overrides it. */
@@ -94,6 +94,7 @@ export class Player extends EventTarget {
   #lastTime = 0;
   #smoothMs = 0; // since when it has moved without a stall
   #level = -1;
+  #held = false; // the viewer paused: a new source does not start to play by itself
 
   /** @param {HTMLVideoElement} video */
   constructor(video, { random = Math.random, loadHls = async () => (await import(HLS)).default } = {}) {
@@ -191,6 +192,7 @@ export class Player extends EventTarget {
     this.#attempt = 0;
     this.following = true;
     this.finishing = false;
+    this.#held = false;
     this.#setState("starting");
     this.#start();
   }
@@ -206,14 +208,17 @@ export class Player extends EventTarget {
   async togglePlay() {
     if (!this.#video.paused) {
       this.following = this.following && !this.live;
+      this.#held = true;
       return this.#video.pause();
     }
+    this.#held = false;
     return this.#play();
   }
 
   /** Go to the live edge and stay there. */
   goLive() {
     this.following = true;
+    this.#held = false;
     const { end } = this.window;
     if (end > 0 && this.live) this.#video.currentTime = end;
     return this.#play();
@@ -248,7 +253,7 @@ export class Player extends EventTarget {
     else if (this.#video.canPlayType("application/vnd.apple.mpegurl")) this.#video.src = this.#url;
     else if (Hls === null && globalThis.MediaSource) return this.#rebuild(); // the module itself did not load
     else return this.stop("unsupported");
-    this.#play();
+    return this.#held ? undefined : this.#play();
   }
 
   #attach(Hls, generation) {
@@ -346,7 +351,7 @@ export class Player extends EventTarget {
   #followLive() {
     if (!this.following || !this.live || this.#video.paused || this.#video.seeking || this.state !== "playing") return;
     const behind = this.window.end - this.#video.currentTime;
-    if (behind > DRIFT_S) this.#video.currentTime = this.window.end;
+    if (behind > Math.max(DRIFT_S, this.targetLatency ?? 0)) this.#video.currentTime = this.window.end;
   }
 
   #settle(state) {

@@ -147,7 +147,7 @@ function drawReveal() {
   const toggle = () => {
     shown = !shown;
     drawPush();
-    byId("push-reveal").focus();
+    document.getElementById("push-reveal").focus();
   };
   byId("push-key").parentElement.after(
     element("button", { type: "button", id: "push-reveal", class: "link link--small", onclick: toggle, "data-testid": "push-reveal" }, shown ? "Hide the key" : "Show the key"));

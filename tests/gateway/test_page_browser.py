@@ -1,0 +1,446 @@
+"""The page in a real Chromium: the pages' routes on a real server, and a scripted peer on the other end of the feed."""
+
+import asyncio
+import contextlib
+import json
+import queue
+import shutil
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+import uvicorn
+from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
+from starlette.applications import Starlette
+from starlette.routing import WebSocketRoute
+from starlette.websockets import WebSocket, WebSocketDisconnect
+
+from gateway.pages import page_routes
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium")
+
+DEADLINE_S = 15.0
+FLAGS = (
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--autoplay-policy=no-user-gesture-required",
+)
+VIDEO = "01jd8x9q3k5mzt0v7w2y"
+
+
+class Peer:
+    """The server side of the feed, by script: it answers joins, keeps what it hears, and says what a test tells it to."""
+
+    def __init__(self) -> None:
+        self.heard: queue.Queue[dict[str, Any]] = queue.Queue()
+        self._say: Callable[[dict[str, Any] | int], None] | None = None
+        self.refuse_tokens = False
+        self.keep_names = False
+
+    async def serve(self, socket: WebSocket) -> None:
+        await socket.accept(subprotocol="logcast.v1")
+        loop = asyncio.get_running_loop()
+        out: asyncio.Queue[dict[str, Any] | int] = asyncio.Queue()
+
+        async def write() -> None:
+            while not isinstance(message := await out.get(), int):
+                await socket.send_json(message)
+            await socket.close(message)
+
+        def say(message: dict[str, Any] | int) -> None:
+            loop.call_soon_threadsafe(out.put_nowait, message)
+
+        async with asyncio.TaskGroup() as tasks:
+            writer = tasks.create_task(write())
+            with contextlib.suppress(WebSocketDisconnect):
+                while True:
+                    message = await socket.receive_json()
+                    if message["type"] == "join":
+                        if self.refuse_tokens and "token" in message:
+                            out.put_nowait(4401)
+                        else:
+                            out.put_nowait(self._joined(message))
+                            self._say = say
+                    self.heard.put(message)
+            writer.cancel()
+
+    def _joined(self, join: dict[str, Any]) -> dict[str, Any]:
+        name = "Old" if self.keep_names and "token" in join else join["name"]
+        return {
+            "type": "joined",
+            "protocol": 1,
+            "channel": "demo",
+            "video": {"id": VIDEO, "state": "ended", "title": "t", "started_ms": 1},
+            "user": {"id": "g_1", "name": name},
+            "token": f"token-of-{name}",
+            "seq": 7,
+            "totals": {"likes": 1, "comments": 7, "reactions": {}, "comment_likes": {}},
+            "viewers": 1,
+            "breaks": [],
+        }
+
+    def next(self, kind: str) -> dict[str, Any]:
+        """The next message of this kind that the page sends."""
+        deadline = time.monotonic() + DEADLINE_S
+        while True:
+            message = self.heard.get(timeout=max(0.01, deadline - time.monotonic()))
+            if message["type"] == kind:
+                return message
+
+    def say(self, message: dict[str, Any] | int) -> None:
+        """Send a message, or close with a code."""
+        assert self._say is not None
+        self._say(message)
+
+
+@pytest.fixture(scope="module")
+def peers() -> list[Peer]:
+    return []
+
+
+@pytest.fixture(scope="module")
+def origin(peers: list[Peer]) -> Iterator[str]:
+    async def feed(socket: WebSocket) -> None:
+        await peers[-1].serve(socket)
+
+    app = Starlette(routes=[*page_routes(), WebSocketRoute("/v1/channels/demo/feed", feed)])
+    config = uvicorn.Config(app, port=0, log_level="warning", ws="websockets-sansio", lifespan="off")
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    deadline = time.monotonic() + DEADLINE_S
+    while not server.started and time.monotonic() < deadline:
+        thread.join(0.01)
+    assert server.started
+    yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
+    server.should_exit = True
+    thread.join(DEADLINE_S)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=list(FLAGS))
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture
+def peer(peers: list[Peer]) -> Peer:
+    peers.append(Peer())
+    return peers[-1]
+
+
+@pytest.fixture
+def page(browser: Browser, origin: str, peer: Peer) -> Iterator[Page]:
+    _ = peer
+    context = browser.new_context(base_url=origin, viewport={"width": 1280, "height": 800})
+    yield context.new_page()
+    context.close()
+
+
+@pytest.fixture(scope="module")
+def modules(browser: Browser, origin: str) -> Iterator[Page]:
+    """One page for all calls of pure functions."""
+    context = browser.new_context(base_url=origin)
+    page = context.new_page()
+    page.goto("/studio")
+    yield page
+    context.close()
+
+
+def complaints(page: Page) -> list[str]:
+    """Everything that the page complains of, but for addresses that only the whole gateway has."""
+    found: list[str] = []
+
+    def heard(message: ConsoleMessage) -> None:
+        if message.type == "error" and "status of 404" not in message.text:
+            found.append(message.text)
+
+    page.on("console", heard)
+    page.on("pageerror", lambda error: found.append(str(error)))
+    return found
+
+
+def open_feed(page: Page, **identity: str) -> None:
+    """Open a Feed by itself, its events in `window.events`."""
+    page.goto("/studio")
+    page.evaluate(
+        """async (stored) => {
+            const { Feed } = await import("/static/js/feed.js");
+            const { Identity } = await import("/static/js/identity.js");
+            localStorage.setItem("logcast.identity", JSON.stringify(stored));
+            window.identity = new Identity(localStorage);
+            window.feed = new Feed("/v1/channels/demo/feed", { identity, random: () => 0 });
+            window.events = [];
+            window.calls = {};
+            for (const type of ["state", "joined", "comment", "video"]) feed.addEventListener(type, ({ detail }) => events.push([type, detail]));
+            feed.connect();
+        }""",
+        identity,
+    )
+
+
+def eventually(page: Page, expression: str) -> Any:
+    """Wait until an expression in the page is true (the page's policy forbids Playwright's own way, which is eval)."""
+    deadline = time.monotonic() + DEADLINE_S
+    while time.monotonic() < deadline:
+        found = page.evaluate(expression)
+        if found:
+            return found
+        page.wait_for_load_state()
+    raise AssertionError(f"not within {DEADLINE_S} s: {expression}")
+
+
+def comment(seq: int, comment_id: str = "") -> dict[str, Any]:
+    return {
+        "type": "comment",
+        "seq": seq,
+        "id": comment_id or f"comment-{seq:04d}",
+        "parent": None,
+        "root": None,
+        "user": {"id": "g_2", "name": "Ann"},
+        "text": f"<b>number {seq}</b>",
+        "at_ms": 1_700_000_000_000,
+        "media_ms": None,
+    }
+
+
+@pytest.mark.parametrize("path", ["/", "/studio", "/watch/demo"])
+def test_a_page_alone_shows_what_is_wrong_and_breaks_no_rule_of_its_own_policy(page: Page, path: str) -> None:
+    found = complaints(page)
+    page.goto(path)
+    eventually(page, "document.querySelectorAll('svg.icon').length > 3")
+    page.wait_for_load_state("networkidle")
+    assert found == []
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+@pytest.mark.parametrize("path", ["/", "/studio", "/watch/demo"])
+def test_nothing_sticks_out_of_a_small_phone(page: Page, path: str) -> None:
+    page.set_viewport_size({"width": 360, "height": 640})
+    page.goto(path)
+    eventually(page, "document.querySelectorAll('svg.icon').length > 3")
+    assert page.evaluate("document.documentElement.scrollWidth") == 360
+
+
+def test_a_channel_that_is_not_there_is_said_to_be_missing(page: Page) -> None:
+    page.goto("/watch/nobody")
+    page.wait_for_selector("#stage[data-state=missing]")
+    assert "There is no channel “nobody”" in page.inner_text("#card-detail")
+
+
+def test_the_keyboard_comes_by_everything_in_the_order_of_the_page(page: Page) -> None:
+    page.goto("/studio")
+    eventually(page, "document.querySelectorAll('svg.icon').length > 3")
+    order = []
+    for _ in range(7):
+        page.keyboard.press("Tab")
+        order.append(
+            page.evaluate("document.activeElement.dataset.testid ?? document.activeElement.textContent.trim()")
+        )
+    assert order[:7] == ["Skip to the studio", "Logcast", "Live", "Studio", "studio-channel", "studio-open", ""]
+
+
+def test_a_shortcut_never_takes_a_letter_from_what_is_written(page: Page) -> None:
+    page.goto("/watch/nobody")
+    page.wait_for_selector("#stage[data-state=missing]")
+    page.keyboard.press("?")
+    assert page.is_visible("[data-testid=shortcuts]")
+    page.keyboard.press("Escape")
+    assert not page.is_visible("[data-testid=shortcuts]")
+    muted = page.evaluate("video.muted")
+    page.keyboard.press("m")
+    assert page.evaluate("video.muted") is not muted
+    page.evaluate("document.querySelector('.chat__foot').style.display = 'block'")
+    page.fill("[data-testid=comment-input]", "")
+    page.type("[data-testid=comment-input]", "mmkf?")
+    assert page.input_value("[data-testid=comment-input]") == "mmkf?"
+    assert page.evaluate("video.muted") is not muted
+
+
+def test_a_feed_that_lost_its_connection_asks_for_exactly_what_came_after(page: Page, peer: Peer) -> None:
+    open_feed(page, name="Zoe")
+    first = peer.next("join")
+    assert first == {"type": "join", "name": "Zoe", "history": 50}
+    for seq in (6, 7, 8):
+        peer.say(comment(seq))
+    eventually(page, "feed.seq === 8")
+    peer.say(1013)
+    again = peer.next("join")
+    assert again == {"type": "join", "name": "Zoe", "token": "token-of-Zoe", "video": VIDEO, "after": 8}
+    peer.say(comment(8))
+    peer.say(comment(9))
+    eventually(page, "feed.seq === 9")
+    assert page.evaluate("events.filter(([type]) => type === 'comment').map(([, c]) => c.seq)") == [6, 7, 8, 9]
+    assert page.evaluate("feed.joins") == 2
+
+
+def test_a_comment_without_a_verdict_is_sent_again_under_its_id(page: Page, peer: Peer) -> None:
+    open_feed(page, name="Zoe")
+    peer.next("join")
+    eventually(page, "feed.state === 'open'")
+    page.evaluate("void feed.comment('hello', { mediaMs: 1234.6 }).then((verdict) => (calls.first = verdict))")
+    sent = peer.next("comment")
+    assert sent["media_ms"] == 1235
+    peer.say(1012)
+    peer.next("join")
+    assert peer.next("comment") == sent
+    peer.say({"type": "accepted", "id": sent["id"], "seq": 12})
+    assert eventually(page, "calls.first") == {"id": sent["id"], "seq": 12}
+    assert page.evaluate("/^[0-9a-z]{26}$/.test(calls.first.id)")
+
+
+def test_a_refused_comment_throws_the_servers_reason(page: Page, peer: Peer) -> None:
+    open_feed(page, name="Zoe")
+    peer.next("join")
+    eventually(page, "feed.state === 'open'")
+    page.evaluate(
+        "void feed.comment('http://spam').catch((refused) => (calls.why = [refused.name, refused.reason, refused.message]))"
+    )
+    sent = peer.next("comment")
+    peer.say({"type": "rejected", "id": sent["id"], "reason": "links", "message": "No links."})
+    assert eventually(page, "calls.why") == ["CommentRefused", "links", "No links."]
+
+
+def test_a_like_of_a_broken_moment_is_said_again_and_taps_are_gathered(page: Page, peer: Peer) -> None:
+    open_feed(page, name="Zoe")
+    peer.next("join")
+    eventually(page, "feed.state === 'open'")
+    page.evaluate("[1, 2, 3].forEach(() => feed.react('heart'))")
+    assert peer.next("reaction") == {"type": "reaction", "kind": "heart", "count": 3}
+    peer.say(1012)
+    eventually(page, "feed.state !== 'open'")
+    page.evaluate("feed.like(true); feed.like(false); feed.like(true, 'comment-0001')")
+    peer.next("join")
+    assert peer.next("like") == {"type": "like", "liked": False}
+    assert peer.next("like") == {"type": "like", "liked": True, "comment": "comment-0001"}
+
+
+def test_a_token_that_is_not_taken_any_more_is_forgotten(page: Page, peer: Peer) -> None:
+    peer.refuse_tokens = True
+    open_feed(page, name="Zoe", token="stale")
+    assert peer.next("join")["token"] == "stale"
+    assert "token" not in peer.next("join")
+    eventually(page, "identity.token === 'token-of-Zoe'")
+
+
+def test_a_new_name_comes_through_even_where_the_server_keeps_the_tokens(page: Page, peer: Peer) -> None:
+    peer.keep_names = True
+    open_feed(page, name="Old", token="token-of-Old")
+    peer.next("join")
+    eventually(page, "feed.state === 'open'")
+    page.evaluate("feed.rename('New')")
+    assert peer.next("join")["token"] == "token-of-Old"
+    assert "token" not in peer.next("join")
+    eventually(page, "feed.state === 'open' && feed.user.name === 'New'")
+
+
+def test_another_video_starts_the_numbers_over(page: Page, peer: Peer) -> None:
+    open_feed(page, name="Zoe")
+    peer.next("join")
+    peer.say(comment(8))
+    eventually(page, "feed.seq === 8")
+    peer.say({"type": "video", "id": "01jd8x9q3k5mzt0v7w2z", "state": "live", "title": "next"})
+    peer.say(comment(1))
+    eventually(page, "feed.seq === 1 && feed.video === '01jd8x9q3k5mzt0v7w2z'")
+    assert page.evaluate("events.filter(([type]) => type === 'video').map(([, v]) => v.state)") == ["ended", "live"]
+
+
+def test_the_list_of_comments_is_bounded_and_holds_still_for_who_reads_back(page: Page) -> None:
+    page.goto("/watch/nobody")
+    page.wait_for_selector("#stage[data-state=missing]")
+    rows = page.evaluate(
+        """async ({ comments }) => {
+            const { CommentList, ROWS } = await import("/static/js/comments.js");
+            const list = new CommentList({ reply() {}, like() {}, earlier: async () => [], liked: new Set() });
+            const window_ = document.querySelector(".chat__window");
+            window_.replaceWith(list.element);
+            const scroller = list.element.querySelector("[data-scrolls]");
+            const frame = () => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
+            const state = () => [list.element.querySelectorAll(".comment").length, Math.round(scroller.scrollTop), list.element.querySelector(".pill").hidden];
+            for (const one of comments.slice(0, 400)) list.add(one);
+            await frame();
+            const following = state();
+            scroller.scrollTop = 500;
+            await frame();
+            for (const one of comments.slice(400)) list.add(one);
+            await frame();
+            const reading = state();
+            const pill = list.element.querySelector(".pill").textContent;
+            list.element.querySelector(".pill").click();
+            await frame();
+            const last = [...list.element.querySelectorAll(".comment")].at(-1).dataset.seq;
+            return { ROWS, following, reading, pill, last, after: state(), bold: list.element.querySelectorAll(".comment__text b").length,
+                atEnd: scroller.scrollHeight - scroller.scrollTop - scroller.clientHeight < 2 };
+        }""",
+        {"comments": [comment(seq) for seq in range(1, 408)]},
+    )
+    assert rows["ROWS"] == rows["following"][0] == rows["after"][0] == 300
+    assert rows["reading"] == [300, 500, False]
+    assert (rows["pill"], rows["last"], rows["atEnd"], rows["bold"]) == ("7 new messages", "407", True, 0)
+
+
+@pytest.mark.parametrize(
+    ("module", "call", "expected"),
+    [
+        ("format", "[0, 999, 1000, 1234, 99_950, 123_456, 5_300_000].map(m.compact)", ["0", "999", "1K", "1.2K", "99.9K", "123K", "5.3M"]),
+        ("format", "[27, 61.9, 3671, -4].map(m.clock)", ["0:27", "1:01", "1:01:11", "0:00"]),
+        ("format", "[1.44, 99.9, 130].map(m.distance)", ["1.4 s", "99.9 s", "2:10"]),
+        ("identity", "m.cleanName('  Zo\\u0000e\\n ') + '|' + [...m.cleanName('😀'.repeat(40))].length", "Zoe|32"),
+        ("feed", "[0, 1, 2, 20].map((n) => m.backoffMs(n, 1006, () => 0))", [250, 500, 1000, 10000]),
+        ("feed", "[0, 20].map((n) => m.backoffMs(n, 1006, () => 1))", [500, 20000]),
+        ("feed", "m.backoffMs(0, 4429, () => 0)", 4000),
+        ("player", "[0, 3, 50].map((n) => m.retryMs(n, () => 1))", [400, 3200, 8000]),
+        ("player", "m.remedy({ type: 'mediaError' }, 0) + m.remedy({ type: 'mediaError' }, 2)", "recoverrebuild"),
+        ("player", "m.remedy({ details: 'manifestLoadError', response: { code: 404 } }, 0)", "wait"),
+        ("player", "[m.latencyOf(8600, 10000, 1.1), m.latencyOf(8600, 100000, 1.1), m.latencyOf(null, 1, 2), m.latencyOf(9000, 10000, null), m.latencyOf(20000, 10000, null)]", [1.4, 1.1, 2, 1, None]),
+    ],
+)  # fmt: skip
+def test_pure_functions_of_the_page(modules: Page, module: str, call: str, expected: object) -> None:
+    found = modules.evaluate(f'import("/static/js/{module}.js").then((m) => JSON.stringify({call}))')
+    assert json.loads(found) == expected
+
+
+def test_a_break_counts_by_the_clock_of_the_picture(modules: Page) -> None:
+    found = modules.evaluate(
+        """import("/static/js/breaks.js").then(({ breakAt }) => {
+            const breaks = [{ id: "a", startMs: 10000, durationMs: 30000 }];
+            return [4999, 5000, 9999, 10000, 13000, 39999, 40000].map((at) => {
+                const found = breakAt(breaks, at);
+                return found && [found.phase, found.leftMs, found.share];
+            });
+        })"""
+    )
+    assert found == [
+        None,
+        ["soon", 5000, 0],
+        ["soon", 1, 0],
+        ["now", 30000, 0],
+        ["now", 27000, pytest.approx(0.1)],
+        ["now", 1, pytest.approx(1, abs=1e-4)],
+        None,
+    ]
+
+
+def test_the_taps_of_others_rise_and_our_own_do_not_rise_twice(modules: Page) -> None:
+    found = modules.evaluate(
+        """import("/static/js/reactions.js").then(({ Taps }) => {
+            const taps = new Taps();
+            const before = taps.take({ heart: 40 });
+            taps.reset({ heart: 40 });
+            taps.mine("heart");
+            taps.mine("heart");
+            return [before, taps.take({ heart: 43 }), taps.take({ heart: 43, fire: 2 }), taps.take({ heart: 42 })];
+        })"""
+    )
+    assert found == [{}, {"heart": 1}, {"fire": 2}, {}]
