@@ -5,6 +5,7 @@ Two lines with a task each: `source` and `audio` never wait for the encoders. Th
 
 import asyncio
 import logging
+from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import Protocol
 
@@ -32,9 +33,8 @@ class GopWork:
 
     Attributes:
         held: the records that are acknowledged when the GOP is done.
-        seen_s: when the last of them came, by the clock `now_s`.
+        seen_s: when the last of them came, by a monotonic clock.
         closed: nothing more is taken.
-        lag_s: how long the chunk waited whose transcoding began last; 0 while none waits.
     """
 
     def __init__(
@@ -44,17 +44,15 @@ class GopWork:
         ladder: Step,
         relay_room: Room,
         ladder_room: Room,
-        now_s: Callable[[], float],
     ) -> None:
         self.held: list[Held] = []
         self.seen_s = 0.0
-        self.lag_s = 0.0
+        self._arrivals: deque[float] = deque()
         self._name = f"{first.video_id}/{first.gop}"
         self._last_segment = first.segment
         self._next = {Track.VIDEO: 0, Track.AUDIO: 0}
         self._relay, self._relay_line = relay, Line[Arrived](relay_room)
         self._ladder, self._ladder_line = ladder, Line[Arrived](ladder_room)
-        self._now_s = now_s
         self.closed = False
 
     def expects(self, chunk: MediaChunk) -> bool:
@@ -78,6 +76,7 @@ class GopWork:
         self._last_segment = max(self._last_segment, chunk.segment)
         await self._relay_line.put(arrived)
         if chunk.track is Track.VIDEO:
+            self._arrivals.append(arrived.at_s)
             await self._ladder_line.put(arrived)
 
     def close(self, closed: GopClosed | None) -> None:
@@ -87,6 +86,10 @@ class GopWork:
             self._last_segment = max(self._last_segment, closed.last_segment if closed else 0)
             self._relay_line.end()
             self._ladder_line.end()
+
+    def lag_s(self, now_s: float) -> float:
+        """How long the oldest chunk that is not transcoded has been here."""
+        return now_s - self._arrivals[0] if self._arrivals else 0.0
 
     async def run(self) -> None:
         """Do the work until the GOP is closed and all of it is written.
@@ -103,7 +106,5 @@ class GopWork:
         await step.close(self._last_segment)
 
     async def _transcode(self, arrived: Arrived) -> None:
-        self.lag_s = self._now_s() - arrived.at_s
         await self._ladder.chunk(arrived)
-        if self._ladder_line.empty:
-            self.lag_s = 0.0
+        self._arrivals.popleft()

@@ -80,7 +80,7 @@ class SegmentCount:
 
     def close(self, last_segment: int) -> list[SegmentClosed]:
         """The GOP is over: the segments that are complete by it, in order."""
-        return self._up_to(max(last_segment, self._segment) + 1)
+        return self._up_to(last_segment + 1)
 
     def _up_to(self, segment: int) -> list[SegmentClosed]:
         closed = []

@@ -81,7 +81,7 @@ class Transcoder:
     ) -> None:
         self._rungs = parse_rungs(settings.ladder)
         self._preset = settings.encoder_preset
-        self._encoders = ThreadPoolExecutor(settings.worker_threads, "encode")
+        self.encoders = ThreadPoolExecutor(settings.worker_threads, "encode")
         self._storing = ThreadPoolExecutor(STORE_THREADS, "segments")
         self._writer = PartWriter(store, producer, self._storing, NAME, now_ms)
         self._relay_room, self._ladder_room = Room(RELAY_ROOM_BYTES), Room(LADDER_ROOM_BYTES)
@@ -105,7 +105,7 @@ class Transcoder:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        self._encoders.shutdown(wait=False, cancel_futures=True)
+        self.encoders.shutdown(wait=False, cancel_futures=True)
         self._storing.shutdown(wait=False, cancel_futures=True)
 
     def assigned(self, partitions: Iterable[int]) -> None:
@@ -118,6 +118,16 @@ class Transcoder:
         for queue in self._acks.values():
             queue.forget()
         self._acks.clear()
+
+    @property
+    def open_gops(self) -> int:
+        """GOPs whose closing marker has not come, or whose work is not done."""
+        return len(self._open)
+
+    @property
+    def waiting_bytes(self) -> int:
+        """Source bytes that wait to be transcoded."""
+        return self._ladder_room.used_bytes
 
     async def receive(self, record: Record, ack: Callable[[], object]) -> None:
         """Take the next record of a partition; waits while too much waits. `ack` is called when its effects are written."""
@@ -153,7 +163,7 @@ class Transcoder:
         """Say how far transcoding is behind."""
         lag_s, now_s = self._lag_s(), self._now_s()
         metrics.TRANSCODE_LAG.set(lag_s)
-        metrics.WAITING_BYTES.set(self._ladder_room.used_bytes)
+        metrics.WAITING_BYTES.set(self.waiting_bytes)
         if lag_s > 1 and now_s - self._warned_s > WARN_EVERY_S:
             self._warned_s = now_s
             log.warning(
@@ -194,9 +204,9 @@ class Transcoder:
             metrics.GOPS_SKIPPED.inc()
             log.warning("%s/%d: not transcoded, this worker is too far behind", *key)
         head = replace(first, data=b"", init=None)
-        ladder = LadderWork(head, self._writer, self._encoders, self._rungs, self._preset, skip=skip)
+        ladder = LadderWork(head, self._writer, self.encoders, self._rungs, self._preset, skip=skip)
         relay = Relay(head, self._writer)
-        work = GopWork(head, relay, ladder, self._relay_room, self._ladder_room, self._now_s)
+        work = GopWork(head, relay, ladder, self._relay_room, self._ladder_room)
         task = asyncio.create_task(work.run(), name="gop-{}-{}".format(*key))
         self._open[key] = partition, work, task
         metrics.GOPS_OPEN.set(len(self._open))
@@ -222,7 +232,8 @@ class Transcoder:
         held.finish()
 
     def _lag_s(self) -> float:
-        return max((work.lag_s for _, work, _ in self._open.values()), default=0.0)
+        now_s = self._now_s()
+        return max((work.lag_s(now_s) for _, work, _ in self._open.values()), default=0.0)
 
 
 class TranscodeAgent:
