@@ -113,7 +113,7 @@ def post_of(values: dict[str, Any]) -> Post:
 def reaction_of(values: dict[str, Any]) -> React:
     """A reaction out of JSON members."""
     kind = values.get("kind")
-    if kind not in REACTIONS:
+    if not isinstance(kind, str) or kind not in REACTIONS:
         raise MessageError("bad_kind", f"expected kind {', '.join(sorted(REACTIONS))}; found {kind!r:.60}")
     count = _integer(values, "count", 1, MAX_REACTIONS)
     return React(kind=kind, count=1 if count is None else count)

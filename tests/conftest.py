@@ -14,6 +14,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 from rich.console import Console
 
@@ -26,6 +27,9 @@ from logcast.stack.kafka_node import KafkaNode
 from logcast.stack.probes import cassandra_serves, kafka_serves, local_cluster
 from logcast.stack.tether import tethered
 from stores.settings import Settings, load_settings
+
+hypothesis.settings.register_profile("logcast", deadline=None)  # the machine's noise is no failure
+hypothesis.settings.load_profile("logcast")
 
 START_DEADLINE_S = 120
 STOP_DEADLINE_S = 30
@@ -153,3 +157,9 @@ def topics(kafka: str, settings: Settings) -> Iterator[Settings]:
     mine = [name for name in admin.list_topics(timeout=10).topics if name.startswith(settings.topic_prefix)]
     for deleted in admin.delete_topics(mine).values():
         deleted.result(timeout=30)
+
+
+@pytest.fixture
+def unused_ports() -> Callable[[int], list[int]]:
+    """Gives so many ports of 127.0.0.1 that nobody listens on now."""
+    return free_ports
