@@ -154,7 +154,7 @@ class MediaRoutes:
         else:
             part = int(found["part"])
             expected = f"{number:08d}.{part:04d}"
-            pieces = [await self._part(fold, rendition, number, part)] if name == expected else []
+            pieces = await self._part(fold, rendition, number, part) if name == expected else []
         if not pieces or name != expected:
             raise _no_media(scope)
         kind = b"audio/mp4" if rendition.track is Track.AUDIO else b"video/mp4"
@@ -233,16 +233,16 @@ class MediaRoutes:
         except TooManyParkedError as error:
             raise Problem(503, "overloaded", str(error), headers={"Retry-After": "2"}) from error
 
-    async def _part(self, fold: VideoFold, rendition: RenditionFold, number: int, part: int) -> bytes:
+    async def _part(self, fold: VideoFold, rendition: RenditionFold, number: int, part: int) -> list[bytes]:
+        """A part's bytes, waited for when it is the hinted one; empty where there is none."""
         if not rendition.has_part(number, part):
-            at, count = rendition.following
-            hinted = number == at and part <= count + HINT_LEAD_PARTS
-            if not (hinted or (number == at + 1 and part == 0 and count > 0)) or fold.has_ended(rendition):
-                return b""
+            if fold.has_ended(rendition) or not _is_hinted(rendition, number, part):
+                return []
             await self._wait(fold, rendition.name, (number, part), WAIT_TARGETS * self._target(fold))
             if not rendition.has_part(number, part):
-                return b""
-        return await self._read(part_name(fold.video_id, rendition.name, number, part)) or b""
+                return []
+        data = await self._read(part_name(fold.video_id, rendition.name, number, part))
+        return [] if data is None else [data]
 
     async def _whole(self, fold: VideoFold, rendition: RenditionFold, number: int) -> list[bytes]:
         """A complete segment's parts; empty where it is not complete, is a gap, or is no longer stored."""
@@ -285,6 +285,12 @@ class MediaRoutes:
         if zipped:
             headers.append((b"content-encoding", b"gzip"))
         await send_message(send, 200, headers, b"" if request.method == "HEAD" else data)
+
+
+def _is_hinted(rendition: RenditionFold, number: int, part: int) -> bool:
+    """Whether a part is the next one, or near enough that another gateway may have hinted it."""
+    at, count = rendition.following
+    return (number == at and part <= count + HINT_LEAD_PARTS) or (number == at + 1 and part == 0 and count > 0)
 
 
 def _no_media(scope: Scope) -> Problem:

@@ -1,7 +1,7 @@
 """Playlists of folded videos as bytes, rendered once for each change however many ask."""
 
 import gzip
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from hashlib import blake2b
 from typing import Final
@@ -13,6 +13,7 @@ from media.hls import (
     PART_HOLD_BACK_TARGETS,
     AdBreak,
     RenditionReport,
+    SegmentTexts,
     Window,
     edge,
     media_playlist,
@@ -42,21 +43,30 @@ class Body:
         return blake2b(self.plain, digest_size=12).hexdigest()
 
 
+@dataclass(slots=True)
+class _Kept:
+    """Of one rendition: the texts of its segments, and the newest playlists (full, delta) with their versions."""
+
+    texts: SegmentTexts = field(default_factory=SegmentTexts)
+    bodies: dict[bool, tuple[tuple[int, int], Body]] = field(default_factory=dict)
+
+
 class Playlists:
     """Renders the playlists of folds and keeps the newest text of each."""
 
     def __init__(self, settings: Settings) -> None:
         self._nominal = nominal_rates(settings.ladder)
-        self._media: WeakKeyDictionary[RenditionFold, dict[bool, tuple[tuple[int, int], Body]]] = WeakKeyDictionary()
+        self._media: WeakKeyDictionary[RenditionFold, _Kept] = WeakKeyDictionary()
         self._multivariant: WeakKeyDictionary[VideoFold, dict[str, tuple[object, Body]]] = WeakKeyDictionary()
 
     def media(self, fold: VideoFold, rendition: RenditionFold, *, skip: bool) -> Body:
         """The media playlist of a rendition of a video whose state is known; with `skip` a delta update."""
         version = rendition.version, fold.version
-        kept = self._media.setdefault(rendition, {})
-        if skip not in kept or kept[skip][0] != version:
-            kept[skip] = version, Body(media_playlist(window_of(fold, rendition), skip=skip).encode())
-        return kept[skip][1]
+        kept = self._media.get(rendition) or self._media.setdefault(rendition, _Kept())
+        if skip not in kept.bodies or kept.bodies[skip][0] != version:
+            text = media_playlist(window_of(fold, rendition), skip=skip, texts=kept.texts)
+            kept.bodies[skip] = version, Body(text.encode())
+        return kept.bodies[skip][1]
 
     def multivariant(self, fold: VideoFold, prefix: str) -> Body:
         """The multivariant playlist of a video whose state is known; `prefix` goes before its URIs."""

@@ -26,6 +26,7 @@ class GatewayState:
         videos: every video by id, the current one of every channel.
         stopping: set when the server begins to stop; whoever parks requests or sockets lets them go then.
         ready_checks: named conditions of /readyz besides the log.
+        subscriptions: who folds which topic.
     """
 
     def __init__(self, settings: Settings, clock: Callable[[], int] = now_ms) -> None:
@@ -35,7 +36,7 @@ class GatewayState:
         self.stopping: Final = asyncio.Event()
         self.ready_checks: Final[dict[str, Callable[[], bool]]] = {}
         self.reader: LogReader | None = None
-        self._subscriptions: list[Subscription] = []
+        self.subscriptions: Final[list[Subscription]] = []
         self._resources: list[Resource] = []
         self._after_batch: list[Callable[[], None]] = []
         self._on_stop: list[Callable[[], None]] = []
@@ -45,7 +46,7 @@ class GatewayState:
     def subscribe(self, topic: Topic, handler: Handler, start_ms: int = BEGINNING) -> None:
         """Fold a topic from `start_ms` (wall clock) on; before the server starts."""
         assert self.reader is None, "subscribe before the gateway starts"
-        self._subscriptions.append(Subscription(topic, handler, start_ms))
+        self.subscriptions.append(Subscription(topic, handler, start_ms))
 
     def resource(self, opener: Resource) -> None:
         """Open with the server (before the log is read), close in reverse order after it."""
@@ -83,7 +84,7 @@ class GatewayState:
         try:
             for opener in self._resources:
                 await self._stack.enter_async_context(opener())
-            reader = LogReader(self.settings, self._subscriptions, self.batch_folded)
+            reader = LogReader(self.settings, self.subscriptions, self.batch_folded)
             self.reader = await self._stack.enter_async_context(reader)
         except BaseException:
             await self._stack.aclose()

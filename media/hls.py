@@ -23,6 +23,9 @@ PARTS_KEPT_TARGETS: Final = 3
 """Parts are listed up to so many target durations from the end (section 6.2.2)."""
 
 
+MAX_TEXTS: Final = 4_000
+
+
 @dataclass(frozen=True, slots=True)
 class Part:
     """A Partial Segment (4.4.4.9); `uri` is relative to the playlist, `size` in bytes."""
@@ -121,8 +124,30 @@ def target_duration_s(segment_max_ms: int) -> int:
     return max(1, (segment_max_ms + 500) // 1000)
 
 
-def media_playlist(window: Window, *, skip: bool = False) -> str:
-    """The playlist's text; with `skip` a delta update (6.2.5.1) where something is old enough to be skipped."""
+class SegmentTexts:
+    """Texts of segments whose parts are not listed (any more), so that a long window costs little to render again."""
+
+    def __init__(self) -> None:
+        self._texts: dict[int, tuple[Segment, str]] = {}
+
+    def text(self, segment: Segment) -> str:
+        """What `whole_segment` says of it."""
+        known = self._texts.get(segment.number)
+        if known is None or known[0] is not segment:
+            known = self._texts[segment.number] = segment, whole_segment(segment)
+        return known[1]
+
+    def forget_before(self, number: int) -> None:
+        """Let go the texts of segments that left the playlist, when they are many."""
+        if len(self._texts) > MAX_TEXTS and min(self._texts) < number:
+            self._texts = {key: text for key, text in self._texts.items() if key >= number}
+
+
+def media_playlist(window: Window, *, skip: bool = False, texts: SegmentTexts | None = None) -> str:
+    """The playlist's text; with `skip` a delta update (6.2.5.1) where something is old enough to be skipped.
+
+    `texts` are those of earlier playlists of the same rendition; they change nothing but the time it takes.
+    """
     segments = window.segments
     skipped = _skippable(window) if skip and not window.ended else 0
     first_number, first_epoch = (segments[0].number, segments[0].epoch) if segments else (0, 0)
@@ -133,7 +158,9 @@ def media_playlist(window: Window, *, skip: bool = False) -> str:
     lines += (line for ad_break in window.breaks for line in _date_range(ad_break, _end_ms(segments)))
     if skipped:
         lines.append(f"#EXT-X-SKIP:SKIPPED-SEGMENTS={skipped}")
-    lines += _segment_lines(window, skipped)
+    texts = texts or SegmentTexts()
+    texts.forget_before(first_number)
+    lines += _segment_lines(window, skipped, texts)
     if window.ended:
         lines.append("#EXT-X-ENDLIST")
     else:
@@ -172,7 +199,7 @@ def _header(window: Window) -> list[str]:
     ]
 
 
-def _segment_lines(window: Window, skipped: int) -> Iterator[str]:
+def _segment_lines(window: Window, skipped: int, texts: SegmentTexts) -> Iterator[str]:
     segments = window.segments
     first_with_parts = _first_with_parts(window)
     init_uri, epoch = "", segments[skipped - 1].epoch if skipped else segments[0].epoch if segments else 0
@@ -183,16 +210,25 @@ def _segment_lines(window: Window, skipped: int) -> Iterator[str]:
         if segment.init_uri != init_uri or segment.epoch != epoch:
             yield f'#EXT-X-MAP:URI="{segment.init_uri}"'
         init_uri, epoch = segment.init_uri, segment.epoch
+        if index < first_with_parts:
+            yield texts.text(segment)
+            continue
         yield f"#EXT-X-PROGRAM-DATE-TIME:{_date(segment.start_ms)}"
-        if index >= first_with_parts:
-            yield from map(_part, segment.parts)
-            if segment.gap:
-                yield from _gap_parts(segment, window.part_target_ms)
+        yield from map(_part, segment.parts)
+        if segment.gap:
+            yield from _gap_parts(segment, window.part_target_ms)
         if segment.closed:
-            if segment.gap:
-                yield "#EXT-X-GAP"
-            yield f"#EXTINF:{segment.duration_s:.5f},"
-            yield segment_uri(segment.number)
+            yield _end(segment)
+
+
+def whole_segment(segment: Segment) -> str:
+    """The lines of a complete segment without its parts, and without what depends on the one before it."""
+    return f"#EXT-X-PROGRAM-DATE-TIME:{_date(segment.start_ms)}\n{_end(segment)}"
+
+
+def _end(segment: Segment) -> str:
+    gap = "#EXT-X-GAP\n" if segment.gap else ""
+    return f"{gap}#EXTINF:{segment.duration_s:.5f},\n{segment_uri(segment.number)}"
 
 
 def _first_with_parts(window: Window) -> int:

@@ -1,0 +1,64 @@
+"""A gateway's application without a log: tests fold events into it by hand, and ask it over ASGI."""
+
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field
+
+import httpx
+import pytest
+from starlette.applications import Starlette
+
+from gateway.app import create_app
+from gateway.log_reader import Place
+from gateway.state import GatewayState
+from schemas.events import Event, PartReady
+from stores.segments import LocalSegmentStore
+from stores.settings import Settings
+from tests.gateway.tape import START_MS, data_of
+
+
+@dataclass
+class Clock:
+    """Wall clock of a test, in ms."""
+
+    now_ms: int = START_MS + 5_000
+
+    def __call__(self) -> int:
+        return self.now_ms
+
+
+@dataclass
+class Gateway:
+    """The application, its state, its clock and its store."""
+
+    app: Starlette
+    state: GatewayState
+    client: httpx.AsyncClient
+    store: LocalSegmentStore
+    clock: Clock = field(default_factory=Clock)
+
+    def fold(self, *events: Event) -> None:
+        """Fold events as the log reader does, one batch; parts get their bytes in the store."""
+        for event in events:
+            if isinstance(event, PartReady):
+                self.store.put(event.name, data_of(event.name))
+                if event.part == 0:
+                    self.store.put(event.init, b"init " + event.init.encode())
+            for subscription in self.state.subscriptions:
+                if type(event).__name__ in subscription.topic.events:
+                    subscription.handler(event, Place(subscription.topic.name, 0, 0, self.clock()))
+        self.state.batch_folded()
+
+    async def get(self, path: str, **headers: str) -> httpx.Response:
+        """GET with headers given as keyword arguments."""
+        return await self.client.get(path, headers={name.replace("_", "-"): value for name, value in headers.items()})
+
+
+@pytest.fixture
+async def gateway(make_settings: Callable[..., Settings]) -> AsyncIterator[Gateway]:
+    """A gateway that reads no log; its window is a minute."""
+    settings, clock = make_settings(window_s=60), Clock()
+    state = GatewayState(settings, clock)
+    app = create_app(settings, state)
+    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+    async with httpx.AsyncClient(transport=transport, base_url="http://gateway", timeout=10) as client:
+        yield Gateway(app, state, client, LocalSegmentStore(settings.segments_path), clock)
