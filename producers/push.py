@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any, Final, cast
+from typing import Any, Final, TypeAlias, cast
 
 import av
 from av.audio.stream import AudioStream
@@ -38,7 +38,7 @@ class Progress:
     frames: int
 
 
-Packets = Packet[Any]
+Packets: TypeAlias = "Packet[Any]"  # generic to type checkers only
 Step = Callable[[Packets], Iterator[Packets]]
 """What a packet of the source becomes on its way; a packet without data flushes."""
 
