@@ -1,0 +1,85 @@
+"""One running system for all tests here; each test has a channel, a browser and clips of its own."""
+
+from collections.abc import AsyncIterator, Callable, Iterator
+
+import httpx
+import pytest
+from playwright.async_api import Browser, async_playwright
+
+from tests.e2e.hls_viewer import HlsViewer
+from tests.e2e.live_stack import Channel, LiveStack
+from tests.e2e.publishing import ClipMaker
+from tests.e2e.watch_page import CHROMIUM, FLAGS, WatchPage
+
+HTTP_TIMEOUT_S = 40.0
+"""Above what a blocking reload may take."""
+
+
+@pytest.fixture(scope="session")
+def say(pytestconfig: pytest.Config) -> Callable[[str], None]:
+    """Shows a measurement among pytest's own lines, whatever is captured."""
+    reporter = pytestconfig.pluginmanager.get_plugin("terminalreporter")
+    assert reporter is not None
+
+    def tell(line: str) -> None:
+        reporter.ensure_newline()
+        reporter.write_line(f"    {line}")
+
+    return tell
+
+
+@pytest.fixture(scope="session")
+def stack(tmp_path_factory: pytest.TempPathFactory, say: Callable[[str], None]) -> Iterator[LiveStack]:
+    """Everything that `logcast up` starts; in the end SIGTERM stops it, with exit code 0 and nothing left behind."""
+    stack = LiveStack(tmp_path_factory.mktemp("stack"))
+    say(f"first start: ready in {stack.start():.1f} s")
+    try:
+        yield stack
+        if stack.running:
+            say(f"stopped in {stack.stop():.1f} s")
+    finally:
+        stack.kill_all()
+
+
+@pytest.fixture
+def channel(stack: LiveStack) -> Channel:
+    """A channel of this test alone."""
+    return stack.new_channel()
+
+
+@pytest.fixture(scope="session")
+def clips(tmp_path_factory: pytest.TempPathFactory) -> ClipMaker:
+    """Makes test clips."""
+    return ClipMaker(tmp_path_factory.mktemp("clips"))
+
+
+@pytest.fixture
+async def http() -> AsyncIterator[httpx.AsyncClient]:
+    """An HTTP client."""
+    async with httpx.AsyncClient(timeout=HTTP_TIMEOUT_S) as client:
+        yield client
+
+
+@pytest.fixture
+def viewer(stack: LiveStack, channel: Channel, http: httpx.AsyncClient) -> HlsViewer:
+    """A viewer of this test's channel."""
+    return HlsViewer(http, stack.master_url(channel.name))
+
+
+@pytest.fixture
+async def browser() -> AsyncIterator[Browser]:
+    """A real Chromium."""
+    if CHROMIUM is None:
+        pytest.skip("needs Chromium")
+    async with async_playwright() as playwright:
+        chromium = await playwright.chromium.launch(executable_path=CHROMIUM, args=list(FLAGS))
+        yield chromium
+        await chromium.close()
+
+
+@pytest.fixture
+async def watch_page(browser: Browser) -> AsyncIterator[WatchPage]:
+    """An empty page, as large as a laptop's."""
+    context = await browser.new_context(viewport={"width": 1280, "height": 800})
+    yield WatchPage(await context.new_page())
+    await context.close()
