@@ -90,6 +90,15 @@ def test_every_element_that_the_modules_ask_for_is_in_the_document(name: str, en
     assert asked - ids == set()
 
 
+@pytest.mark.parametrize(
+    ("name", "entry"), [("index.html", "home.js"), ("watch.html", "watch.js"), ("studio.html", "studio.js")]
+)
+def test_a_document_names_every_module_up_front_so_that_none_waits_for_another(name: str, entry: str) -> None:
+    addresses = Markup((WEB_DIR / name).read_text()).addresses
+    named = {address.removeprefix("/static/js/") for address in addresses if address.startswith("/static/js/")}
+    assert named == reachable(entry)
+
+
 def test_every_icon_that_is_named_is_drawn() -> None:
     drawn = set(re.findall(r"^  (\w+): \[", (WEB_DIR / "js/icons.js").read_text(), re.MULTILINE))
     named: set[str] = set()

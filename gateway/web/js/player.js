@@ -18,9 +18,11 @@
 
 const HLS = "/static/vendor/hls.js-1.7.4/hls.min.mjs";
 const TICK_MS = 250;
-/** The picture stood still so long: say so; so long: start over. */
+/** The picture stood still so long: say so. */
 const STALL_SHOWN_MS = 2500;
-const STALL_REBUILD_MS = 12000;
+/** Nothing was loaded for so long, or nothing moved for so long although something was: start over. */
+const IDLE_REBUILD_MS = 12000;
+const STALL_REBUILD_MS = 45000;
 /** Further than this, or than another target latency, behind its place: a viewer who did not ask for it is taken there. */
 const DRIFT_S = 3;
 const MEDIA_RECOVERIES = 2;
@@ -36,7 +38,8 @@ const HLS_CONFIG = Object.freeze({
   capLevelToPlayerSize: true,
   abrEwmaDefaultEstimate: 2_000_000,
   enableInterstitialPlayback: false,
-  enableEmsgMetadataCues: false,
+  enableEmsgMetadataCues: false, // cues make text tracks out of data: URLs, which the page's policy refuses;
+  enableDateRangeMetadataCues: false, // ad breaks come by the feed, not by EXT-X-DATERANGE
   manifestLoadPolicy: policy(10000, 1),
   playlistLoadPolicy: policy(12000, 4), // a blocking reload may take three target durations
   fragLoadPolicy: policy(12000, 4),
@@ -79,6 +82,10 @@ export function latencyOf(programMs, nowMs, edgeS) {
   return byClock > 0 && Math.abs(byClock - edgeS) < 5 ? byClock : edgeS;
 }
 
+function bufferedEnd({ buffered }) {
+  return buffered.length ? buffered.end(buffered.length - 1) : 0;
+}
+
 export class Player extends EventTarget {
   #video;
   #random;
@@ -91,6 +98,8 @@ export class Player extends EventTarget {
   #ticker = 0;
   #recoveries = 0;
   #movedMs = 0; // when the picture last moved
+  #loadedMs = 0; // when it last moved, or anything was loaded for it
+  #loaded = "";
   #lastTime = 0;
   #smoothMs = 0; // since when it has moved without a stall
   #level = -1;
@@ -110,6 +119,8 @@ export class Player extends EventTarget {
     this.following = true;
     /** Set when the stream is known to be over: what is left is played, then it is "ended". */
     this.finishing = false;
+    /** Set while the streamer's connection is known to be broken: a standing picture is waited for, not started over. */
+    this.patient = false;
     video.addEventListener("waiting", () => this.#waiting());
     video.addEventListener("ended", () => this.#settle("ended"));
     video.addEventListener("error", () => this.#hls === null && this.#url && this.#rebuild());
@@ -191,7 +202,7 @@ export class Player extends EventTarget {
     this.#url = url;
     this.#attempt = 0;
     this.following = true;
-    this.finishing = false;
+    this.finishing = this.patient = false;
     this.#held = false;
     this.#setState("starting");
     this.#start();
@@ -244,7 +255,7 @@ export class Player extends EventTarget {
   async #start() {
     this.#close();
     const generation = this.#generation;
-    this.#movedMs = performance.now();
+    this.#movedMs = this.#loadedMs = performance.now();
     this.#lastTime = this.#video.currentTime;
     this.#ticker = setInterval(() => this.#tick(), TICK_MS);
     const Hls = globalThis.MediaSource || globalThis.ManagedMediaSource ? await this.#loadHls().catch(() => null) : null;
@@ -323,8 +334,11 @@ export class Player extends EventTarget {
   #tick() {
     const now = performance.now();
     const time = this.#video.currentTime;
+    const loaded = `${this.#video.readyState} ${bufferedEnd(this.#video)}`;
+    if (loaded !== this.#loaded) this.#loadedMs = now;
+    this.#loaded = loaded;
     if (time !== this.#lastTime || this.#video.paused) this.#moved(now, time);
-    else if (this.state !== "ended") this.#stuck(now - this.#movedMs);
+    else if (this.state !== "ended") this.#stuck(now - this.#movedMs, now - this.#loadedMs);
     this.#followLive();
     if (this.#level !== this.level) {
       this.#level = this.level;
@@ -335,16 +349,17 @@ export class Player extends EventTarget {
 
   #moved(now, time) {
     if (now - this.#movedMs > 2 * TICK_MS + 100) this.#smoothMs = now;
-    this.#movedMs = now;
+    this.#movedMs = this.#loadedMs = now;
     this.#lastTime = time;
     if (!this.#video.paused && this.#video.readyState >= 2) this.#setState("playing");
     if (this.state === "playing" && now - this.#smoothMs > 5000) this.#attempt = this.#recoveries = 0;
   }
 
-  #stuck(forMs) {
+  #stuck(forMs, idleMs) {
     if (forMs > STALL_SHOWN_MS && this.finishing) return this.#settle("ended");
     if (forMs > STALL_SHOWN_MS && this.state === "playing") this.#setState("reconnecting");
-    if (forMs > STALL_REBUILD_MS && this.#url) this.#rebuild();
+    if (this.patient || !this.#url) return undefined;
+    if (idleMs > IDLE_REBUILD_MS || forMs > STALL_REBUILD_MS) this.#rebuild();
     return undefined;
   }
 

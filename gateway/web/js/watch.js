@@ -115,6 +115,7 @@ function turnTo(next) {
   const onAir = next.state === "live" || next.state === "interrupted";
   if (onAir || (subject.kind === "video" && next.id)) {
     if (other || ["idle", "offline", "ended"].includes(player.state)) player.open(masterOf(next.id));
+    player.patient = next.state === "interrupted";
     player.finishing = next.state === "ended" && subject.kind === "video" && player.live;
   } else if (["playing", "reconnecting"].includes(player.state) && !other) {
     player.finishing = true;
