@@ -133,9 +133,10 @@ def make_settings(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Ca
         options["kafka_bootstrap"] = request.getfixturevalue("kafka")
     if "cassandra" in request.fixturenames:
         options["cassandra_hosts"], options["cassandra_port"] = request.getfixturevalue("cassandra")
+    drop = request.getfixturevalue("drop_keyspace") if "cassandra" in request.fixturenames else None
     yield lambda **chosen: load_settings(**(options | chosen))
-    if "cassandra" in request.fixturenames:
-        request.getfixturevalue("drop_keyspace")(options["cassandra_keyspace"])
+    if drop is not None:
+        drop(options["cassandra_keyspace"])
 
 
 @pytest.fixture

@@ -23,13 +23,18 @@ log = logging.getLogger("logcast.demo")
 
 
 class Push:
-    """One connection. Times of frames are those of the wall clock since it began."""
+    """One connection. Times of frames are those of the wall clock since it began.
+
+    Raises:
+        av.FFmpegError: the server is not there, or refuses the key.
+    """
 
     def __init__(self, target: str, now: Callable[[], float]) -> None:
         self._now = now
         self._container: Any = av.open(target, "w", format="flv", timeout=(NETWORK_TIMEOUT_S, NETWORK_TIMEOUT_S))
         self._video = video_stream(self._container)
         self._audio = audio_stream(self._container)
+        self._container.start_encoding()  # connects
         self._picture, self._tone = TestPicture(), Tone()
         self._audio_samples = 0
 
@@ -37,7 +42,7 @@ class Push:
         """Push until `stop` is set.
 
         Raises:
-            av.FFmpegError: the connection is lost, or was refused.
+            av.FFmpegError: the connection is lost.
         """
         began = self._now()
         number = 0
