@@ -1,0 +1,293 @@
+"""The events of a made-up broadcast, and the rows that they must lead to, told apart from how the code makes them."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import chain
+
+from schemas.events import (
+    BreakPlanned,
+    CommentAccepted,
+    CueDecided,
+    Event,
+    Like,
+    PartReady,
+    Reaction,
+    ReactionsRecorded,
+    SegmentClosed,
+    TotalsChanged,
+    Track,
+    TrackInfo,
+    VideoChanged,
+    VideoState,
+)
+from schemas.topics import ADS_BREAKS, COMMENTS_FEED, MEDIA_PARTS, REACTIONS, TOTALS, VIDEOS, Topic
+from stores.cassandra import Cassandra
+from stores.kafka import EventProducer, Written
+from stores.settings import Settings
+
+START_MS = 1_700_000_000_000
+CHANNEL = "ann"
+LOST_SEGMENT = 2
+USERS = 40
+Rows = dict[str, list[tuple[object, ...]]]
+
+
+@dataclass(frozen=True)
+class Broadcast:
+    """Its events, by the topic that they are on and in its order."""
+
+    video_id: str
+    comments: int
+    segments: int = 5
+    parts: int = 4
+
+    def events(self) -> list[tuple[Topic, Event]]:
+        by_topic: dict[Topic, list[Event]] = {
+            VIDEOS: [self.video(VideoState.LIVE), self.video(VideoState.ENDED)],
+            COMMENTS_FEED: [self.comment(seq) for seq in range(1, self.comments + 1)],
+            MEDIA_PARTS: self.media(),
+            REACTIONS: [self.reactions(batch) for batch in range(30)],
+            TOTALS: [self.totals(offset) for offset in range(0, 300, 10)],
+            ADS_BREAKS: [self.decision("cue-1", accepted=True), self.plan(), self.decision("cue-2", accepted=False)],
+        }
+        return [(topic, event) for topic, events in by_topic.items() for event in events]
+
+    def video(self, state: VideoState) -> VideoChanged:
+        ended = state is VideoState.ENDED
+        return VideoChanged(
+            video_id=self.video_id,
+            channel=CHANNEL,
+            title="Ann paints",
+            state=state,
+            started_ms=START_MS,
+            changed_ms=START_MS + 90_000 * ended,
+            ended_ms=START_MS + 90_000 if ended else None,
+            last_segment=self.segments - 1 if ended else -1,
+            part_target_ms=250,
+            segment_max_ms=10_000,
+            audio=True,
+            video=True,
+        )
+
+    def comment(self, seq: int) -> CommentAccepted:
+        root = "comment-1" if seq % 5 == 0 else None
+        return CommentAccepted(
+            video_id=self.video_id,
+            channel=CHANNEL,
+            seq=seq,
+            comment_id=f"comment-{seq}",
+            user_id=f"g_{seq % USERS}",
+            name="Bob",
+            text=f"comment number {seq}",
+            parent_id=root,
+            root_id=root,
+            submitted_ms=START_MS + seq,
+            media_ms=None,
+            source_offset=seq,
+        )
+
+    def media(self) -> list[Event]:
+        events: list[Event] = []
+        for segment in range(self.segments):
+            lost = segment == LOST_SEGMENT
+            for rendition, track in (("source", Track.VIDEO), ("audio", Track.AUDIO)):
+                events += [] if lost else [self.part(rendition, track, segment, part) for part in range(self.parts)]
+                events.append(
+                    SegmentClosed(
+                        video_id=self.video_id,
+                        channel=CHANNEL,
+                        rendition=rendition,
+                        gop=segment,
+                        segment=segment,
+                        parts=0 if lost else self.parts,
+                    )
+                )
+        return events
+
+    def part(self, rendition: str, track: Track, segment: int, part: int) -> PartReady:
+        number = segment * self.parts + part
+        return PartReady(
+            video_id=self.video_id,
+            channel=CHANNEL,
+            rendition=rendition,
+            track=track,
+            gop=segment,
+            segment=segment,
+            part=part,
+            epoch=0,
+            dts=number * 22_500,
+            duration=22_500,
+            timescale=90_000,
+            independent=part == 0,
+            frames=7,
+            captured_ms=START_MS + number * 250,
+            received_ms=START_MS + number * 250 + 5,
+            name=f"{self.video_id}/{rendition}/{segment:08d}.{part:04d}.m4s",
+            size=1_000 + number,
+            sha256=bytes(32),
+            init=f"{self.video_id}/{rendition}/init-0123456789ab.mp4",
+            info=TrackInfo(codecs="avc1.64001f", width=1280, height=720, frame_rate=30.0, sample_rate=0, channels=0)
+            if part == 0
+            else None,
+        )
+
+    def reactions(self, batch: int) -> ReactionsRecorded:
+        """Every user likes and takes back the video in turns, and likes a comment now and then."""
+        at_ms = START_MS + batch * 20
+        videos = [Like(user_id=f"g_{user}", liked=(batch + user) % 2 == 0, at_ms=at_ms) for user in range(USERS)]
+        comment = Like(user_id=f"g_{batch % 3}", comment_id="comment-1", liked=batch % 2 == 0, at_ms=at_ms)
+        return ReactionsRecorded(
+            video_id=self.video_id,
+            channel=CHANNEL,
+            gateway_id="gateway",
+            batch=batch,
+            recorded_ms=at_ms,
+            likes=(*videos, comment),
+            reactions=(Reaction(user_id="g_1", kind="heart", count=3),),
+        )
+
+    def totals(self, offset: int) -> TotalsChanged:
+        return TotalsChanged(
+            video_id=self.video_id,
+            channel=CHANNEL,
+            as_of_offset=offset,
+            as_of_ms=START_MS + offset * 1_000,
+            likes=offset // 10,
+            reactions={"heart": offset},
+            comment_likes={f"comment-{offset % 30}": offset},
+        )
+
+    def decision(self, cue_id: str, *, accepted: bool) -> CueDecided:
+        return CueDecided(
+            video_id=self.video_id,
+            channel=CHANNEL,
+            cue_id=cue_id,
+            accepted=accepted,
+            reason="" if accepted else "overlap",
+            message="",
+            source_offset=3,
+        )
+
+    def plan(self) -> BreakPlanned:
+        return BreakPlanned(
+            video_id=self.video_id,
+            channel=CHANNEL,
+            break_id="cue-1",
+            segment=3,
+            start_ms=START_MS + 3_000,
+            media_time_ms=3_000,
+            duration_ms=30_000,
+            requested_ms=START_MS,
+        )
+
+    def rows(self) -> Rows:
+        """What must be in Cassandra when all events are."""
+        comments = [self.comment(seq) for seq in range(1, self.comments + 1)]
+        last: dict[tuple[str, str], bool] = {}
+        before: dict[str, int] = {}
+        for batch in range(30):
+            event = self.reactions(batch)
+            last |= {(like.user_id, like.comment_id or ""): like.liked for like in event.likes}
+        for offset in range(0, 300, 10):
+            before[f"comment-{offset % 30}"] = offset
+        media = [event for event in self.media() if isinstance(event, PartReady)]
+        minutes = {(START_MS + offset * 1_000) // 60_000: offset for offset in range(0, 300, 10)}
+        return {
+            "comments": sorted((c.seq, c.comment_id, c.user_id, c.text, c.root_id) for c in comments),
+            "comment_heads": [(self.comments,)],
+            "replies": sorted((c.seq, c.comment_id, c.text) for c in comments if c.root_id),
+            "likes": sorted((user, target, liked) for (user, target), liked in last.items()),
+            "totals": [(29, {"heart": 290}, 290)],
+            "totals_by_minute": sorted((minute, offset // 10, offset) for minute, offset in minutes.items()),
+            "comment_totals": sorted(before.items()),
+            "segments": sorted(
+                (
+                    rendition,
+                    segment,
+                    0 if segment == LOST_SEGMENT else self.parts,
+                    tuple(
+                        (p.part, p.dts, p.duration, p.size)
+                        for p in media
+                        if (p.rendition, p.segment) == (rendition, segment)
+                    )
+                    or None,
+                )
+                for rendition in ("source", "audio")
+                for segment in range(self.segments)
+            ),
+            "renditions": [("audio", "avc1.64001f"), ("source", "avc1.64001f")],
+            "videos": [("Ann paints", "ended", START_MS + 90_000, self.segments - 1)],
+            "videos_by_channel": [(self.video_id, "ended")],
+            "breaks": [("cue-1", True, "", 3, 30_000), ("cue-2", False, "overlap", None, None)],
+        }
+
+
+ONE = "video_id = ?"
+QUERIES = {
+    "comments": ("seq, comment_id, user_id, text, root_id", f"{ONE} AND bucket IN (0, 1, 2, 3)"),
+    "comment_heads": ("seq", ONE),
+    "replies": ("seq, comment_id, text", f"{ONE} AND root_id = 'comment-1' AND bucket = 0"),
+    "likes": ("user_id, comment_id, liked", f"{ONE} AND shard IN ({', '.join(map(str, range(32)))})"),
+    "totals": ("likes, reactions, as_of_offset", ONE),
+    "totals_by_minute": ("minute, likes, as_of_offset", ONE),
+    "comment_totals": ("comment_id, likes", f"{ONE} AND shard IN ({', '.join(map(str, range(32)))})"),
+    "segments": ("rendition, segment, part_count, parts", f"{ONE} AND rendition IN ('audio', 'source') AND bucket = 0"),
+    "renditions": ("rendition, codecs", ONE),
+    "videos": ("title, state, ended_ms, last_segment", ONE),
+    "videos_by_channel": ("video_id, state", f"channel = '{CHANNEL}' AND {ONE}"),
+    "breaks": ("break_id, accepted, reason, segment, duration_ms", ONE),
+}
+WRITTEN = {
+    "comments": "text",
+    "likes": "liked",
+    "totals": "likes",
+    "totals_by_minute": "likes",
+    "comment_totals": "likes",
+    "segments": "part_count",
+    "videos": "state",
+    "breaks": "accepted",
+}
+
+
+async def stored(session: Cassandra, video_id: str) -> Rows:
+    """What is in Cassandra of a video."""
+    return {
+        table: sorted([tuple(map(_plain, row)) for row in await _select(session, table, columns, video_id)])
+        for table, (columns, _) in QUERIES.items()
+    }
+
+
+async def write_times(session: Cassandra, video_id: str) -> Rows:
+    """When the rows of a video were written, as Cassandra decides by it which of two writes stays."""
+    return {
+        table: sorted([tuple(row) for row in await _select(session, table, f"writetime({column}) AS at", video_id)])
+        for table, column in WRITTEN.items()
+    }
+
+
+async def _select(session: Cassandra, table: str, columns: str, video_id: str) -> list[tuple[object, ...]]:
+    query = f"SELECT {columns} FROM $keyspace.{table} WHERE {QUERIES[table][1]}"
+    return [row async for row in session.every_row(query, (video_id,))]
+
+
+def _plain(value: object) -> object:
+    """Maps as values that compare: of parts, number, dts, duration, size."""
+    if not hasattr(value, "items"):
+        return value
+    items = dict(value.items())
+    if all(isinstance(key, int) for key in items):
+        return tuple((key, part.dts, part.duration, part.size) for key, part in sorted(items.items()))
+    return items
+
+
+async def publish(settings: Settings, events: Sequence[tuple[Topic, Event]]) -> list[Written]:
+    """Put events on the log; returns where they went."""
+    async with EventProducer(settings, "test") as producer:
+        sent = [producer.send(topic, event.video_id, event) for topic, event in events]  # type: ignore[union-attr]
+        return list(await asyncio.gather(*sent))
+
+
+def joined(*broadcasts: Broadcast) -> list[tuple[Topic, Event]]:
+    """The events of several broadcasts."""
+    return list(chain.from_iterable(broadcast.events() for broadcast in broadcasts))
