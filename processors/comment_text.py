@@ -67,6 +67,8 @@ def policy_of(settings: Settings) -> CommentPolicy:
 
 def clean(text: str) -> str:
     """The text in composed form (NFC), without control and invisible format characters; line ends become spaces."""
+    if text.isprintable():  # most are: nothing to take out, and no line ends
+        return unicodedata.normalize("NFC", text).strip()
     spaced = "".join(" " if char in "\r\n\t\u2028\u2029" else char for char in text)
     shown = "".join(char for char in spaced if char in JOINERS or unicodedata.category(char) not in {"Cc", "Cf", "Cs"})
     return unicodedata.normalize("NFC", shown).strip()
@@ -92,7 +94,7 @@ def judge(text: str, policy: CommentPolicy) -> Reason | None:
 
 def plain_words(text: str) -> str:
     """The words of a text as they are compared: compatibility form, case folded, joined by single spaces."""
-    visible = "".join(char for char in text if unicodedata.category(char) != "Cf")
+    visible = text if text.isascii() else "".join(char for char in text if unicodedata.category(char) != "Cf")
     return " ".join(WORD.findall(unicodedata.normalize("NFKC", visible).casefold()))
 
 

@@ -6,14 +6,15 @@ again, so that a writer may send it once more.
 
 State, on `comments.state`:
 
-- `c/VIDEO/COMMENT`: one row for each accepted comment: root, writer, time, digest of the text. It answers three
+- `c/VIDEO/COMMENT`: one row for each accepted comment: number, root, writer, time, digest of the text. It answers three
   questions: is this id known, is the parent known and what is its root, and what did this writer say last. A row is
   written once and never changed, so a comment costs one row of some 100 bytes, and no row grows.
 - `v/VIDEO`: the video's last number, at most one row a transaction.
 
-Only the last `REMEMBERED` accepted comments of a partition are kept, in memory and on the topic (their rows are
-deleted in the transaction that forgets them). Older ones cannot be answered (`unknown_parent`) and a repeat of their id
-would be a new comment; repeats come within seconds, and a video's number goes on whatever is forgotten.
+Only the last `REMEMBERED` accepted comments of a partition are kept: in memory (50 MB when each has another writer) and
+on the topic, where rows are deleted in the transaction that forgets them. Older ones cannot be answered
+(`unknown_parent`), and a repeat of their id would be a new comment; but repeats come within seconds, and a video's
+number goes on whatever is forgotten.
 """
 
 from collections import deque
@@ -31,7 +32,7 @@ from schemas.ids import COMMENT_ID
 from schemas.topics import COMMENTS_FEED, COMMENTS_REJECTED, COMMENTS_STATE, COMMENTS_SUBMITTED
 from stores.settings import Settings
 
-REMEMBERED: Final = 200_000
+REMEMBERED: Final = 100_000
 MAX_USER_ID: Final = 64
 
 
@@ -40,14 +41,12 @@ class Remembered:
     """An accepted comment.
 
     Attributes:
-        seq: its number.
         root: the comment that its thread began with; None: itself.
         writer: `VIDEO/USER`.
         at_ms: event time.
         digest: of its text.
     """
 
-    seq: int
     root: str | None
     writer: str
     at_ms: int
@@ -74,9 +73,9 @@ class CommentsFold:
             if kind == "v" and value is not None:
                 (self._last_seq[key],) = unpack_row(value)
             elif kind == "c" and value is not None:
-                seq, root, user_id, at_ms, of_text = unpack_row(value)
+                _, root, user_id, at_ms, of_text = unpack_row(value)
                 video_id = key.partition("/")[0]
-                self._known[key] = Remembered(seq, root, row_key(video_id, user_id), at_ms, of_text)
+                self._known[key] = Remembered(root, row_key(video_id, user_id), at_ms, of_text)
             elif kind == "c":
                 self._known.pop(key, None)
             elif kind != "v":
@@ -97,9 +96,10 @@ class CommentsFold:
         if row_key(event.video_id, event.comment_id) in self._known:
             return
         text = clean(event.text)
-        reason = judge(text, self._policy) or self._judge_in_context(event, digest(text))
+        of_text = digest(text[: MAX_TEXT + 1])
+        reason = judge(text, self._policy) or self._judge_in_context(event, of_text)
         if reason is None:
-            self._accept(event, text, offset)
+            self._accept(event, text, of_text, offset)
         else:
             self._reject(event, text, reason, offset)
 
@@ -127,7 +127,7 @@ class CommentsFold:
             return Reason.DUPLICATE
         return None
 
-    def _accept(self, event: CommentSubmitted, text: str, offset: int) -> None:
+    def _accept(self, event: CommentSubmitted, text: str, of_text: int, offset: int) -> None:
         seq = self._last_seq[event.video_id] = self._last_seq.get(event.video_id, 0) + 1
         self._counted.add(event.video_id)
         root = None
@@ -148,11 +148,11 @@ class CommentsFold:
             source_offset=offset,
         )
         self._writes.append(result(COMMENTS_FEED, accepted))
-        self._remember(event, seq, root, digest(text))
+        self._remember(event, seq, root, of_text)
 
     def _remember(self, event: CommentSubmitted, seq: int, root: str | None, of_text: int) -> None:
         key, writer = row_key(event.video_id, event.comment_id), row_key(event.video_id, event.user_id)
-        self._known[key] = self._latest[writer] = Remembered(seq, root, writer, event.submitted_ms, of_text)
+        self._known[key] = self._latest[writer] = Remembered(root, writer, event.submitted_ms, of_text)
         self._order.append(key)
         row = pack_row(seq, root, event.user_id, event.submitted_ms, of_text)
         self._writes.append(Write(COMMENTS_STATE.name, row_key("c", key).encode(), row))

@@ -136,7 +136,10 @@ class ReactionsFold:
         return writes
 
     def _video(self, video_id: str) -> VideoTotals:
-        return self._videos.setdefault(video_id, VideoTotals())
+        video = self._videos.get(video_id)
+        if video is None:
+            video = self._videos[video_id] = VideoTotals()
+        return video
 
     def _like(self, video_id: str, video: VideoTotals, like: Like) -> None:
         target = VIDEO_ITSELF if like.comment_id is None else like.comment_id
