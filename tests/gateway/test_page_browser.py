@@ -239,6 +239,40 @@ def test_a_channel_that_is_not_there_is_said_to_be_missing(page: Page) -> None:
     assert "There is no channel “nobody”" in page.inner_text("#card-detail")
 
 
+def test_the_page_of_a_video_opens_its_own_playlist(page: Page) -> None:
+    found = complaints(page)
+    video = {
+        "id": VIDEO,
+        "channel": "demo",
+        "state": "ended",
+        "title": "Day 12",
+        "started_ms": 1,
+        "totals": {"likes": 7},
+    }
+    page.route(f"**/v1/videos/{VIDEO}", lambda route: route.fulfill(json=video))
+    with page.expect_request(f"**/v1/videos/{VIDEO}/master.m3u8"):
+        page.goto(f"/watch/{VIDEO}")
+    assert page.inner_text("#title") == "Day 12"
+    assert page.inner_text("#likes") == "7"
+    assert [text for text in found if "WebSocket" not in text] == []
+
+
+def test_the_page_of_a_channel_whose_stream_is_over_waits_for_the_next(page: Page, peer: Peer) -> None:
+    found = complaints(page)
+    channel = {"name": "demo", "title": "", "state": "ended", "video_id": VIDEO, "viewers": 0, "likes": 7}
+    page.route("**/v1/channels/demo", lambda route: route.fulfill(json=channel))
+    page.goto("/watch/demo")
+    page.wait_for_selector("#stage[data-state=offline]")
+    assert page.get_attribute("[data-testid=watch-again]", "href") == f"/watch/{VIDEO}"
+    peer.next("join")
+    following = "01jd8x9q3k5mzt0v7w2z"
+    with page.expect_request(f"**/v1/videos/{following}/master.m3u8"):
+        peer.say({"type": "video", "id": following, "state": "live", "title": "Day 13", "started_ms": 1})
+    page.wait_for_selector("#stage[data-state=starting]")
+    assert page.inner_text("#title") == "Day 13"
+    assert found == []
+
+
 def test_the_keyboard_comes_by_everything_in_the_order_of_the_page(page: Page) -> None:
     page.goto("/studio")
     eventually(page, "document.querySelectorAll('svg.icon').length > 3")

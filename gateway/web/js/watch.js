@@ -124,7 +124,9 @@ function turnTo(next) {
   }
 }
 
-const masterOf = (id) => (id ? `/v1/videos/${id}/master.m3u8` : `/live/${encodeURIComponent(subject.name)}/master.m3u8`);
+function masterOf(id) {
+  return id ? `/v1/videos/${id}/master.m3u8` : `/live/${encodeURIComponent(subject.name)}/master.m3u8`;
+}
 
 function describe({ title, channel, viewers, likes, started_ms: startedMs }) {
   const shown = title || byId("title").dataset.title || "";
