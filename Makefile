@@ -29,7 +29,7 @@ run: $(INSTALLED)
 down: $(INSTALLED)
 	$(BIN)/logcast down --data $(DATA)
 
-test: $(INSTALLED_TEST)
+test: test-deps $(INSTALLED_TEST)
 	$(BIN)/python -m pytest $(ARGS)
 
 test-deps:
