@@ -21,11 +21,17 @@ REACTIONS: Final = frozenset({"heart", "clap", "laugh", "wow", "fire"})
 
 
 class MessageError(ValueError):
-    """A message of a client that cannot be taken. `code` is for programs."""
+    """A message of a client that cannot be taken.
 
-    def __init__(self, code: str, message: str) -> None:
+    Attributes:
+        code: for programs.
+        comment_id: of the comment that it was, if it had a good one.
+    """
+
+    def __init__(self, code: str, message: str, comment_id: str | None = None) -> None:
         super().__init__(message)
         self.code = code
+        self.comment_id = comment_id
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,9 +105,11 @@ def post_of(values: dict[str, Any]) -> Post:
         raise MessageError("bad_id", f"expected id of 8 to 64 letters, digits, '-', '_'; found {comment_id!r:.80}")
     text = values.get("text")
     if not isinstance(text, str):
-        raise MessageError("bad_text", f"expected text of 1 to {MAX_TEXT_CHARS} characters; found {text!r:.60}")
+        raise MessageError(
+            "bad_text", f"expected text of 1 to {MAX_TEXT_CHARS} characters; found {text!r:.60}", comment_id
+        )
     if len(text) > MAX_RAW_TEXT_CHARS:
-        raise MessageError("too_long", f"expected at most {MAX_TEXT_CHARS} characters; found {len(text)}")
+        raise MessageError("too_long", f"expected at most {MAX_TEXT_CHARS} characters; found {len(text)}", comment_id)
     return Post(
         id=comment_id,
         text=_storable(text),
@@ -220,9 +228,10 @@ def ad_break(event: BreakPlanned, now_ms: int) -> dict[str, Any]:
     }
 
 
-def error(code: str, message: str) -> dict[str, Any]:
-    """Something that the client sent was not taken."""
-    return {"type": "error", "code": code, "message": message}
+def error(code: str, message: str, comment_id: str | None = None) -> dict[str, Any]:
+    """Something that the client sent was not taken; with the comment's id when it was one."""
+    about = {"id": comment_id} if comment_id is not None else {}
+    return {"type": "error", "code": code, "message": message} | about
 
 
 def rejected(comment_id: str, reason: str, message: str) -> dict[str, Any]:

@@ -208,11 +208,12 @@ class FeedConnection:
                 message = error
             if not self._rate.take():
                 strikes += 1
-                self._say(feed_messages.error("too_fast", f"at most {MESSAGES_PER_S:g} messages a second"))
+                about = message.id if isinstance(message, Post) else None
+                self._say(feed_messages.error("too_fast", f"at most {MESSAGES_PER_S:g} messages a second", about))
                 if strikes > BURST:
                     raise _Closed(4429, "too many messages; come back later")
             elif isinstance(message, MessageError):
-                self._say(feed_messages.error(message.code, str(message)))
+                self._say(feed_messages.error(message.code, str(message), message.comment_id))
             elif isinstance(message, Post):
                 await self._comments.acquire()
                 tasks.create_task(self._comment(message))
@@ -244,7 +245,7 @@ class FeedConnection:
             if verdict is not None:
                 self._say(verdict_message(verdict))
         except Problem as problem:
-            self._say(feed_messages.error(problem.reason, problem.detail))
+            self._say(feed_messages.error(problem.reason, problem.detail, post.id))
         finally:
             self._comments.release()
 

@@ -1,0 +1,336 @@
+"""The conversation on real parts: gateway, Faust worker and consumers as processes, real Kafka and Cassandra."""
+
+import asyncio
+import contextlib
+import sys
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import httpx
+import orjson
+import pytest
+from websockets.asyncio.client import connect
+from websockets.exceptions import ConnectionClosed
+from websockets.typing import Subprotocol
+
+from logcast.client import FeedClient, FeedError
+from schemas.events import GopOpened, VideoChanged, VideoState
+from schemas.ids import new_video_id
+from schemas.topics import MEDIA_GOPS, VIDEOS
+from stores.accounts import Accounts
+from stores.cassandra import apply_schema
+from stores.kafka import EventProducer
+from stores.settings import Settings
+from tests.conftest import free_ports
+from tests.waiting import eventually_async
+
+pytestmark = pytest.mark.integration
+
+VIDEO = new_video_id(1_790_000_000_000, b"12345678")
+
+
+@dataclass
+class System:
+    """Where it answers, and the processes."""
+
+    settings: Settings
+    url: str
+    key: str
+    processes: dict[str, asyncio.subprocess.Process]
+
+    async def start(self, role: str) -> None:
+        values = self.settings.model_dump(mode="json") | {
+            "admin_token": self.settings.admin_token.get_secret_value(),
+            "guest_secret": self.settings.guest_secret.get_secret_value(),
+        }
+        environment = {f"LOGCAST_{name.upper()}": str(value) for name, value in values.items() if value is not None}
+        argv = [sys.executable, "-m", "logcast", "serve", role]
+        log = (self.settings.data_dir / f"{role}.log").open("ab")
+        self.processes[role] = await asyncio.create_subprocess_exec(*argv, env=environment, stdout=log, stderr=log)
+        log.close()
+
+    async def ready(self, port: int) -> bool:
+        try:
+            async with httpx.AsyncClient() as client:
+                return (await client.get(f"http://127.0.0.1:{port}/readyz")).status_code == 200
+        except httpx.TransportError:
+            return False
+
+    async def all_ready(self) -> None:
+        s = self.settings
+        for port in (s.http_port, s.health_port_worker, s.health_port_consumers):
+            await eventually_async(partial(self.ready, port), 90, f"readiness on {port}")
+
+
+@pytest.fixture
+async def system(
+    make_settings: Callable[..., Settings], kafka: str, cassandra: tuple[str, int]
+) -> AsyncIterator[System]:
+    """Gateway, worker (without transcoding) and consumers, and a channel that is live as far as the log says."""
+    from stores.topics import apply_topics
+
+    http, worker, consumers = free_ports(3)
+    settings = make_settings(
+        http_port=http,
+        health_port_worker=worker,
+        health_port_consumers=consumers,
+        worker_agents="comments,reactions,cues",
+        slow_mode_ms=0,
+        blocked_words="spam",
+    )
+    await asyncio.to_thread(apply_topics, settings)
+    await asyncio.to_thread(apply_schema, settings)
+    async with Accounts.open(settings) as accounts:
+        key = (await accounts.create_channel("demo")).stream_key
+    async with EventProducer(settings, "test") as producer:
+        await producer.send(VIDEOS, VIDEO, live_video(now_ms()))
+        await producer.send(MEDIA_GOPS, VIDEO, gop(0, now_ms()))
+    system = System(settings, f"http://127.0.0.1:{http}", key, {})
+    try:
+        for role in ("worker", "consumers", "gateway"):
+            await system.start(role)
+        await system.all_ready()
+        yield system
+    finally:
+        for process in system.processes.values():
+            if process.returncode is None:
+                process.terminate()
+        for process in system.processes.values():
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(process.wait(), 20)
+            if process.returncode is None:
+                process.kill()
+                await process.wait()
+
+
+def now_ms() -> int:
+    import time
+
+    return time.time_ns() // 1_000_000
+
+
+def live_video(at_ms: int) -> VideoChanged:
+    return VideoChanged(
+        video_id=VIDEO,
+        channel="demo",
+        title="Demo",
+        state=VideoState.LIVE,
+        started_ms=at_ms,
+        changed_ms=at_ms,
+        last_segment=-1,
+        part_target_ms=250,
+        segment_max_ms=10_000,
+        audio=True,
+        video=True,
+    )
+
+
+def gop(number: int, at_ms: int) -> GopOpened:
+    return GopOpened(
+        video_id=VIDEO,
+        channel="demo",
+        gop=number,
+        segment=number,
+        epoch=0,
+        media_time_ms=number * 1_000,
+        captured_ms=at_ms,
+    )
+
+
+async def next_of(feed: FeedClient, kind: str) -> dict[str, Any]:
+    async with asyncio.timeout(20):
+        async for message in feed:
+            if message["type"] == kind:
+                return message
+    raise AssertionError("the feed ended")
+
+
+async def comments_until(feed: FeedClient, last: int) -> list[int]:
+    """The numbers of all comments up to `last`, as they came."""
+    seen: list[int] = []
+    async with asyncio.timeout(60):
+        async for message in feed:
+            if message["type"] == "comment":
+                seen.append(message["seq"])
+                if message["seq"] == last:
+                    return seen
+    raise AssertionError("the feed ended")
+
+
+async def test_what_one_says_the_other_hears_and_cassandra_keeps(system: System) -> None:
+    async with FeedClient(system.url, "demo", name="Ann") as ann, FeedClient(system.url, "demo", name="Bob") as bob:
+        await next_of(ann, "joined")
+        await next_of(bob, "joined")
+        comment_id = await ann.comment("hello")
+        heard = await next_of(bob, "comment")
+        assert (heard["text"], heard["user"]["name"], heard["seq"], heard["id"]) == ("hello", "Ann", 1, comment_id)
+        assert (await next_of(ann, "accepted"))["seq"] == 1
+        await bob.comment("hello yourself", parent=comment_id)
+        reply = await next_of(ann, "comment")
+        while reply["seq"] == 1:
+            reply = await next_of(ann, "comment")
+        assert (reply["parent"], reply["root"]) == (comment_id, comment_id)
+        await ann.comment("buy spam now")
+        assert (await next_of(ann, "rejected"))["reason"] == "blocked_word"
+        await bob.like()
+        await ann.like(comment=comment_id)
+        liked = await next_of(bob, "totals")
+        while not (liked["likes"] == 1 and liked["comment_likes"].get(comment_id) == 1):
+            more = await next_of(bob, "totals")
+            liked = more | {"comment_likes": liked["comment_likes"] | more["comment_likes"]}
+    async with httpx.AsyncClient(base_url=system.url) as client:
+
+        async def stored() -> list[dict[str, Any]]:
+            page = (await client.get(f"/v1/videos/{VIDEO}/comments")).json().get("comments", [])
+            return page if len(page) == 2 and page[1]["likes"] == 1 else []
+
+        page = await eventually_async(stored, 30, "both comments in Cassandra")
+        assert [c["seq"] for c in page] == [2, 1]
+        replies = (await client.get(f"/v1/videos/{VIDEO}/comments/{comment_id}/replies")).json()["comments"]
+        assert [c["text"] for c in replies] == ["hello yourself"]
+        assert (await client.get("/v1/channels/demo")).json()["likes"] == 1
+
+
+async def test_a_client_gets_exactly_what_it_missed_also_over_a_killed_gateway_and_worker(system: System) -> None:
+    total = 120
+    async with FeedClient(system.url, "demo", name="Ann") as steady, httpx.AsyncClient(base_url=system.url) as client:
+        await next_of(steady, "joined")
+        token = (await client.post("/v1/guests", json={"name": "Poster"})).json()["token"]
+
+        async def post(number: int) -> None:
+            """Post until it is taken; the id makes a repeat the same comment."""
+            body = {"id": f"comment-{number:04d}", "text": f"comment {number}"}
+
+            async def taken() -> bool:
+                try:
+                    answer = await client.post(
+                        f"/v1/videos/{VIDEO}/comments", json=body, headers={"Authorization": f"Bearer {token}"}
+                    )
+                except httpx.TransportError:
+                    return False
+                return answer.status_code == 202
+
+            await eventually_async(taken, 60, f"comment {number}")
+
+        for number in range(total):
+            await post(number)
+            if number == 40:
+                await kill(system, "gateway")
+            if number == 80:
+                await kill(system, "worker")
+        seen = await comments_until(steady, total)
+        assert seen == list(range(1, total + 1))
+    async with FeedClient(system.url, "demo", after=100) as late:
+        assert await comments_until(late, total) == list(range(101, total + 1))
+
+
+async def kill(system: System, role: str) -> None:
+    system.processes[role].kill()
+    await system.processes[role].wait()
+    await system.start(role)
+
+
+async def test_a_second_gateway_start_reads_older_comments_from_cassandra(system: System) -> None:
+    async with FeedClient(system.url, "demo", name="Ann") as ann:
+        await next_of(ann, "joined")
+        for number in range(3):
+            await ann.comment(f"number {number}")
+        assert await comments_until(ann, 3) == [1, 2, 3]
+    async with httpx.AsyncClient(base_url=system.url) as client:
+
+        async def stored() -> bool:
+            return len((await client.get(f"/v1/videos/{VIDEO}/comments")).json().get("comments", [])) == 3
+
+        await eventually_async(stored, 30, "the comments in Cassandra")
+        first = (await client.get(f"/v1/videos/{VIDEO}/comments", params={"limit": 2})).json()
+        assert ([c["seq"] for c in first["comments"]], first["next"]) == ([3, 2], 2)
+        rest = (await client.get(f"/v1/videos/{VIDEO}/comments", params={"limit": 2, "before": 2})).json()
+        assert ([c["seq"] for c in rest["comments"]], rest["next"]) == ([1], None)
+        up = (await client.get(f"/v1/videos/{VIDEO}/comments", params={"after": 1})).json()
+        assert [c["seq"] for c in up["comments"]] == [2, 3]
+
+
+async def test_cues_are_decided_and_planned(system: System) -> None:
+    owner = {"Authorization": f"Bearer {system.key}"}
+    async with (
+        FeedClient(system.url, "demo") as feed,
+        EventProducer(system.settings, "test") as producer,
+        httpx.AsyncClient(base_url=system.url) as client,
+    ):
+        await next_of(feed, "joined")
+        await producer.send(MEDIA_GOPS, VIDEO, gop(1, now_ms()))
+        assert (await client.get("/v1/channels/demo/owner", headers=owner)).status_code == 204
+        assert (await client.get("/v1/channels/demo/owner", headers={"Authorization": "Bearer no"})).status_code == 401
+        refused = await client.post("/v1/channels/demo/cues", json={"seconds": 2}, headers=owner)
+        assert (refused.status_code, refused.json()["reason"]) == (422, "duration")
+        taken = await client.post("/v1/channels/demo/cues", json={"seconds": 30}, headers=owner)
+        assert (taken.status_code, taken.json()["state"]) == (202, "accepted"), taken.text
+        overlap = await client.post("/v1/channels/demo/cues", json={"seconds": 30}, headers=owner)
+        assert (overlap.status_code, overlap.json()["reason"]) == (409, "overlap")
+        start_ms = now_ms()
+        await producer.send(MEDIA_GOPS, VIDEO, gop(2, start_ms))
+        planned = await next_of(feed, "break")
+        assert (planned["id"], planned["start_ms"], planned["duration_ms"]) == (
+            taken.json()["cue_id"],
+            start_ms,
+            30_000,
+        )
+        listed = (await client.get("/v1/channels/demo/cues")).json()["breaks"]
+        assert [b["id"] for b in listed] == [planned["id"]]
+        nobody = await client.post("/v1/channels/nobody/cues", json={}, headers=owner)
+        assert nobody.status_code == 401
+
+
+async def test_bad_joins_are_closed_with_their_codes(system: System) -> None:
+    address = f"ws://127.0.0.1:{system.settings.http_port}/v1/channels"
+
+    async def code_of(path: str, *messages: str | bytes, protocol: str = "logcast.v1") -> int:
+        async with asyncio.timeout(20):
+            async with connect(address + path, subprotocols=[Subprotocol(protocol)]) as socket:
+                for message in messages:
+                    await socket.send(message)
+                with contextlib.suppress(ConnectionClosed):
+                    while True:
+                        await socket.recv()
+                return socket.close_code or 0
+
+    assert await code_of("/demo/feed", "no json") == 4400
+    assert await code_of("/demo/feed", orjson.dumps({"type": "ping"}).decode()) == 4400
+    assert await code_of("/demo/feed", orjson.dumps({"type": "join", "token": "forged.token"}).decode()) == 4401
+    assert await code_of("/nobody/feed") == 4404
+    assert await code_of("/demo/feed", "x" * 20_000) in {4413, 4400}
+    with pytest.raises(FeedError, match="no such channel"):
+        async with FeedClient(system.url, "nobody") as feed:
+            await next_of(feed, "joined")
+
+
+async def test_the_api_says_what_is_wrong(system: System) -> None:
+    async with httpx.AsyncClient(base_url=system.url) as client:
+        token = (await client.post("/v1/guests", json={"name": "Ann"})).json()["token"]
+        guest = {"Authorization": f"Bearer {token}"}
+        cases = [
+            (client.post("/v1/guests", json={"name": ""}), 422, "bad_name"),
+            (client.post("/v1/guests", content=b"{"), 400, "bad_json"),
+            (client.post("/v1/guests", content=b"x" * 40_000), 413, "too_large"),
+            (client.get("/v1/channels/nobody"), 404, "no_channel"),
+            (client.get("/v1/videos/nothing"), 404, "no_video"),
+            (client.get(f"/v1/videos/{VIDEO}/comments?limit=0"), 400, "bad_limit"),
+            (client.get(f"/v1/videos/{VIDEO}/comments?before=x"), 400, "bad_before"),
+            (client.post(f"/v1/videos/{VIDEO}/comments", json={"id": "c-123456", "text": "x"}), 401, "bad_token"),
+            (client.post(f"/v1/videos/{VIDEO}/comments", json={"id": "c", "text": "x"}, headers=guest), 422, "bad_id"),
+            (
+                client.post(f"/v1/videos/{VIDEO}/comments", json={"id": "c-123456", "text": " "}, headers=guest),
+                422,
+                "empty",
+            ),
+            (client.post(f"/v1/videos/{VIDEO}/reactions", json={"kind": "boo"}, headers=guest), 422, "bad_kind"),
+            (client.put(f"/v1/videos/{VIDEO}/like"), 401, "bad_token"),
+        ]
+        for call, status, reason in cases:
+            answer = await call
+            assert (answer.status_code, answer.json()["reason"]) == (status, reason), answer.text
+            assert answer.headers["content-type"] == "application/problem+json"
+        document = (await client.get("/v1/openapi.json")).json()
+        assert document["openapi"] == "3.1.0"
