@@ -6,9 +6,11 @@ from typing import Final
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
 from starlette.routing import BaseRoute
 
 from gateway import audience_routes, health_routes, media_routes, pages, registry_routes
+from gateway.catching_up import UntilCaughtUp
 from gateway.problems import Problem, answer_crash, answer_http_error, answer_problem
 from gateway.state import GatewayState
 from stores.settings import Settings
@@ -38,6 +40,7 @@ def create_app(settings: Settings, state: GatewayState | None = None) -> Starlet
     app = Starlette(
         routes=routes,
         lifespan=lifespan,
+        middleware=[Middleware(UntilCaughtUp, state=state)],
         exception_handlers={
             Problem: answer_problem,
             HTTPException: answer_http_error,
