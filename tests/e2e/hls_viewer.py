@@ -96,12 +96,16 @@ class HlsViewer:
         return playlist
 
     async def newer_than(self, variant: Variant, wall_ms: float, deadline_s: float) -> ReadPlaylist:
-        """Wait for a part that was captured after a moment; the server may be away meanwhile."""
+        """Wait for a part that was captured after a moment; the server may be away, or say 503, but never 404."""
 
         async def look() -> ReadPlaylist | None:
             try:
                 playlist = await self.playlist(variant)
             except httpx.TransportError:
+                return None
+            except httpx.HTTPStatusError as error:
+                if error.response.status_code != httpx.codes.SERVICE_UNAVAILABLE:
+                    raise
                 return None
             return playlist if newest_part_ms(playlist) > wall_ms else None
 

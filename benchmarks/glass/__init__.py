@@ -1,0 +1,1 @@
+"""The pieces of `benchmarks.glass_to_glass`."""
