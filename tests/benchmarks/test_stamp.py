@@ -36,7 +36,7 @@ def test_it_is_read_after_scaling_and_encoding(size: tuple[int, int]) -> None:
     encoder.options = {"preset": "superfast", "tune": "zerolatency"}
     packets = encoder.encode(stamped(wall_ms).reformat(width=size[0], height=size[1]))
     decoder: Any = av.CodecContext.create("h264", "r")
-    (shown,) = [*decoder.decode(packets[0]), *decoder.decode(None)]
+    (shown,) = list(decoder.decode(packets[0])) + list(decoder.decode(None))
     assert stamp.read(luma_of(shown)) == wall_ms
 
 
