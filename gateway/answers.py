@@ -1,6 +1,6 @@
-"""Answers of bytes as plain ASGI messages: validators, ranges, CORS. A `Response` for every part costs too much.
+"""Answers of bytes as plain ASGI messages: validators, ranges, CORS; the busiest answers need nothing more.
 
-Figures are in docs; the rules are RFC 9110 sections 13 (conditional) and 14 (ranges).
+The rules are those of RFC 9110, sections 13 (conditional requests) and 14 (ranges).
 """
 
 import re

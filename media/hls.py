@@ -23,6 +23,9 @@ PARTS_KEPT_TARGETS: Final = 3
 """Parts are listed up to so many target durations from the end (section 6.2.2)."""
 
 
+LEAST_FILL: Final = 0.85
+"""What a part lasts at least, of the Part Target Duration, unless it is its segment's last (4.4.4.9)."""
+
 MAX_TEXTS: Final = 4_000
 
 
@@ -164,7 +167,7 @@ def media_playlist(window: Window, *, skip: bool = False, texts: SegmentTexts | 
     if window.ended:
         lines.append("#EXT-X-ENDLIST")
     else:
-        segment, part = following(segments)
+        segment, part = hinted(window)
         lines.append(f'#EXT-X-PRELOAD-HINT:TYPE=PART,URI="{part_uri(segment, part)}"')
     lines += map(_report, window.reports)
     return "\n".join([*lines, ""])
@@ -176,6 +179,19 @@ def following(segments: Sequence[Segment]) -> tuple[int, int]:
         return 0, 0
     last = segments[-1]
     return (last.number + 1, 0) if last.closed else (last.number, last.part_count)
+
+
+def hinted(window: Window) -> tuple[int, int]:
+    """(segment, part) to hint (4.4.5.3): what comes next, as far as it can be known.
+
+    A part that lasts less than 85 % of the target can only be its segment's last (4.4.4.9), so that the next segment is
+    hinted before the end of this one was announced.
+    """
+    segment, part = following(window.segments)
+    last = window.segments[-1].parts[-1:] if part else ()
+    if last and last[0].duration_s * 1000 < LEAST_FILL * window.part_target_ms - 0.01:
+        return segment + 1, 0
+    return segment, part
 
 
 def edge(segments: Sequence[Segment]) -> tuple[int, int | None]:

@@ -16,6 +16,7 @@ from media.hls import (
     Window,
     edge,
     following,
+    hinted,
     media_playlist,
     part_uri,
     segment_uri,
@@ -93,6 +94,15 @@ def test_what_comes_next_is_hinted() -> None:
     assert following([replace(segment(4), closed=False)]) == (4, 4)
     assert edge([segment(4)]) == (4, 3)
     assert edge([replace(segment(4, 0), gap=True)]) == (4, None)
+
+
+def test_after_a_short_part_the_next_segment_is_hinted() -> None:
+    grown = replace(segment(4, 2), closed=False)
+    assert hinted(window(grown)) == (4, 2)
+    short = replace(grown, parts=(grown.parts[0], replace(grown.parts[1], duration_s=0.2)))
+    assert hinted(window(short)) == (5, 0)
+    assert hinted(window(replace(short, closed=True))) == (5, 0)
+    assert hinted(window()) == (0, 0)
 
 
 @pytest.mark.parametrize(("longest_ms", "target"), [(300, 1), (2_000, 2), (2_499, 2), (2_500, 3), (10_000, 10)])
