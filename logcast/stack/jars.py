@@ -99,7 +99,7 @@ def fetch_jars(jars: Iterable[Jar], cache: Path, progress: Progress) -> None:
         (cache / "jars").mkdir(parents=True, exist_ok=True)
         with exclusive(cache / "fetch.lock"), tempfile.TemporaryDirectory(dir=cache, prefix="fetch-") as scratch:
             missing = missing_jars(jars, cache)
-            with ThreadPoolExecutor(FETCH_THREADS) as pool:
+            with _hurried_pool() as pool:
                 for _ in pool.map(lambda jar: _fetch(jar, Path(scratch), cache, progress), missing):
                     pass
     except OSError as error:
@@ -107,6 +107,17 @@ def fetch_jars(jars: Iterable[Jar], cache: Path, progress: Progress) -> None:
             f"cannot write the jar cache {cache}: {error.strerror or error}; "
             f"make room or rights there, or set LOGCAST_CACHE_DIR to another directory"
         ) from error
+
+
+@contextmanager
+def _hurried_pool() -> Iterator[ThreadPoolExecutor]:
+    """Threads that begin nothing new once something went wrong, or Ctrl-C was typed."""
+    with ThreadPoolExecutor(FETCH_THREADS) as pool:
+        try:
+            yield pool
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
 
 
 def class_path(jars: Iterable[Jar], product: str, cache: Path) -> tuple[Path, ...]:

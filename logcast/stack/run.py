@@ -56,15 +56,16 @@ class StackView:
         died = snapshot.state in {ProcessState.RESTARTING, ProcessState.FAILED}
         if died or not self.live:
             note = f" ({escape(snapshot.note)})" if snapshot.note else ""
-            self._console.print(
-                f"{clock(snapshot.since)} {snapshot.name} {snapshot.state.value}{note}", highlight=False
-            )
+            self._say(f"{clock(snapshot.since)} {snapshot.name} {snapshot.state.value}{note}")
         if snapshot.state is ProcessState.FAILED:
             for line in snapshot.last_lines:
-                self._console.print(f"    {escape(line)}", highlight=False, style="dim")
-            self._console.print(f"    more in {self._data_dir / 'logs' / snapshot.name}.log", highlight=False)
+                self._say(f"    {escape(line)}")
+            self._say(f"    more in {self._data_dir / 'logs' / snapshot.name}.log")
         if snapshot.advice:
-            self._console.print(escape(snapshot.advice), highlight=False)
+            self._say(escape(snapshot.advice))
+
+    def _say(self, line: str) -> None:
+        self._console.print(line, highlight=False, soft_wrap=True)
 
 
 def run_stack(settings: Settings, console: Console, *, demo: bool, began: float) -> None:
