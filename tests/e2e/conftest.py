@@ -19,11 +19,14 @@ HTTP_TIMEOUT_S = 40.0
 def say(pytestconfig: pytest.Config) -> Callable[[str], None]:
     """Shows a measurement among pytest's own lines, whatever is captured."""
     reporter = pytestconfig.pluginmanager.get_plugin("terminalreporter")
+    capture = pytestconfig.pluginmanager.get_plugin("capturemanager")
     assert reporter is not None
+    assert capture is not None
 
     def tell(line: str) -> None:
-        reporter.ensure_newline()
-        reporter.write_line(f"    {line}")
+        with capture.global_and_fixture_disabled():
+            reporter.ensure_newline()
+            reporter.write_line(f"    {line}")
 
     return tell
 
