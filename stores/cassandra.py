@@ -20,7 +20,7 @@ from typing import Any, Final, Self
 
 from cassandra import ConsistencyLevel, DriverException, OperationTimedOut, RequestValidationException
 from cassandra.cluster import EXEC_PROFILE_DEFAULT, Cluster, ExecutionProfile, NoHostAvailable, ResponseFuture, Session
-from cassandra.policies import DCAwareRoundRobinPolicy, ExponentialReconnectionPolicy, TokenAwarePolicy
+from cassandra.policies import DCAwareRoundRobinPolicy, ExponentialReconnectionPolicy, RetryPolicy, TokenAwarePolicy
 from cassandra.protocol import ErrorMessage
 from cassandra.query import UNSET_VALUE, BatchStatement, BatchType, BoundStatement, PreparedStatement
 
@@ -35,6 +35,8 @@ BATCH_BYTES: Final = 48 * 1024
 """Below batch_size_warn_threshold (64 KiB), and far below the size that Cassandra refuses."""
 CONCURRENT_WRITES: Final = 64
 PAGE_ROWS: Final = 1_000
+
+RETRIES: Final = 2
 
 Row = Any
 """A named tuple with the columns that were selected."""
@@ -60,11 +62,30 @@ class Write:
         cql: a statement with `?` for the values, `USING TIMESTAMP ?`, and `$keyspace.` before the table.
         values: in the order of the question marks; None leaves a column as it is.
         partition: the table and the partition key; writes that share it travel together.
+        replaces_at: the write time, if the partition is one row that a later write replaces whole: of several with the
+            same `cql` only the latest is sent.
     """
 
     cql: str
     values: tuple[Any, ...]
     partition: tuple[str | int, ...]
+    replaces_at: int | None = None
+
+
+class RetryIdempotent(RetryPolicy):  # type: ignore[misc]  # the driver has no types
+    """Asks again when replicas were too slow; all our statements may be repeated."""
+
+    def on_write_timeout(
+        self, _query: Any, consistency: int, *_: Any, retry_num: int, **__: Any
+    ) -> tuple[int, int | None]:
+        """The driver's question after a write timed out at the replicas."""
+        return (self.RETRY, consistency) if retry_num < RETRIES else (self.RETHROW, None)
+
+    def on_read_timeout(
+        self, _query: Any, consistency: int, *_: Any, retry_num: int, **__: Any
+    ) -> tuple[int, int | None]:
+        """The driver's question after a read timed out at the replicas."""
+        return (self.RETRY, consistency) if retry_num < RETRIES else (self.RETHROW, None)
 
 
 class Cassandra:
@@ -174,7 +195,7 @@ class Cassandra:
 def batches(writes: Iterable[Write]) -> Iterator[list[Write]]:
     """The writes by partition, at most `BATCH_ROWS` and about `BATCH_BYTES` together."""
     partitions: dict[tuple[str | int, ...], list[Write]] = defaultdict(list)
-    for write in writes:
+    for write in _latest(writes):
         partitions[write.partition].append(write)
     for together in partitions.values():
         batch: list[Write] = []
@@ -186,6 +207,19 @@ def batches(writes: Iterable[Write]) -> Iterator[list[Write]]:
                 batch, size = [], _size(write)
             batch.append(write)
         yield batch
+
+
+def _latest(writes: Iterable[Write]) -> Iterator[Write]:
+    """The writes without those that another one of them replaces whole."""
+    latest: dict[tuple[str, tuple[str | int, ...]], tuple[int, Write]] = {}
+    for write in writes:
+        if write.replaces_at is None:
+            yield write
+        else:
+            known = latest.get((write.cql, write.partition))
+            if known is None or known[0] <= write.replaces_at:
+                latest[write.cql, write.partition] = write.replaces_at, write
+    yield from (write for _, write in latest.values())
 
 
 def apply_schema(settings: Settings) -> None:
@@ -223,6 +257,7 @@ def schema_statements(settings: Settings) -> list[str]:
 def _cluster(settings: Settings) -> Cluster:
     profile = ExecutionProfile(
         load_balancing_policy=TokenAwarePolicy(DCAwareRoundRobinPolicy()),
+        retry_policy=RetryIdempotent(),
         consistency_level=ConsistencyLevel.LOCAL_ONE if settings.replication == 1 else ConsistencyLevel.LOCAL_QUORUM,
         request_timeout=REQUEST_TIMEOUT_S,
     )

@@ -51,7 +51,7 @@ def comment_writes(event: CommentAccepted) -> tuple[Write, ...]:
     text = (e.seq, e.channel, e.comment_id, e.user_id, e.name, e.text, e.parent_id)
     rest = (e.submitted_ms, e.media_ms, e.source_offset, time_us)
     feed = Write(INSERT_COMMENT, (e.video_id, bucket, *text, e.root_id, *rest), ("comments", e.video_id, bucket))
-    head = Write(INSERT_HEAD, (e.video_id, e.seq, e.seq), ("comment_heads", e.video_id))
+    head = Write(INSERT_HEAD, (e.video_id, e.seq, e.seq), ("comment_heads", e.video_id), e.seq)
     if e.root_id is None:
         return feed, head
     thread = e.video_id, e.root_id, e.seq // REPLIES_BUCKET

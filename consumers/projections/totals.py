@@ -25,7 +25,7 @@ def totals_writes(event: TotalsChanged) -> tuple[Write, ...]:
     """Absolute values; the write time is the offset up to which they count, so that the latest stay."""
     e, offset = event, event.as_of_offset
     counted = (e.likes, dict(e.reactions), offset, e.as_of_ms, offset)
-    latest = Write(INSERT_TOTALS, (e.video_id, e.channel, *counted), ("totals", e.video_id))
+    latest = Write(INSERT_TOTALS, (e.video_id, e.channel, *counted), ("totals", e.video_id), offset)
     minute = Write(INSERT_MINUTE, (e.video_id, e.as_of_ms // MINUTE_MS, *counted), ("totals_by_minute", e.video_id))
     return latest, minute, *(_comment(e, comment_id, likes) for comment_id, likes in e.comment_likes.items())
 

@@ -6,7 +6,7 @@ import os
 import secrets
 import signal
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 import pytest
@@ -46,8 +46,13 @@ async def running(settings: Settings) -> AsyncIterator[None]:
 
 
 async def until_stored(session: Cassandra, broadcast: Broadcast) -> None:
-    """Waits for the last row of each topic, then compares all."""
+    """Waits until all rows are as they must be; which ones are not, if they never are."""
     expected = broadcast.rows()
+
+    async def at_the_end() -> bool:
+        return await CommentStore(session).head(broadcast.video_id) == broadcast.comments
+
+    await eventually_async(at_the_end, DEADLINE_S, "the last comment")
 
     async def complete() -> bool:
         return await stored(session, broadcast.video_id) == expected
@@ -156,6 +161,25 @@ async def test_while_cassandra_is_away_the_writer_waits_and_then_writes_all(
         await gate.open()
         await until_stored(session, second)
         await eventually_async(lambda: http_ok(health, "/readyz"), DEADLINE_S)
+
+
+async def test_a_table_that_was_dropped_is_made_again_and_costs_no_record(
+    topics: Settings, drop_keyspace: Callable[[str], None], video: str
+) -> None:
+    (port,) = free_ports(1)
+    alone = topics.model_copy(update={"health_port_consumers": port})
+    first, second = Broadcast(video, comments=5), Broadcast(secrets.token_hex(10), comments=5)
+    async with running(alone):
+        await eventually_async(lambda: http_ok(port), DEADLINE_S)
+        async with Cassandra.open(alone) as session:
+            await publish(alone, first.events())
+            await until_stored(session, first)
+            await session.rows("DROP TABLE $keyspace.segments")
+            await publish(alone, second.events())
+            await until_group_is_done(alone)
+            await until_stored(session, second)
+    assert await asyncio.to_thread(dead_letters, alone, 0) == []
+    await asyncio.to_thread(drop_keyspace, alone.cassandra_keyspace)
 
 
 async def _is_unready(port: int) -> bool:

@@ -106,6 +106,14 @@ def test_batches_keep_every_write_within_one_partition_and_bounds(sizes: list[tu
         assert len(batch) == 1 or sum(len(w.values[0]) for w in batch) <= BATCH_BYTES
 
 
+@given(st.lists(st.tuples(st.integers(0, 2), st.integers(0, 5))))
+def test_of_writes_that_replace_each_other_only_the_latest_is_sent(times: list[tuple[int, int]]) -> None:
+    writes = [Write("INSERT", (n,), ("head", video), time) for n, (video, time) in enumerate(times)]
+    sent = {write.partition: write.replaces_at for batch in batches(writes) for write in batch}
+    assert sent == {("head", video): max(t for v, t in times if v == video) for video, _ in times}
+    assert sum(map(len, batches(writes))) == len(sent)
+
+
 def test_the_schema_fills_in_keyspace_and_replication_and_can_always_be_repeated() -> None:
     statements = schema_statements(load_settings(cassandra_keyspace="other", replication=3))
     assert "'replication_factor': 3" in statements[0]
