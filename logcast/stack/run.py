@@ -5,13 +5,11 @@ import signal
 import time
 from contextlib import nullcontext
 from functools import partial
-from pathlib import Path
 
 from pydantic import SecretStr
 from rich.console import Console
-from rich.live import Live
-from rich.markup import escape
 
+from logcast.errors import CannotStartError
 from logcast.keys import local_keys
 from logcast.stack.addresses import page_address, push_address, welcome
 from logcast.stack.doctor import raise_open_files, require_all
@@ -20,52 +18,17 @@ from logcast.stack.instance import only_instance, remove_stack_file, write_stack
 from logcast.stack.jars import cache_dir, class_path, locked_jars
 from logcast.stack.java import find_java
 from logcast.stack.local import LocalStack
-from logcast.stack.process import ProcessState, Snapshot
+from logcast.stack.process import Snapshot
 from logcast.stack.supervisor import Supervisor
-from logcast.stack.table import clock, stack_table
+from logcast.stack.view import StackView
 from stores.secrets import ensure_secrets
 from stores.settings import Settings
+from stores.sql import DatabaseError
 
 CHANNELS = ("demo", "my-channel")
 REFRESH_S = 1.0
 QUIET_S = 20.0
 """After the start, before anything is done for later starts."""
-
-
-class StackView:
-    """Tells the reader what happens: a live table on a terminal, else a line for each change."""
-
-    def __init__(self, console: Console, data_dir: Path) -> None:
-        self._console = console
-        self._data_dir = data_dir
-        self._said: dict[str, tuple[ProcessState, str]] = {}
-        self.live = Live(console=console, auto_refresh=False) if console.is_terminal else None
-
-    def show(self, snapshots: tuple[Snapshot, ...]) -> None:
-        """Draw the table anew."""
-        if self.live:
-            now = time.time()
-            rows = ((s.name, s.state.value, s.pid, s.port, now - s.since, escape(s.note)) for s in snapshots)
-            self.live.update(stack_table(rows), refresh=True)
-
-    def tell(self, snapshot: Snapshot) -> None:
-        """Say a change; with a death, its last lines."""
-        if self._said.get(snapshot.name) == (snapshot.state, snapshot.note):
-            return
-        self._said[snapshot.name] = (snapshot.state, snapshot.note)
-        died = snapshot.state in {ProcessState.RESTARTING, ProcessState.FAILED}
-        if died or not self.live:
-            note = f" ({escape(snapshot.note)})" if snapshot.note else ""
-            self._say(f"{clock(snapshot.since)} {snapshot.name} {snapshot.state.value}{note}")
-        if snapshot.state is ProcessState.FAILED:
-            for line in snapshot.last_lines:
-                self._say(f"    {escape(line)}")
-            self._say(f"    more in {self._data_dir / 'logs' / snapshot.name}.log")
-        if snapshot.advice:
-            self._say(escape(snapshot.advice))
-
-    def _say(self, line: str) -> None:
-        self._console.print(line, highlight=False, soft_wrap=True)
 
 
 def run_stack(settings: Settings, console: Console, *, demo: bool, began: float) -> None:
@@ -80,8 +43,7 @@ def run_stack(settings: Settings, console: Console, *, demo: bool, began: float)
         raise_open_files()
         jars = locked_jars()
         download(jars, cache_dir(), console)
-        settings = with_secrets(settings)
-        keys = asyncio.run(local_keys(settings, CHANNELS))
+        settings, keys = _with_keys(settings)
         stack = LocalStack(
             settings,
             find_java(),
@@ -90,6 +52,20 @@ def run_stack(settings: Settings, console: Console, *, demo: bool, began: float)
             push_address(settings, keys["demo"]) if demo else None,
         )
         asyncio.run(_supervise(settings, stack, console, welcome(settings, keys["my-channel"], demo=demo), began))
+
+
+def _with_keys(settings: Settings) -> tuple[Settings, dict[str, str]]:
+    """The settings with secrets, and the stream keys of the local channels."""
+    try:
+        settings = with_secrets(settings)
+        return settings, asyncio.run(local_keys(settings, CHANNELS))
+    except DatabaseError as error:
+        raise CannotStartError(str(error)) from error
+    except OSError as error:
+        raise CannotStartError(
+            f"cannot keep secrets in {settings.data_dir} ({error.strerror}): make room or rights there, "
+            f"or choose another directory with --data"
+        ) from error
 
 
 def with_secrets(settings: Settings) -> Settings:
@@ -113,7 +89,10 @@ async def _supervise(settings: Settings, stack: LocalStack, console: Console, we
     addresses = {"page": page_address(settings), "push": push_address(settings)}
 
     def changed(snapshot: Snapshot) -> None:
-        write_stack_file(data_dir, started, addresses, supervisor.snapshots)
+        try:
+            write_stack_file(data_dir, started, addresses, supervisor.snapshots)
+        except OSError as error:  # a full disk is no reason to stop what runs
+            view.warn(f"cannot write {data_dir / 'run'} ({error.strerror}): `logcast status` shows what was before")
         view.tell(snapshot)
         view.show(supervisor.snapshots)
 
