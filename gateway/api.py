@@ -9,7 +9,8 @@ from typing import Any, Final, TypeVar
 import orjson
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import BaseRoute, Route
+from starlette.routing import BaseRoute, Match, Route
+from starlette.types import Scope
 
 from gateway import feed_messages
 from gateway.audience import Audience
@@ -327,13 +328,21 @@ def _comment_id(request: Request) -> str:
 
 
 async def preflight(_request: Request) -> Response:
-    """CORS (Fetch standard): every origin may call; there are no cookies to abuse."""
+    """CORS preflight (Fetch standard): every origin may call; there are no cookies to abuse."""
     allowed = {
         "Access-Control-Allow-Methods": "GET, POST, PUT, DELETE",
         "Access-Control-Allow-Headers": "Authorization, Content-Type",
         "Access-Control-Max-Age": "86400",
     }
     return Response(status_code=204, headers=HEADERS | allowed)
+
+
+class PreflightRoute(Route):
+    """OPTIONS of every path below; for other methods it is not there, so that an unknown path stays a 404."""
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        """Match OPTIONS only, and not even partly what is not."""
+        return super().matches(scope) if scope.get("method") == "OPTIONS" else (Match.NONE, {})
 
 
 def api_routes(audience: Audience) -> list[BaseRoute]:
@@ -361,4 +370,4 @@ def api_routes(audience: Audience) -> list[BaseRoute]:
         ("/v1/videos/{video}/reactions", ["POST"], api.react),
     ]
     routes: list[BaseRoute] = [Route(path, endpoint, methods=methods) for path, methods, endpoint in table]
-    return [*routes, Route("/v1/{rest:path}", preflight, methods=["OPTIONS"])]
+    return [*routes, PreflightRoute("/v1/{rest:path}", preflight, methods=["OPTIONS"])]

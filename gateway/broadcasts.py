@@ -7,11 +7,11 @@ from typing import Final
 
 from prometheus_client import Counter, Gauge
 
-from gateway.log_reader import Place
 from gateway.rendition_fold import Limits, RenditionFold
 from gateway.video_fold import VideoFold
 from gateway.videos import VideoDirectory
 from schemas.events import BreakPlanned, Event, PartReady, SegmentClosed, VideoChanged, VideoState
+from stores.log_reader import Place
 from stores.settings import Settings
 
 log = logging.getLogger(__name__)

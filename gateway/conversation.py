@@ -109,7 +109,7 @@ class Conversation:
 
     def _apply_totals(self, event: TotalsChanged) -> None:
         talk = self.talk(event.video_id)
-        if talk.totals is not None and event.as_of_offset <= talk.totals.as_of_offset:
+        if talk.totals is not None and event.as_of_offset < talk.totals.as_of_offset:
             return
         talk.totals = event
         for comment_id, likes in event.comment_likes.items():

@@ -6,9 +6,9 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from types import TracebackType
 from typing import Final, Self
 
-from gateway.log_reader import BEGINNING, Handler, LogReader, Subscription, now_ms
 from gateway.videos import VideoDirectory
 from schemas.topics import VIDEOS, Topic
+from stores.log_reader import BEGINNING, Handler, LogReader, Subscription, now_ms
 from stores.settings import Settings
 
 Resource = Callable[[], AbstractAsyncContextManager[object]]

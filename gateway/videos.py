@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from typing import Final
 
-from gateway.log_reader import Place
 from schemas.events import Event, VideoChanged
+from stores.log_reader import Place
 
 MAX_VIDEOS: Final = 50_000
 """Videos kept by id (some 1 KiB each); beyond, the oldest that is no channel's current one is let go."""

@@ -12,7 +12,7 @@ from schemas.topics import MEDIA_GOPS, VIDEOS
 from stores.accounts import Accounts
 from stores.health import HealthServer
 from stores.kafka import EventProducer
-from stores.log_tail import Follow, LogTail
+from stores.log_reader import LogReader, Subscription
 from stores.settings import Settings
 
 CLOCK = Clock(now_ms=lambda: time.time_ns() // 1_000_000, random_bytes=os.urandom)
@@ -26,30 +26,35 @@ async def run_ingest(settings: Settings, stop: asyncio.Event) -> None:
         OSError: a port is taken.
     """
     index = VideoIndex()
-    follow = Follow(lambda record: index.apply(record.event))
-    ready = {"log": False, "rtmp": False}
-
-    def checks() -> dict[str, bool]:
-        return ready | {"log": ready["log"] and tail.failure is None}
-
-    tail = LogTail(settings, "ingest-index", {VIDEOS: follow, MEDIA_GOPS: follow})
+    follow = [Subscription(topic, lambda event, _place: index.apply(event)) for topic in (VIDEOS, MEDIA_GOPS)]
+    reader = LogReader(settings, follow, role="ingest-index")
+    ready = {"rtmp": False}
     async with (
-        HealthServer(settings.bind_host, settings.health_port_ingest, checks),
+        HealthServer(settings.bind_host, settings.health_port_ingest, lambda: ready | {"log": reader.caught_up}),
         Accounts.open(settings) as accounts,
         EventProducer(settings, "ingest") as producer,
-        tail,
+        reader,
     ):
-        await tail.caught_up()
-        index.forget_unknown()
-        ready["log"] = True
-        studio = Studio(settings, accounts, index, tail, producer, CLOCK)
-        sweeper = asyncio.create_task(studio.sweep_for_ever(), name="sweeper")
-        stopping = asyncio.create_task(stop.wait(), name="stop")
-        async with RtmpServer(settings, studio):
-            ready["rtmp"] = True
-            await asyncio.wait({stopping, sweeper}, return_when=asyncio.FIRST_COMPLETED)
+        studio = Studio(settings, accounts, index, reader, producer, CLOCK)
+        async with asyncio.TaskGroup() as tasks:
+            serving = tasks.create_task(_serve(settings, index, reader, studio, ready), name="serve")
+            await stop.wait()
+            serving.cancel()
+
+
+async def _serve(
+    settings: Settings, index: VideoIndex, reader: LogReader, studio: Studio, ready: dict[str, bool]
+) -> None:
+    """Wait for the log, then listen until cancelled; a reader that breaks ends it, the supervisor starts us again."""
+    assert reader.failed is not None
+    await reader.wait_caught_up()
+    index.forget_unknown()
+    async with RtmpServer(settings, studio), asyncio.TaskGroup() as tasks:
+        sweeping = tasks.create_task(studio.sweep_for_ever(), name="sweep")
+        ready["rtmp"] = True
+        try:
+            await asyncio.wait({reader.failed, sweeping}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
             ready["rtmp"] = False
-        sweeper.cancel()
-        stopping.cancel()
-        if not stop.is_set():
-            sweeper.result()  # it never ends but by an error: show it, the supervisor starts us again
+            sweeping.cancel()
+        reader.failed.result()

@@ -11,7 +11,7 @@ from producers.video_index import VideoIndex
 from schemas.topics import VIDEOS
 from stores.accounts import Accounts
 from stores.kafka import EventProducer, LogError
-from stores.log_tail import LogTail
+from stores.log_reader import LogReader
 from stores.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -39,14 +39,14 @@ class Studio:
         settings: Settings,
         accounts: Accounts,
         index: VideoIndex,
-        tail: LogTail,
+        reader: LogReader,
         producer: EventProducer,
         clock: Clock,
     ) -> None:
         self._settings = settings
         self._accounts = accounts
         self._index = index
-        self._tail = tail
+        self._reader = reader
         self._producer = producer
         self._clock = clock
         self._on_air: dict[str, OnAir] = {}
@@ -67,7 +67,7 @@ class Studio:
         broadcast = Broadcast(self._settings, channel.name, channel.title, self._index, self._producer, self._clock)
         try:
             async with asyncio.timeout(LEAVE_TIMEOUT_S):
-                await self._tail.caught_up(LEAVE_TIMEOUT_S)
+                await self._reader.catch_up(LEAVE_TIMEOUT_S)
                 await broadcast.open()
         except (LogError, TimeoutError) as error:
             self._vacate(channel.name, seat)

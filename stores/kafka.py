@@ -198,7 +198,8 @@ def read_to_end(settings: Settings, topic: Topic, role: str, *, timeout_s: float
         open_ = set(range(topic.partitions or settings.partitions))
         consumer.assign([TopicPartition(name, partition, OFFSET_BEGINNING) for partition in open_])
         while open_:
-            messages = consumer.consume(500, timeout=timeout_s)
+            first = consumer.poll(timeout_s)
+            messages = [] if first is None else [first, *consumer.consume(500, timeout=0)]
             if not messages:
                 raise LogError(f"Kafka did not give the rest of {name} (partitions {sorted(open_)}); is it up?")
             for message in messages:

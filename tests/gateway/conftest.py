@@ -8,9 +8,9 @@ import pytest
 from starlette.applications import Starlette
 
 from gateway.app import create_app
-from gateway.log_reader import Place
 from gateway.state import GatewayState
 from schemas.events import Event, PartReady
+from stores.log_reader import Place
 from stores.segments import LocalSegmentStore
 from stores.settings import Settings
 from tests.gateway.tape import START_MS, data_of

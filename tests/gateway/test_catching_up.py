@@ -6,7 +6,7 @@ import pytest
 from starlette.types import Message, Scope
 
 from gateway import catching_up
-from gateway.log_reader import LogReader
+from stores.log_reader import LogReader
 from tests.gateway.conftest import Gateway
 from tests.gateway.tape import VIDEO, Tape, video
 

@@ -53,13 +53,13 @@ def test_a_repeat_changes_nothing_and_tells_nobody() -> None:
     assert told == [1, 2, 3]
 
 
-def test_older_totals_never_win() -> None:
+def test_older_totals_never_win_and_those_of_one_offset_complete_each_other() -> None:
     conversation = Conversation()
-    for event in (totals(5, 10, a=1), totals(3, 7, a=9), totals(5, 8), totals(6, 11, b=2)):
+    for event in (totals(5, 10, a=1), totals(3, 7, a=9), totals(6, 11, b=2), totals(6, 11, c=3)):
         conversation.apply(event)
     talk = conversation.talk("v1")
     assert talk.totals is not None
-    assert (talk.totals.likes, dict(talk.comment_likes)) == (11, {"a": 1, "b": 2})
+    assert (talk.totals.likes, dict(talk.comment_likes)) == (11, {"a": 1, "b": 2, "c": 3})
 
 
 def test_videos_beyond_the_bound_let_the_longest_untouched_go() -> None:

@@ -90,7 +90,7 @@ async def test_viewers_get_what_the_log_says_and_blocked_reloads_wake(topics: Se
             asyncio.create_task(client.get(f"/v1/videos/{part.name}")),
         ]
         metrics = await eventually_async(lambda: parked(client, 2), what="two parked requests")
-        assert "logcast_gateway_events_total" in metrics
+        assert "logcast_log_events_total" in metrics
         assert not any(task.done() for task in waiting)
         await studio.write(part)
         reload, data = await asyncio.gather(*waiting)

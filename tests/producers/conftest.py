@@ -16,7 +16,7 @@ from producers.ingest import run_ingest
 from schemas.events import Event, GopClosed, GopOpened, MediaChunk, Track, VideoChanged
 from schemas.topics import MEDIA_GOPS, MEDIA_SOURCE, VIDEOS
 from stores.accounts import Accounts
-from stores.log_tail import Follow, LogTail
+from stores.log_reader import LogReader, Subscription
 from stores.settings import Settings
 from tests.conftest import free_ports
 from tests.waiting import eventually_async
@@ -46,8 +46,9 @@ class Seen:
 async def log_of(settings: Settings) -> AsyncIterator[Seen]:
     """Everything on the ingest's topics, as it comes."""
     seen = Seen()
-    follow = Follow(lambda record: seen.events.append(record.event))
-    async with LogTail(settings, "test", {MEDIA_SOURCE: follow, MEDIA_GOPS: follow, VIDEOS: follow}):
+    topics = (MEDIA_SOURCE, MEDIA_GOPS, VIDEOS)
+    subscriptions = [Subscription(topic, lambda event, _place: seen.events.append(event)) for topic in topics]
+    async with LogReader(settings, subscriptions, role="test"):
         yield seen
 
 

@@ -4,6 +4,7 @@ import asyncio
 import logging
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from types import TracebackType
@@ -15,10 +16,13 @@ from prometheus_client import Counter, Gauge
 from schemas.codec import CodecError, decode
 from schemas.events import Event
 from schemas.topics import Topic
-from stores.kafka import consumer_config
+from stores.kafka import LogError, consumer_config
 from stores.settings import Settings
 
 log = logging.getLogger(__name__)
+
+Partition = tuple[str, int]
+"""Topic name on the cluster, number."""
 
 BEGINNING: Final = 0
 """`start_ms` of everything that the topic still has."""
@@ -28,9 +32,9 @@ BATCHES_IN_FLIGHT: Final = 4
 POLL_S: Final = 0.1
 ASK_TIMEOUT_S: Final = 2.0
 
-EVENTS = Counter("logcast_gateway_events", "Records folded.", ["topic"])
-UNREADABLE = Counter("logcast_gateway_unreadable_records", "Records that could not be decoded or folded.", ["topic"])
-CAUGHT_UP = Gauge("logcast_gateway_caught_up", "1 once everything was read that was in the log at the start.")
+EVENTS = Counter("logcast_log_events", "Records folded.", ["topic"])
+UNREADABLE = Counter("logcast_log_unreadable_records", "Records that could not be decoded or folded.", ["topic"])
+CAUGHT_UP = Gauge("logcast_log_caught_up", "1 once everything was read that was in the log at the start.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,9 +93,15 @@ class LogReader:
     """
 
     def __init__(
-        self, settings: Settings, subscriptions: Iterable[Subscription], on_batch: Callable[[], None] = lambda: None
+        self,
+        settings: Settings,
+        subscriptions: Iterable[Subscription],
+        on_batch: Callable[[], None] = lambda: None,
+        *,
+        role: str = "gateway",
     ) -> None:
         self._settings = settings
+        self._role = role
         self._feeds: dict[str, _Feed] = {}
         for subscription in subscriptions:
             feed = self._feeds.setdefault(settings.topic(subscription.topic.name), _Feed(subscription.topic))
@@ -101,6 +111,9 @@ class LogReader:
         self._slots = threading.Semaphore(BATCHES_IN_FLIGHT)
         self._behind: set[tuple[str, int]] = set()
         self._caught_up = asyncio.Event()
+        self._moved = asyncio.Event()
+        self._reached: dict[Partition, int] = {}
+        self._questions: deque[asyncio.Future[dict[Partition, int]]] = deque()
         self._thread: threading.Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self.failed: asyncio.Future[None] | None = None
@@ -147,6 +160,24 @@ class LogReader:
         if self.failed.done():
             self.failed.result()
 
+    async def catch_up(self, timeout_s: float) -> None:
+        """Return once everything that is on the log now, at the call, has been folded.
+
+        Raises:
+            LogError: Kafka did not answer within `timeout_s`.
+        """
+        assert self._loop is not None
+        ends: asyncio.Future[dict[Partition, int]] = self._loop.create_future()
+        self._questions.append(ends)
+        try:
+            async with asyncio.timeout(timeout_s):
+                wanted = await ends
+                while any(self._reached.get(at, 0) < end for at, end in wanted.items()):
+                    self._moved.clear()
+                    await self._moved.wait()
+        except TimeoutError as error:
+            raise LogError(f"Kafka at {self._settings.kafka_bootstrap} did not answer for {timeout_s:g} s") from error
+
     def _run(self) -> None:
         try:
             self._read()
@@ -155,7 +186,7 @@ class LogReader:
             self._call(self._fail, error)
 
     def _read(self) -> None:
-        config = consumer_config(self._settings, "gateway") | {"enable.partition.eof": True}
+        config = consumer_config(self._settings, self._role) | {"enable.partition.eof": True}
         consumer = Consumer(config)
         try:
             assignment = self._assignment(consumer)
@@ -164,12 +195,25 @@ class LogReader:
             self._behind = {(at.topic, at.partition) for at in assignment}
             consumer.assign(assignment)
             while not self._stop.is_set():
+                self._answer_questions(consumer, assignment)
                 messages = _next_messages(consumer)
                 if messages:
                     self._slots.acquire()
                     self._call(self._fold, self._decoded(messages))
         finally:
             consumer.close()
+
+    def _answer_questions(self, consumer: Consumer, assignment: list[TopicPartition]) -> None:
+        """Ask for the ends here: a consumer serves one thread. Brokers that do not answer are asked again."""
+        if not self._questions:
+            return
+        try:
+            ends = {(at.topic, at.partition): consumer.get_watermark_offsets(at, ASK_TIMEOUT_S)[1] for at in assignment}
+        except KafkaException as error:
+            log.warning("Kafka did not tell the end of a topic: %s", error.args[0].str())
+            return
+        while self._questions:
+            self._call(_settle, self._questions.popleft(), ends)
 
     def _assignment(self, consumer: Consumer) -> list[TopicPartition]:
         """Where to begin on every partition; waits for the brokers and for topics that are still being made."""
@@ -217,12 +261,16 @@ class LogReader:
                         handler(event, place)
                     except Exception as error:  # noqa: BLE001  (one bad record must not stop the fold of all others)
                         _skip(place, error)
+                self._reached[self._settings.topic(place.topic), place.partition] = place.offset + 1
+            self._moved.set()
             self._on_batch()
         finally:
             self._slots.release()
 
     def _reached_end(self, place: Place) -> None:
-        self._behind.discard((self._settings.topic(place.topic), place.partition))
+        at = (self._settings.topic(place.topic), place.partition)
+        self._reached[at] = place.offset  # beyond the markers of transactions, which are no records
+        self._behind.discard(at)
         if not self._behind and not self._caught_up.is_set():
             log.info("caught up with the log")
             CAUGHT_UP.set(1)
@@ -237,6 +285,11 @@ class LogReader:
         assert self._loop is not None
         if not self._loop.is_closed():
             self._loop.call_soon_threadsafe(function, *args)
+
+
+def _settle(answer: asyncio.Future[dict[Partition, int]], ends: dict[Partition, int]) -> None:
+    if not answer.done():
+        answer.set_result(ends)
 
 
 def now_ms() -> int:

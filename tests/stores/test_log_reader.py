@@ -6,10 +6,10 @@ import time
 import pytest
 from confluent_kafka import Producer
 
-from gateway.log_reader import BEGINNING, UNREADABLE, LogReader, Place, Subscription
 from schemas.events import Event, VideoChanged
 from schemas.topics import MEDIA_PARTS, VIDEOS
 from stores.kafka import EventProducer, producer_config
+from stores.log_reader import BEGINNING, UNREADABLE, LogReader, Place, Subscription
 from stores.settings import Settings
 from tests.gateway.tape import VIDEO, Tape, video
 from tests.waiting import eventually
