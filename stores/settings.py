@@ -6,9 +6,9 @@ Order of precedence, strongest first: command-line options (passed as keyword ar
 
 import os
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
 Port = Annotated[int, Field(ge=1, le=65_535)]
@@ -92,6 +92,15 @@ class Settings(BaseSettings):
         if unknown:
             raise ValueError(f"unknown agents {sorted(unknown)}; choose from {sorted(known)}")
         return value
+
+    @model_validator(mode="after")
+    def _parts_outlive_the_playlist(self) -> Self:
+        if self.hot_retention_s < self.window_s + 60:
+            raise ValueError(
+                f"hot_retention_s is {self.hot_retention_s}, expected at least window_s + 60 ({self.window_s + 60}): "
+                "playlists would list parts that are gone"
+            )
+        return self
 
     @classmethod
     def settings_customise_sources(

@@ -156,7 +156,7 @@ def topics(kafka: str, settings: Settings) -> Iterator[Settings]:
     yield settings
     admin = AdminClient({"bootstrap.servers": kafka})
     mine = [name for name in admin.list_topics(timeout=10).topics if name.startswith(settings.topic_prefix)]
-    for deleted in admin.delete_topics(mine).values():
+    for deleted in (admin.delete_topics(mine) if mine else {}).values():
         deleted.result(timeout=30)
 
 
