@@ -44,6 +44,8 @@ from tests.waiting import eventually_async
 WARM_UP_S = 5.0
 WARM_UP_DEADLINE_S = 120.0
 REQUEST_TIMEOUT_S = 40.0
+COMPLETE = 0.95
+"""A rendition that has less of the source's length in the same time was not made as it came."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,9 +169,13 @@ def add_cpu(report: Report, usage: Usage, recordings: list[Recording]) -> None:
     """CPU by process, and the worker's beside ffmpeg's."""
     report.cpu_percent = {name: 100 * used / usage.wall_s for name, used in usage.cpu_s.items()}
     source = next(recording for recording in recordings if recording.name == "source")
-    media_s = source.seconds()
-    made = {recording.name for recording in recordings}
-    rungs = [rung for rung in choose_ladder(WIDTH, HEIGHT, FRAME_RATE) if rung.name in made and not rung.is_source]
+    made_s = {recording.name: recording.seconds() for recording in recordings}
+    media_s = made_s["source"]
+    if min(made_s.values()) < COMPLETE * media_s:
+        lengths = ", ".join(f"{made:.1f} s of {name}" for name, made in made_s.items())
+        report.notes.append(f"The worker did not keep up ({lengths}): no comparison with ffmpeg. Is the machine busy?")
+        return
+    rungs = [rung for rung in choose_ladder(WIDTH, HEIGHT, FRAME_RATE) if rung.name in made_s and not rung.is_source]
     ffmpeg = ladder_cpu_s(source.media(), rungs, FRAME_RATE, GOP_S) / media_s
     report.ladder = Ladder(usage.cpu_s["worker"] / usage.wall_s, ffmpeg, media_s)
 

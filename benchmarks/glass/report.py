@@ -104,7 +104,8 @@ def _processor() -> str:
 def show(report: Report, console: Console) -> None:
     """Print the tables."""
     for title, header, rows in _sections(report):
-        table = Table(title=title, title_justify="left", box=None, pad_edge=False, header_style="bold")
+        console.print(title, style="bold")
+        table = Table(box=None, pad_edge=False, header_style="dim")
         for index, name in enumerate(header):
             table.add_column(name, justify="left" if index == 0 else "right")
         for row in rows:
@@ -112,7 +113,7 @@ def show(report: Report, console: Console) -> None:
         console.print(table)
         console.print()
     for line in [*report.notes, _machine_line(report)]:
-        console.print(line, highlight=False)
+        console.print(line, highlight=False, soft_wrap=True)
 
 
 def markdown(report: Report) -> str:
