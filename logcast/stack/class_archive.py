@@ -45,7 +45,7 @@ class ClassArchive:
     async def build(self, argv: Sequence[str]) -> bool:
         """Make the archive for the server of this command line, if it is not there; whether it is now.
 
-        Takes ten seconds of CPU time that nobody else wants (SCHED_IDLE on Linux), and 400 MB for as long.
+        Takes 10 to 25 seconds of CPU time that nobody else wants (SCHED_IDLE on Linux), and 400 MB for as long.
         """
         if self.archive.exists() or not self.class_list.exists():
             return self.archive.exists()

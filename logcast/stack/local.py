@@ -100,9 +100,9 @@ class LocalStack:
         return tuple(self._bounded(spec) for spec in specs)
 
     async def build_archives(self) -> None:
-        """Make later starts faster, one server after the other."""
-        await self._kafka.build_archive()
+        """Make later starts faster, one server after the other: Cassandra's start gains most."""
         await self._cassandra.build_archive()
+        await self._kafka.build_archive()
 
     def _java(
         self, name: str, server: JavaServer, ready: Callable[[], Awaitable[bool]], apply: Callable[[], None]

@@ -27,7 +27,7 @@ from stores.sql import DatabaseError
 
 CHANNELS = ("demo", "my-channel")
 REFRESH_S = 1.0
-QUIET_S = 20.0
+QUIET_S = 5.0
 """After the start, before anything is done for later starts."""
 
 
