@@ -59,7 +59,6 @@ class RenditionFold:
         info: of the newest segment that began; None before the first.
         version: rises with every change of the playlist.
         finished: `end` was called; nothing will be added.
-        longest_part_ms: of the parts that were not the last of their segment.
     """
 
     def __init__(self, name: str, track: Track, limits: Limits, *, from_start: bool) -> None:
@@ -69,7 +68,7 @@ class RenditionFold:
         self.info: TrackInfo | None = None
         self.version = 0
         self.finished = False
-        self.longest_part_ms = 0.0
+        self._longest = (-1, 0.0)
         self._limits = limits
         self._from_start = from_start
         self._next: int | None = None
@@ -122,6 +121,20 @@ class RenditionFold:
     def following(self) -> tuple[int, int]:
         """(segment, part) that comes next."""
         return following(self.segments) if self.segments else (self._next or 0, 0)
+
+    @property
+    def longest_part_ms(self) -> float:
+        """Of the parts that are listed; 0 until one of them was followed by another in its segment, and so is whole.
+
+        A publisher that hiccups makes one long part: it counts only as long as it is listed.
+        """
+        version, longest_ms = self._longest
+        if version != self.version:
+            whole = max((p.duration_s for s in self.segments for p in s.parts[:-1]), default=0.0)
+            last = max((s.parts[-1].duration_s for s in self.segments if s.parts), default=0.0)
+            longest_ms = 1000 * max(whole, last) if whole else 0.0
+            self._longest = self.version, longest_ms
+        return longest_ms
 
     @property
     def entries(self) -> int:
@@ -213,9 +226,6 @@ class RenditionFold:
             del self._waiting[self._next]
         if count == 0:
             self._open(event)
-        else:
-            previous = self.segments[-1].parts[-1]
-            self.longest_part_ms = max(self.longest_part_ms, previous.duration_s * 1000)
         part = Part(event.name.rpartition("/")[2], event.duration / event.timescale, event.independent, event.size)
         last = self.segments[-1]
         self.segments[-1] = replace(

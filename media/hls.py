@@ -17,7 +17,8 @@ VERSION: Final = 9
 """EXT-X-VERSION: delta updates (EXT-X-SKIP) need 9, and no tag here needs more (section 8)."""
 
 HOLD_BACK_TARGETS: Final = 3
-PART_HOLD_BACK_TARGETS: Final = 3
+PART_HOLD_BACK_TARGETS: Final = 4
+"""PART-HOLD-BACK must be 2 part targets and should be 3 (4.4.3.8); the fourth lets a player pass over a late part."""
 SKIP_TARGETS: Final = 6
 PARTS_KEPT_TARGETS: Final = 3
 """Parts are listed up to so many target durations from the end (section 6.2.2)."""

@@ -164,3 +164,12 @@ def topics(kafka: str, settings: Settings) -> Iterator[Settings]:
 def unused_ports() -> Callable[[int], list[int]]:
     """Gives so many ports of 127.0.0.1 that nobody listens on now."""
     return free_ports
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What needs least comes first; the whole system runs only while its own tests do, at the end."""
+
+    def needs(item: pytest.Item) -> int:
+        return 2 if item.get_closest_marker("e2e") else 1 if item.get_closest_marker("integration") else 0
+
+    items.sort(key=needs)

@@ -32,7 +32,7 @@ const HLS_CONFIG = Object.freeze({
   lowLatencyMode: true,
   enableWorker: false, // fMP4 passes through unchanged: a worker would add a hop and need a blob: script
   maxLiveSyncPlaybackRate: 1.1,
-  liveSyncOnStallIncrease: 0.25,
+  liveSyncOnStallIncrease: 0.5,
   backBufferLength: 30,
   maxBufferLength: 20,
   capLevelToPlayerSize: true,
