@@ -58,6 +58,7 @@ class LiveStack:
             "LOGCAST_HEALTH_PORT_WORKER": str(worker),
             "LOGCAST_HEALTH_PORT_CONSUMERS": str(consumers),
             "LOGCAST_GRACE_S": str(GRACE_S),
+            "LOGCAST_ENCODER_PRESET": "ultrafast",  # two cores carry the whole system, the publisher and a browser
         }
         self.server = f"http://127.0.0.1:{self.http_port}"
         self._output = directory / "up.log"
