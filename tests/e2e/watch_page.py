@@ -94,6 +94,7 @@ class WatchPage:
 
     async def choose(self, height: int) -> None:
         """Choose a quality from the menu, and wait until the picture has that height and moves on."""
+        await self.page.get_by_test_id("video").hover()  # the controls show themselves to a pointer that moves
         await self.page.get_by_test_id("quality").click()
         await self.page.get_by_test_id("quality-item").filter(has_text=f"{height}p").first.click()
         await self.until("video.videoHeight === at", PLAY_DEADLINE_S, f"picture of height {height}", height)
