@@ -28,6 +28,7 @@ from media.rtmp.connection import (
     ServerConnection,
     State,
     VideoReceived,
+    WrongStateError,
 )
 from producers.broadcast import Broadcast, UnsupportedMediaError
 from stores.settings import Settings
@@ -225,7 +226,7 @@ class RtmpPublisher(asyncio.Protocol):
         REFUSED.labels(why).inc()
         log.warning("ending %s: %s", self.peer, description)
         if self._connection.state is not State.AWAITING_C1:
-            with contextlib.suppress(Exception):
+            with contextlib.suppress(WrongStateError):
                 self._connection.report("error", code, description)
         self._close()
 
