@@ -3,8 +3,8 @@
 import asyncio
 import contextlib
 import json
-import queue
 import os
+import queue
 import shutil
 import threading
 import time
