@@ -107,6 +107,12 @@ def _revive_part(values: dict[str, Any]) -> None:
 
 def _revive_video(values: dict[str, Any]) -> None:
     values["state"] = events.VideoState(values["state"])
+    values["visibility"] = events.Visibility(values["visibility"])
+    values["origin"] = events.Origin(values["origin"])
+
+
+def _revive_settings(values: dict[str, Any]) -> None:
+    values["visibility"] = events.Visibility(values["visibility"])
 
 
 def _revive_reactions(values: dict[str, Any]) -> None:
@@ -118,5 +124,6 @@ _REVIVE = {
     "MediaChunk": _revive_track,
     "PartReady": _revive_part,
     "VideoChanged": _revive_video,
+    "VideoSettingsChanged": _revive_settings,
     "ReactionsRecorded": _revive_reactions,
 }

@@ -22,6 +22,21 @@ class VideoState(StrEnum):
     ENDED = "ended"
 
 
+class Visibility(StrEnum):
+    """Who may watch a video: all and it is listed; who has the address; who has a signed link, or owns it."""
+
+    PUBLIC = "public"
+    UNLISTED = "unlisted"
+    PRIVATE = "private"
+
+
+class Origin(StrEnum):
+    """Where a video came from."""
+
+    LIVE = "live"
+    IMPORT = "import"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MediaChunk:
     """One CMAF chunk of one track, as the streamer sent it (topic `media.source`)."""
@@ -143,6 +158,22 @@ class VideoChanged:
     segment_max_ms: int
     audio: bool
     video: bool
+    keep_days: int = 0
+    visibility: Visibility = Visibility.PUBLIC
+    origin: Origin = Origin.LIVE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VideoSettingsChanged:
+    """The owner chose how a video is kept and shown; wins over what `VideoChanged` says (topic `videos.settings`)."""
+
+    video_id: str
+    channel: str
+    title: str
+    keep_days: int
+    visibility: Visibility
+    changed_ms: int
+    changed_by: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -300,6 +331,7 @@ Event = (
     | PartReady
     | SegmentClosed
     | VideoChanged
+    | VideoSettingsChanged
     | CommentSubmitted
     | CommentAccepted
     | CommentRejected

@@ -19,6 +19,8 @@ from logcast.stack.java import Java
 from logcast.stack.tether import tethered
 
 BUILD_TIMEOUT_S = 600.0
+LEAST_PRIORITY = 19
+"""Of nice(2). Not SCHED_IDLE: in the kernel others may have to wait for it, which gets no time on a full machine."""
 
 
 @dataclass(slots=True)
@@ -45,7 +47,7 @@ class ClassArchive:
     async def build(self, argv: Sequence[str]) -> bool:
         """Make the archive for the server of this command line, if it is not there; whether it is now.
 
-        Takes 10 to 25 seconds of CPU time that nobody else wants (SCHED_IDLE on Linux), and 400 MB for as long.
+        Takes 10 to 25 seconds of CPU time that nobody else wants (the lowest priority), and 400 MB for as long.
         """
         if self.archive.exists() or not self.class_list.exists():
             return self.archive.exists()
@@ -82,8 +84,8 @@ async def _run_idly(argv: Sequence[str]) -> int:
         stderr=asyncio.subprocess.DEVNULL,
     )
     try:
-        with suppress(OSError, AttributeError):
-            os.sched_setscheduler(process.pid, os.SCHED_IDLE, os.sched_param(0))
+        with suppress(OSError):
+            os.setpriority(os.PRIO_PROCESS, process.pid, LEAST_PRIORITY)
         async with asyncio.timeout(BUILD_TIMEOUT_S):
             return await process.wait()
     except TimeoutError:

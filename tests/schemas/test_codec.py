@@ -81,7 +81,10 @@ def test_every_field_of_every_schema_says_what_it_means() -> None:
 @pytest.mark.parametrize("path", sorted(GOLDEN.glob("*.bin")), ids=lambda p: p.stem)
 def test_bytes_that_were_ever_written_still_decode(path: Path) -> None:
     event = codec.decode(path.read_bytes())
-    assert repr(event) == path.with_suffix(".txt").read_text()
+    written = path.with_suffix(".txt").read_text()
+    assert repr(event).startswith(written.removesuffix(")"))  # fields that came later take their defaults
+    if all_schemas()[codec.schema_id_of(path.read_bytes())] is newest_schemas()[type(event).__name__]:
+        assert repr(event) == written
 
 
 def test_every_schema_version_has_golden_bytes() -> None:
