@@ -57,6 +57,7 @@ class RenditionFold:
         track: video or audio.
         segments: what the playlist lists, dense in number; only the last may be open.
         info: of the newest segment that began; None before the first.
+        infos: by the init segment's file name, of the segments that are listed.
         version: rises with every change of the playlist.
         finished: `end` was called; nothing will be added.
     """
@@ -66,6 +67,7 @@ class RenditionFold:
         self.track: Final = track
         self.segments: deque[Segment] = deque()
         self.info: TrackInfo | None = None
+        self.infos: dict[str, TrackInfo] = {}
         self.version = 0
         self.finished = False
         self._longest = (-1, 0.0)
@@ -110,7 +112,7 @@ class RenditionFold:
         while self._waiting and (self._take_part() or self._complete() or self._lose(reference, 0.0)):
             pass
         if self.segments and not self.segments[-1].closed:
-            self._close(self.segments[-1].duration_s, gap=False)
+            self._close(self.segments[-1].duration, gap=False)
         self._waiting.clear()
         self.finished = True
         self.version += 1
@@ -226,11 +228,12 @@ class RenditionFold:
             del self._waiting[self._next]
         if count == 0:
             self._open(event)
-        part = Part(event.name.rpartition("/")[2], event.duration / event.timescale, event.independent, event.size)
         last = self.segments[-1]
+        uri = event.name.rpartition("/")[2]
+        part = Part(uri, event.dts, event.duration, event.timescale, event.independent, event.size)
         self.segments[-1] = replace(
             last,
-            duration_s=last.duration_s + part.duration_s,
+            duration=last.duration + part.duration,
             parts=(*last.parts, part),
             part_count=count + 1,
             size=last.size + part.size,
@@ -242,10 +245,10 @@ class RenditionFold:
 
     def _open(self, event: PartReady) -> None:
         init = event.init.rpartition("/")[2]
-        self.info = event.info or self.info
-        self.segments.append(
-            Segment(event.segment, event.epoch, event.captured_ms, 0.0, init, event.independent, (), 0, 0)
-        )
+        if event.info is not None:
+            self.info = self.infos[init] = event.info
+        times = event.captured_ms, event.dts, 0, event.timescale
+        self.segments.append(Segment(event.segment, event.epoch, *times, init, event.independent, (), 0, 0))
 
     def _complete(self) -> bool:
         """Close the open segment when it has all its parts.
@@ -261,7 +264,7 @@ class RenditionFold:
         met = following_part is not None and self._end == (following_part.dts, following_part.timescale)
         if not marked and not met:
             return False
-        self._close(self.segments[-1].duration_s, gap=False)
+        self._close(self.segments[-1].duration, gap=False)
         return True
 
     def _first_part(self, number: int) -> PartReady | None:
@@ -283,7 +286,8 @@ class RenditionFold:
             return False
         if open_ is None and not self._open_gap(other):
             return False
-        self._close(max(lasts_s, self.segments[-1].duration_s), gap=True)
+        last = self.segments[-1]
+        self._close(max(round(lasts_s * last.timescale), last.duration, 1), gap=True)
         self._end, self._end_s = None, began_s + lasts_s
         return True
 
@@ -308,15 +312,16 @@ class RenditionFold:
         epoch, start_ms = last.epoch, last.start_ms + round(last.duration_s * 1000)
         if other is not None:
             epoch, start_ms = max(epoch, other.epoch), max(last.start_ms + 1, other.start_ms)
-        self.segments.append(Segment(self._next, epoch, start_ms, 0.0, last.init_uri, True, (), 0, 0))
+        times = start_ms, round(self._end_s * last.timescale), 0, last.timescale
+        self.segments.append(Segment(self._next, epoch, *times, last.init_uri, True, (), 0, 0))
         return True
 
-    def _close(self, duration_s: float, *, gap: bool) -> None:
+    def _close(self, duration: int, *, gap: bool) -> None:
         last = self.segments[-1]
-        self.segments[-1] = replace(last, duration_s=duration_s, closed=True, gap=gap)
+        self.segments[-1] = replace(last, duration=duration, closed=True, gap=gap)
         self._waiting.pop(last.number, None)
         self._next = last.number + 1
-        self._total_s += duration_s
+        self._total_s += self.segments[-1].duration_s
         self._forget_parts()
         self._trim()
 
@@ -345,6 +350,8 @@ class RenditionFold:
             self.segments.popleft()
             self._total_s -= first.duration_s
             self._retired[first.number] = first.part_count
+            if first.init_uri != self.segments[0].init_uri and all(s.init_uri != first.init_uri for s in self.segments):
+                self.infos.pop(first.init_uri, None)
             while len(self._retired) > self._limits.max_segments:
                 del self._retired[next(iter(self._retired))]
 

@@ -32,12 +32,28 @@ MAX_TEXTS: Final = 4_000
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A Partial Segment (4.4.4.9); `uri` is relative to the playlist, `size` in bytes."""
+    """A Partial Segment (4.4.4.9).
+
+    Attributes:
+        uri: relative to the playlist.
+        dts: decode time of its first sample, in ticks of 1/`timescale` s.
+        duration: its length in the same ticks.
+        timescale: ticks per second.
+        independent: its first sample can be decoded without any other.
+        size: in bytes.
+    """
 
     uri: str
-    duration_s: float
+    dts: int
+    duration: int
+    timescale: int
     independent: bool
     size: int
+
+    @property
+    def duration_s(self) -> float:
+        """Its length in seconds."""
+        return self.duration / self.timescale
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,20 +64,24 @@ class Segment:
         number: its Media Sequence Number.
         epoch: its Discontinuity Sequence Number.
         start_ms: wall clock of its first presented sample (EXT-X-PROGRAM-DATE-TIME).
-        duration_s: its length; of the parts so far while it is open.
+        dts: decode time of its first sample, in ticks of 1/`timescale` s, exactly as its `tfdt` says.
+        duration: its length in the same ticks; of the parts so far while it is open.
+        timescale: ticks per second.
         init_uri: its Media Initialization Section.
         independent: its first sample can be decoded without any other segment.
         parts: its parts as far as they are remembered.
         part_count: how many there are.
         size: bytes of all parts.
         closed: it has all its parts.
-        gap: its media is lost, wholly or behind `parts`; `duration_s` is how long it should have been.
+        gap: its media is lost, wholly or behind `parts`; `duration` is how long it should have been.
     """
 
     number: int
     epoch: int
     start_ms: int
-    duration_s: float
+    dts: int
+    duration: int
+    timescale: int
     init_uri: str
     independent: bool
     parts: tuple[Part, ...]
@@ -69,6 +89,11 @@ class Segment:
     size: int
     closed: bool = False
     gap: bool = False
+
+    @property
+    def duration_s(self) -> float:
+        """Its length in seconds."""
+        return self.duration / self.timescale
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,6 +50,33 @@ def test_parts_and_ends_in_order_give_the_segments_in_order() -> None:
     assert [s.duration_s for s in fold.renditions["source"].segments] == [0.75, 0.5, 1.0]
 
 
+def test_segments_and_parts_carry_their_exact_ticks() -> None:
+    tape = Tape([3, 2], "audio")
+    segments = folded(tape.events()).renditions["audio"].segments
+    assert [(s.dts, s.duration, s.timescale) for s in segments] == [(0, 36_000, 48_000), (36_000, 24_000, 48_000)]
+    assert [(p.dts, p.duration, p.timescale) for p in segments[1].parts] == [
+        (36_000, 12_000, 48_000),
+        (48_000, 12_000, 48_000),
+    ]
+
+
+def test_a_lost_segment_lies_exactly_between_its_neighbours() -> None:
+    tape = Tape([3] * 30)
+    fold = folded(event for event in tape.events() if event.segment != 7)
+    before, lost, after = list(fold.renditions["source"].segments)[6:9]
+    assert lost.gap
+    assert (lost.dts, lost.dts + lost.duration) == (before.dts + before.duration, after.dts)
+
+
+def test_what_a_rendition_was_is_known_for_each_init_segment_that_is_listed() -> None:
+    tape = Tape([4] * 40, epochs=frozenset({3}))
+    fold = folded(tape.events(end=5)).renditions["source"]
+    assert sorted(fold.infos) == [f"init-{epoch:012x}.mp4" for epoch in (0, 1)]
+    assert fold.infos[fold.segments[0].init_uri].codecs == "avc1.64001f"
+    short = folded(tape.events(), Limits(window_ms=1_000, max_segments=2_000)).renditions["source"]
+    assert sorted(short.infos) == [f"init-{1:012x}.mp4"]
+
+
 def test_an_open_segment_shows_its_parts_and_what_follows() -> None:
     tape = Tape([3, 4])
     fold = folded([*tape.segment(0), tape.part(1, 0), tape.part(1, 1)])

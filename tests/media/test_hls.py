@@ -29,12 +29,17 @@ START_MS = 1_700_000_000_000
 
 
 def segment(number: int, count: int = 4, *, part_ms: int = 250, epoch: int = 0, start_ms: int | None = None) -> Segment:
-    parts = tuple(Part(part_uri(number, i), part_ms / 1000, i == 0, 1_000) for i in range(count))
+    start_ms = number * 1_000 if start_ms is None else start_ms
+    parts = tuple(
+        Part(part_uri(number, i), start_ms + i * part_ms, part_ms, 1_000, i == 0, 1_000) for i in range(count)
+    )
     return Segment(
         number=number,
         epoch=epoch,
-        start_ms=START_MS + (number * 1_000 if start_ms is None else start_ms),
-        duration_s=count * part_ms / 1000,
+        start_ms=START_MS + start_ms,
+        dts=start_ms,
+        duration=count * part_ms,
+        timescale=1_000,
         init_uri=f"init-{epoch:012x}.mp4",
         independent=True,
         parts=parts,
@@ -51,8 +56,8 @@ def window(*segments: Segment, **options: object) -> Window:
 def golden_playlists() -> dict[str, str]:
     """Every golden text by file name."""
     live = [*map(segment, range(7, 12)), replace(segment(12, 2), closed=False)]
-    lost = replace(segment(9, 2), duration_s=1.0, closed=True, gap=True)
-    gone = replace(segment(10, 0), duration_s=1.0, gap=True)
+    lost = replace(segment(9, 2), duration=1_000, closed=True, gap=True)
+    gone = replace(segment(10, 0), duration=1_000, gap=True)
     again = [segment(12, epoch=2, start_ms=42_000), replace(segment(13, 1, epoch=2, start_ms=43_000), closed=False)]
     breaks = (AdBreak("b0", START_MS + 9_000, 9_000, 2_000), AdBreak("b1", START_MS + 60_000, 60_000, 30_000))
     long_gop = replace(
@@ -99,7 +104,7 @@ def test_what_comes_next_is_hinted() -> None:
 def test_after_a_short_part_the_next_segment_is_hinted() -> None:
     grown = replace(segment(4, 2), closed=False)
     assert hinted(window(grown)) == (4, 2)
-    short = replace(grown, parts=(grown.parts[0], replace(grown.parts[1], duration_s=0.2)))
+    short = replace(grown, parts=(grown.parts[0], replace(grown.parts[1], duration=200)))
     assert hinted(window(short)) == (5, 0)
     assert hinted(window(replace(short, closed=True))) == (5, 0)
     assert hinted(window()) == (0, 0)
@@ -143,7 +148,7 @@ def test_a_delta_update_and_what_was_known_give_the_full_playlist(count: int, op
 @given(st.lists(st.integers(1, 8), min_size=1, max_size=40), st.integers(1, 39))
 def test_a_gap_s_parts_fill_it(counts: list[int], lost_ms: int) -> None:
     last = segment(len(counts), 1)
-    lost = replace(segment(0, counts[0]), duration_s=counts[0] * 0.25 + lost_ms / 10, gap=True)
+    lost = replace(segment(0, counts[0]), duration=counts[0] * 250 + lost_ms * 100, gap=True)
     playlist = read(media_playlist(Window([lost, last], 6, 250, 750)))
     parts = playlist.segments[0].parts
     assert [gap for *_, gap in parts] == [False] * counts[0] + [True] * (len(parts) - counts[0])
