@@ -32,17 +32,19 @@ class RowError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Write:
-    """One record to write to the fold's own partition number.
+    """One record to write.
 
     Attributes:
         topic: name without the cluster's prefix.
         key: the record's key.
         value: the record's value; None deletes the key from a compacted topic.
+        partition: where to; None: the fold's own partition number.
     """
 
     topic: str
     key: bytes
     value: bytes | None
+    partition: int | None = None
 
 
 Row = tuple[bytes, bytes | None]

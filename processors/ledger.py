@@ -185,7 +185,7 @@ class Ledger:
             key=unfit.record.key,
             value=unfit.record.value,
         )
-        return Write(DEAD_LETTERS.name, topic.encode(), encode(letter))
+        return Write(DEAD_LETTERS.name, topic.encode(), encode(letter), partition=0)
 
     def _commit(self, producer: Producer, writes: list[Write]) -> None:
         """Write all in one transaction; one that the brokers gave up is ended, and made again with the same writes."""
@@ -205,7 +205,7 @@ class Ledger:
                 return
 
     def _produce(self, producer: Producer, write: Write) -> None:
-        partition = 0 if write.topic == DEAD_LETTERS.name else self._partition
+        partition = self._partition if write.partition is None else write.partition
         while True:
             try:
                 producer.produce(self._settings.topic(write.topic), write.value, write.key, partition=partition)

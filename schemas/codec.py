@@ -83,7 +83,7 @@ def _record(event: Any) -> dict[str, Any]:
     record = {name: getattr(event, name) for name in _fields(event.__class__)}
     for name, value in record.items():
         if isinstance(value, tuple):
-            record[name] = [_record(item) for item in value]
+            record[name] = [_record(item) if dataclasses.is_dataclass(item) else item for item in value]
         elif dataclasses.is_dataclass(value):
             record[name] = _record(value)
     return record
@@ -102,7 +102,7 @@ def _revive_track(values: dict[str, Any]) -> None:
 
 def _revive_part(values: dict[str, Any]) -> None:
     _revive_track(values)
-    values["info"] = events.TrackInfo(**values["info"]) if values["info"] else None
+    _revive_info(values)
 
 
 def _revive_video(values: dict[str, Any]) -> None:
@@ -115,6 +115,26 @@ def _revive_settings(values: dict[str, Any]) -> None:
     values["visibility"] = events.Visibility(values["visibility"])
 
 
+def _revive_request(values: dict[str, Any]) -> None:
+    values["starts"] = tuple(values["starts"])
+
+
+def _revive_task(values: dict[str, Any]) -> None:
+    _revive_info(values)
+    for segment in values["segments"]:
+        segment["parts"] = tuple(events.MadePart(**part) for part in segment["parts"])
+    values["segments"] = tuple(events.MadeSegment(**segment) for segment in values["segments"])
+
+
+def _revive_rendition(values: dict[str, Any]) -> None:
+    _revive_info(values)
+    values["state"] = events.JobState(values["state"])
+
+
+def _revive_info(values: dict[str, Any]) -> None:
+    values["info"] = events.TrackInfo(**values["info"]) if values["info"] else None
+
+
 def _revive_reactions(values: dict[str, Any]) -> None:
     values["likes"] = tuple(events.Like(**like) for like in values["likes"])
     values["reactions"] = tuple(events.Reaction(**reaction) for reaction in values["reactions"])
@@ -125,5 +145,8 @@ _REVIVE = {
     "PartReady": _revive_part,
     "VideoChanged": _revive_video,
     "VideoSettingsChanged": _revive_settings,
+    "RenditionRequested": _revive_request,
+    "TaskFinished": _revive_task,
+    "RenditionChanged": _revive_rendition,
     "ReactionsRecorded": _revive_reactions,
 }

@@ -61,6 +61,10 @@ TOTALS: Final = Topic("totals", "video_id", ("TotalsChanged",), Cleanup.COMPACT)
 ADS_CUES: Final = Topic("ads.cues", "video_id", ("CueRequested",), retention_ms=30 * DAY_MS)
 ADS_BREAKS: Final = Topic("ads.breaks", "video_id", ("CueDecided", "BreakPlanned"), retention_ms=30 * DAY_MS)
 CUES_STATE: Final = Topic("cues.state", "state row", (), Cleanup.COMPACT)
+MEDIA_JOBS: Final = Topic("media.jobs", "video_id", ("RenditionRequested", "TaskFinished"), retention_ms=30 * DAY_MS)
+MEDIA_TASKS: Final = Topic("media.tasks", "video_id/rendition/task", ("TranscodeTask",), retention_ms=7 * DAY_MS)
+MEDIA_RENDITIONS: Final = Topic("media.renditions", "video_id/rendition", ("RenditionChanged",), Cleanup.COMPACT)
+JOBS_STATE: Final = Topic("jobs.state", "state row", (), Cleanup.COMPACT)
 DEAD_LETTERS: Final = Topic(
     "dead.letters", "source topic", ("DeadLetter",), retention_ms=30 * DAY_MS, max_message_bytes=9 * MIB, partitions=1
 )
@@ -81,6 +85,10 @@ ALL_TOPICS: Final = (
     ADS_CUES,
     ADS_BREAKS,
     CUES_STATE,
+    MEDIA_JOBS,
+    MEDIA_TASKS,
+    MEDIA_RENDITIONS,
+    JOBS_STATE,
     DEAD_LETTERS,
 )
 

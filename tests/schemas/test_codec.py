@@ -36,7 +36,7 @@ def values(  # noqa: PLR0911  (one line a type)
         inner = next(a for a in typing.get_args(kind) if a is not type(None))
         return st.none() | values(inner, avro[1])
     if typing.get_origin(kind) is tuple:
-        return st.lists(instances(typing.get_args(kind)[0], avro["items"]["fields"]), max_size=3).map(tuple)
+        return st.lists(values(typing.get_args(kind)[0], avro["items"]), max_size=3).map(tuple)
     if typing.get_origin(kind) is dict:
         return st.dictionaries(st.text(max_size=5), LONG, max_size=3)
     if dataclasses.is_dataclass(kind):
