@@ -13,9 +13,9 @@ from consumers.projections.table import TOPICS
 from consumers.stopping import stops_within
 from stores.cassandra import Cassandra, CassandraAwayError, apply_schema
 from stores.health import HealthServer
+from stores.hot_tier import open_segment_store
 from stores.kafka import EventProducer
 from stores.log_group import LogGroup
-from stores.segments import LocalSegmentStore
 from stores.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -33,7 +33,7 @@ async def run_consumers(settings: Settings, stop: asyncio.Event) -> None:
         OSError: the port of the health server is taken.
     """
     running = _Running()
-    janitor = HotJanitor(LocalSegmentStore(settings.segments_path), settings.hot_retention_s, time.time)
+    janitor = HotJanitor(open_segment_store(settings), settings.hot_retention_s, time.time)
     async with (
         HealthServer(settings.bind_host, settings.health_port_consumers, running.checks),
         asyncio.TaskGroup() as tasks,

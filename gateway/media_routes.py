@@ -7,6 +7,7 @@ import asyncio
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Final
 
 from starlette.routing import BaseRoute, Route
@@ -15,7 +16,6 @@ from starlette.types import Receive, Scope, Send
 from gateway.answers import OPEN_TO_ALL, PREFLIGHT, RawHeaders, Request, send_bytes, send_message
 from gateway.broadcasts import Broadcasts, TooManyParkedError, Wanted
 from gateway.directives import Directives, check_lead, parse_directives
-from gateway.part_cache import PartCache
 from gateway.playlists import Body, Playlists, is_settled, target_s
 from gateway.problems import Problem, not_found
 from gateway.rendition_fold import RenditionFold
@@ -23,7 +23,7 @@ from gateway.state import GatewayState
 from gateway.video_fold import VideoFold
 from schemas.events import Track
 from schemas.topics import ADS_BREAKS, MEDIA_PARTS, VIDEOS
-from stores.segments import LocalSegmentStore, SegmentStoreError, part_name
+from stores.segments import SegmentStoreError, part_name
 
 PLAYLIST_TYPE: Final = b"application/vnd.apple.mpegurl"
 TICK_S: Final = 5.0
@@ -52,8 +52,7 @@ def install(state: GatewayState) -> list[BaseRoute]:
     state.after_batch(broadcasts.folded)
     state.on_stop(broadcasts.stop)
     state.resource(lambda: _ticking(broadcasts))
-    cache = PartCache(LocalSegmentStore(settings.segments_path), settings.gateway_memory_mb * 1024 * 1024 // 2)
-    return MediaRoutes(state, broadcasts, Playlists(settings), cache).routes()
+    return MediaRoutes(state, broadcasts, Playlists(settings)).routes()
 
 
 @asynccontextmanager
@@ -90,12 +89,11 @@ class _Media:
 class MediaRoutes:
     """Answers every request for media of the videos in the window."""
 
-    def __init__(self, state: GatewayState, broadcasts: Broadcasts, playlists: Playlists, cache: PartCache) -> None:
+    def __init__(self, state: GatewayState, broadcasts: Broadcasts, playlists: Playlists) -> None:
         self._videos = state.videos
         self._state = state
         self._broadcasts = broadcasts
         self._playlists = playlists
-        self._cache = cache
 
     def routes(self) -> list[BaseRoute]:
         """The busiest first: Starlette looks at them in this order."""
@@ -255,7 +253,7 @@ class MediaRoutes:
 
     async def _read(self, name: str) -> bytes | None:
         try:
-            return await self._cache.get(name)
+            return await self._state.memory.get(name, partial(asyncio.to_thread, self._state.segments.get, name))
         except SegmentStoreError as error:
             raise Problem(503, "store", str(error), headers={"Retry-After": "1"}) from error
 

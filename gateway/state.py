@@ -6,8 +6,10 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from types import TracebackType
 from typing import Final, Self
 
+from gateway.memory_cache import MemoryCache
 from gateway.videos import VideoDirectory
 from schemas.topics import VIDEOS, Topic
+from stores.hot_tier import open_segment_store
 from stores.log_reader import BEGINNING, Handler, LogReader, Subscription, now_ms
 from stores.settings import Settings
 
@@ -24,6 +26,8 @@ class GatewayState:
         settings: of the process.
         clock: wall clock in ms; tests give their own.
         videos: every video by id, the current one of every channel.
+        segments: the hot segment store; blocks, call it in threads.
+        memory: bytes that may be asked for again: parts, init segments, pictures. Keys are tuples or names.
         stopping: set when the server begins to stop; whoever parks requests or sockets lets them go then.
         ready_checks: named conditions of /readyz besides the log.
         subscriptions: who folds which topic.
@@ -33,6 +37,8 @@ class GatewayState:
         self.settings: Final = settings
         self.clock: Final = clock
         self.videos: Final = VideoDirectory()
+        self.segments: Final = open_segment_store(settings)
+        self.memory: Final = MemoryCache[bytes]("media", settings.gateway_memory_mb * 1024 * 1024 // 2, len)
         self.stopping: Final = asyncio.Event()
         self.ready_checks: Final[dict[str, Callable[[], bool]]] = {}
         self.reader: LogReader | None = None
@@ -96,3 +102,4 @@ class GatewayState:
     ) -> None:
         self.stop()
         await self._stack.aclose()
+        await asyncio.to_thread(self.segments.close)

@@ -42,8 +42,9 @@ from schemas import codec
 from schemas.codec import CodecError
 from schemas.events import GopClosed, MediaChunk
 from schemas.topics import MEDIA_SOURCE
+from stores.hot_tier import open_segment_store
 from stores.kafka import EventProducer
-from stores.segments import LocalSegmentStore, SegmentStore
+from stores.segments import SegmentStore
 from stores.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -250,7 +251,7 @@ class TranscodeAgent:
         """Read the source until the worker stops."""
         async with AsyncExitStack() as stack:
             producer = await stack.enter_async_context(EventProducer(self._settings, NAME))
-            store = LocalSegmentStore(self._settings.segments_path)
+            store = open_segment_store(self._settings)
             transcoder = await stack.enter_async_context(
                 Transcoder(self._settings, store, producer, _end_process, _wall_ms, time.monotonic)
             )

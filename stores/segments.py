@@ -88,6 +88,16 @@ class SegmentStore(Protocol):
             SegmentStoreError.
         """
 
+    def check(self) -> None:
+        """Look whether the store can be used now.
+
+        Raises:
+            SegmentStoreError: it cannot; the message says what to do.
+        """
+
+    def close(self) -> None:
+        """Let go of connections; a store that is used again opens new ones."""
+
 
 def part_name(video_id: str, rendition: str, segment: int, part: int) -> str:
     """The name of a part, such as `VIDEO/480p/00000007.0002.m4s`."""
@@ -112,6 +122,16 @@ def checked_name(name: str) -> tuple[str, str, str]:
     raise BadSegmentNameError(f"expected VIDEO/RENDITION/SEGMENT.PART.m4s or …/init-HASH.mp4, found {name[:120]!r}")
 
 
+def check_size(name: str, data: bytes) -> None:
+    """Refuse what is larger than a segment can be.
+
+    Raises:
+        SegmentStoreError.
+    """
+    if len(data) > MAX_SEGMENT_BYTES:
+        raise SegmentStoreError(f"{name} has {len(data)} bytes, at most {MAX_SEGMENT_BYTES} are stored")
+
+
 class LocalSegmentStore:
     """Segments as files below one directory, shared by every process of the machine.
 
@@ -126,8 +146,7 @@ class LocalSegmentStore:
     def put(self, name: str, data: bytes) -> None:
         """See `SegmentStore.put`."""
         path = self._path(name)
-        if len(data) > MAX_SEGMENT_BYTES:
-            raise SegmentStoreError(f"{name} has {len(data)} bytes, at most {MAX_SEGMENT_BYTES} are stored")
+        check_size(name, data)
         aside = self._aside(path)
         try:
             self._write(aside, data)
@@ -175,6 +194,18 @@ class LocalSegmentStore:
         except OSError as error:
             raise self._explained("clean", self._directory, error) from error
         return removed
+
+    def check(self) -> None:
+        """See `SegmentStore.check`."""
+        probe = self._aside(self._directory / "probe")
+        try:
+            self._write(probe, b"x")
+            probe.unlink()
+        except OSError as error:
+            raise self._explained("write", self._directory, error) from error
+
+    def close(self) -> None:
+        """Nothing is open."""
 
     def _aside(self, path: Path) -> Path:
         """A name beside `path` that nobody else writes to."""

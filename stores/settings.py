@@ -35,6 +35,10 @@ class Settings(BaseSettings):
     cassandra_keyspace: str = Field("logcast", pattern=r"^[a-z][a-z0-9_]{0,47}$")
     database_url: str = Field("", description="SQLAlchemy URL of the accounts; empty: SQLite in the data directory.")
     segment_dir: Path | None = Field(None, description="Hot segment store; empty: `segments` in the data directory.")
+    segment_url: SecretStr = Field(
+        SecretStr(""),
+        description="Hot segment store on Redis, `redis://HOST:6379/0`, for several machines; empty: `segment_dir`.",
+    )
     public_host: str = Field("127.0.0.1", description="The host name that is shown in addresses.")
     bind_host: str = Field("127.0.0.1", description="The address to listen on; 0.0.0.0 for every interface.")
     http_port: Port = 8080
@@ -93,6 +97,14 @@ class Settings(BaseSettings):
             raise ValueError(f"unknown agents {sorted(unknown)}; choose from {sorted(known)}")
         return value
 
+    @field_validator("segment_url")
+    @classmethod
+    def _known_store(cls, value: SecretStr) -> SecretStr:
+        scheme, colon, _ = value.get_secret_value().partition("://")
+        if (colon and scheme in {"redis", "rediss", "unix"}) or not value.get_secret_value():
+            return value
+        raise ValueError("expected redis://HOST:PORT/NUMBER, rediss://… or unix://…")
+
     @model_validator(mode="after")
     def _parts_outlive_the_playlist(self) -> Self:
         if self.hot_retention_s < self.window_s + 60:
@@ -139,7 +151,13 @@ def load_settings(**options: Any) -> Settings:
     try:
         return Settings(**{name: value for name, value in options.items() if value is not None})
     except ValidationError as error:
-        lines = [
-            f"{'.'.join(map(str, e['loc'])) or 'settings'}: {e['msg']} (found {e['input']!r})" for e in error.errors()
-        ]
+        lines = [_sentence(".".join(map(str, e["loc"])), e["msg"], e["input"]) for e in error.errors()]
         raise SettingsError("wrong setting: " + "; ".join(lines)) from None
+
+
+def _sentence(name: str, message: str, found: object) -> str:
+    """What is wrong with a setting; a secret is not repeated."""
+    field = Settings.model_fields.get(name)
+    if field is not None and field.annotation is SecretStr:
+        return f"{name}: {message}"
+    return f"{name or 'settings'}: {message} (found {found!r})"

@@ -24,7 +24,7 @@ from logcast.stack.downloads import download
 from logcast.stack.jars import cache_dir, class_path, locked_jars
 from logcast.stack.java import find_java
 from logcast.stack.kafka_node import KafkaNode
-from logcast.stack.probes import cassandra_serves, kafka_serves, local_cluster
+from logcast.stack.probes import cassandra_serves, kafka_serves, local_cluster, port_answers
 from logcast.stack.tether import tethered
 from stores.settings import Settings, load_settings
 
@@ -107,6 +107,16 @@ def cassandra(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, i
     node.prepare()
     with server(faster(node, "cassandra"), directory, lambda: cassandra_serves("127.0.0.1", port)):
         yield "127.0.0.1", port
+
+
+@pytest.fixture(scope="session")
+def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
+    """Port of a real Redis on 127.0.0.1 that keeps nothing on disk."""
+    directory = tmp_path_factory.mktemp("redis")
+    (port,) = free_ports(1)
+    argv = ["redis-server", "--bind", "127.0.0.1", "--port", str(port), "--save", "", "--appendonly", "no"]
+    with server(argv, directory, lambda: port_answers(port)):
+        yield port
 
 
 @pytest.fixture(scope="session")

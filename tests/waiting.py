@@ -26,3 +26,12 @@ async def eventually_async(
         assert time.monotonic() < end, f"{what} did not come true within {deadline_s} s"
         await asyncio.sleep(0.05)
     return value
+
+
+def eventually_blocking(condition: Callable[[], T], deadline_s: float = 20.0, what: str = "the condition") -> T:
+    """`eventually` without an event loop."""
+    end = time.monotonic() + deadline_s
+    while not (value := condition()):
+        assert time.monotonic() < end, f"{what} did not come true within {deadline_s} s"
+        time.sleep(0.02)
+    return value

@@ -19,14 +19,21 @@ def command(data_dir: Path | None, *, as_json: bool) -> None:
 
     from logcast.stack.status import read_status
     from logcast.stack.table import stack_table
+    from stores.hot_tier import hot_tier_place, hot_tier_problem
 
-    status = read_status(absolute_settings(data_dir).data_dir, time.time())
+    settings = absolute_settings(data_dir)
+    status = read_status(settings.data_dir, time.time())
+    place, problem = hot_tier_place(settings), hot_tier_problem(settings)
     if as_json:
-        click.echo(json.dumps(status.as_json(), indent=2))
+        hot_store = {"place": place, "ready": not problem, "note": problem}
+        click.echo(json.dumps(status.as_json() | {"hot_store": hot_store}, indent=2))
     else:
         console = Console()
         rows = ((p.name, p.state, p.pid, p.port, p.age_s, escape(p.note)) for p in status.processes)
         console.print(stack_table(rows))
         for name, address in status.addresses.items():
             console.print(f"{name}  {address}", highlight=False)
-    raise SystemExit(0 if status.ready else 1)
+        console.print(f"hot store  {place}", highlight=False)
+        if problem:
+            console.print(f"[bold red]{escape(problem)}[/]", highlight=False)
+    raise SystemExit(0 if status.ready and not problem else 1)

@@ -50,6 +50,7 @@ def checks(settings: Settings) -> Iterator[Check]:
     yield _open_files()
     yield _clock(settings.data_dir)
     yield _java()
+    yield _hot_store(settings)
     yield from _ports(settings)
 
 
@@ -169,6 +170,13 @@ def _clock(data_dir: Path) -> Check:
 def _touched(data_dir: Path) -> Iterator[Path]:
     yield from data_dir.glob("logs/*.log")
     yield from data_dir.glob("run/*.json")
+
+
+def _hot_store(settings: Settings) -> Check:
+    from stores.hot_tier import hot_tier_place, hot_tier_problem
+
+    problem = hot_tier_problem(settings)
+    return Check("hot segment store", not problem, problem or f"{hot_tier_place(settings)} can be used")
 
 
 def _java() -> Check:

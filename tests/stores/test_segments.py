@@ -3,11 +3,12 @@
 import os
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from stores.redis_segments import RedisSegmentStore
 from stores.segments import (
     MAX_SEGMENT_BYTES,
     BadSegmentNameError,
@@ -27,11 +28,22 @@ OTHER = "zzzzzzzzzzzzzzzzzzzz"
 Open = Callable[[], SegmentStore]
 
 
-@pytest.fixture(params=["local"])
-def open_store(request: pytest.FixtureRequest, tmp_path: Path) -> Open:
+@pytest.fixture(params=["local", "redis"])
+def open_store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Open]:
     """Opens the store under test; twice gives two handles on the same segments, as two processes have."""
-    openers: dict[str, Open] = {"local": lambda: LocalSegmentStore(tmp_path / "segments")}
-    return openers[request.param]
+    opened: list[SegmentStore] = []
+    make: Open = lambda: LocalSegmentStore(tmp_path / "segments")  # noqa: E731  (one of two)
+    if request.param == "redis":
+        port, prefix = request.getfixturevalue("redis_server"), f"{tmp_path}:"
+        make = lambda: RedisSegmentStore(f"redis://127.0.0.1:{port}/0", 3600, time.time, prefix)  # noqa: E731
+
+    def open_one() -> SegmentStore:
+        opened.append(make())
+        return opened[-1]
+
+    yield open_one
+    for one in opened:
+        one.close()
 
 
 @pytest.fixture
@@ -137,6 +149,21 @@ def test_a_video_goes_on_after_its_old_parts_are_gone(store: SegmentStore) -> No
     store.remove_older(60, time.time() + 120)
     store.put(part_name(VIDEO, "480p", 1, 0), b"new")
     assert store.get(part_name(VIDEO, "480p", 1, 0)) == b"new"
+
+
+def test_many_old_files_go_and_the_young_ones_stay(store: SegmentStore) -> None:
+    for segment in range(300):
+        for part in range(2):
+            store.put(part_name(VIDEO, "480p", segment, part), b"old")
+    store.put(part_name(OTHER, "480p", 0, 0), b"old too")
+    assert store.remove_older(60, time.time() + 120) == Removed(601, 1807)
+    store.put(part_name(VIDEO, "480p", 300, 0), b"new")
+    assert store.remove_older(60, time.time()) == Removed()
+    assert store.get(part_name(VIDEO, "480p", 300, 0)) == b"new"
+
+
+def test_a_store_that_can_be_used_says_nothing(store: SegmentStore) -> None:
+    store.check()
 
 
 def test_a_reader_never_sees_half_a_segment(open_store: Open) -> None:

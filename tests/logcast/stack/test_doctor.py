@@ -98,3 +98,22 @@ def test_a_java_that_cannot_start_is_told(
     monkeypatch.setenv("JAVA_HOME", str(tmp_path))
     with pytest.raises(CannotStartError, match=r"Java cannot start .*set JAVA_HOME to a Java 17"):
         require_all(free())
+
+
+def test_a_hot_store_that_is_away_is_said_with_what_to_do(
+    free: Callable[..., Settings], unused_ports: Callable[[int], list[int]]
+) -> None:
+    (port,) = unused_ports(1)
+    settings = free(segment_url=f"redis://:geheim@127.0.0.1:{port}/0")
+    found = failures(settings)["hot segment store"]
+    assert f"cannot reach Redis at 127.0.0.1:{port}" in found
+    assert "start it" in found
+    assert "geheim" not in found
+    with pytest.raises(CannotStartError, match="cannot reach Redis"):
+        require_all(settings)
+
+
+def test_a_hot_store_that_answers_is_shown_by_its_address(free: Callable[..., Settings], redis_server: int) -> None:
+    settings = free(segment_url=f"redis://127.0.0.1:{redis_server}/0")
+    shown = {check.name: check.found for check in checks(settings) if check.ok}
+    assert shown["hot segment store"] == f"Redis at 127.0.0.1:{redis_server} can be used"
