@@ -7,7 +7,7 @@ from hashlib import blake2b
 from typing import Final
 from weakref import WeakKeyDictionary
 
-from gateway.rendition_fold import RenditionFold, part_target_ms
+from gateway.rendition_fold import RenditionFold
 from gateway.video_fold import VideoFold
 from media.hls import (
     PART_HOLD_BACK_TARGETS,
@@ -89,7 +89,7 @@ def window_of(fold: VideoFold, rendition: RenditionFold) -> Window:
     assert video is not None
     segments = tuple(rendition.segments)
     first_ms = segments[0].start_ms if segments else 0
-    targets = {other.name: part_target_ms(other.longest_part_ms, video.part_target_ms) for other in fold.listed}
+    targets = {other.name: other.part_target_ms(video.part_target_ms) for other in fold.listed}
     return Window(
         segments=segments,
         target_duration_s=target_s(video),

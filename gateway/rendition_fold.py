@@ -138,6 +138,17 @@ class RenditionFold:
             self._longest = self.version, longest_ms
         return longest_ms
 
+    def part_target_ms(self, wanted_ms: int) -> int:
+        """The Part Target Duration: what the parts that are listed were made for, and no less than the longest of them.
+
+        Without parts, or with parts that do not say it, `wanted_ms` is where it starts from.
+        """
+        told_ms = max((s.part_target_ms for s in self.segments if s.parts), default=0)
+        if told_ms == 0:
+            return part_target_ms(self.longest_part_ms, wanted_ms)
+        longest_ms = 1000 * max(p.duration_s for s in self.segments for p in s.parts)
+        return told_ms if longest_ms <= told_ms + 0.005 else _above(longest_ms)
+
     @property
     def entries(self) -> int:
         """How many things are remembered, for the bound of memory."""
@@ -248,7 +259,8 @@ class RenditionFold:
         if event.info is not None:
             self.info = self.infos[init] = event.info
         times = event.captured_ms, event.dts, 0, event.timescale
-        self.segments.append(Segment(event.segment, event.epoch, *times, init, event.independent, (), 0, 0))
+        opened = Segment(event.segment, event.epoch, *times, init, event.independent, (), 0, 0)
+        self.segments.append(replace(opened, part_target_ms=event.part_target_ms, keyframe_size=event.keyframe_size))
 
     def _complete(self) -> bool:
         """Close the open segment when it has all its parts.
@@ -357,14 +369,18 @@ class RenditionFold:
 
 
 def part_target_ms(longest_part_ms: float, wanted_ms: int) -> int:
-    """The Part Target Duration of a rendition: the video's, unless its parts pass it or fill it to less than 85 %.
+    """The Part Target Duration of parts that do not tell it: the video's, unless its parts pass it or fill it to less than 85 %.
 
     Frames of the other track may not divide the video's target (`media.parts`); the target is then the longest part,
     rounded up to 5 ms.
     """
     if longest_part_ms == 0 or 0.85 * wanted_ms <= longest_part_ms <= wanted_ms + 0.005:
         return wanted_ms
-    return GRAIN_MS * -int(-(longest_part_ms + 1) // GRAIN_MS)
+    return _above(longest_part_ms)
+
+
+def _above(lasts_ms: float) -> int:
+    return GRAIN_MS * -int(-(lasts_ms + 1) // GRAIN_MS)
 
 
 def _start_s(event: PartReady) -> float:

@@ -18,6 +18,7 @@ __all__ = [
     "ProducerTime",
     "Sample",
     "audio_init",
+    "keyframe_end",
     "parse_chunk",
     "parse_init",
     "producer_time",
@@ -177,6 +178,21 @@ def parse_chunk(data: bytes) -> Chunk:
 
     Boxes that may stand before the `moof` (styp, prft, emsg, sidx, free) are passed over.
     """
+    track_id, sequence, base, run, start, mdat = _open_chunk(data)
+    return Chunk(track_id, sequence, base, run.samples(base, start, mdat))
+
+
+def keyframe_end(data: bytes) -> int:
+    """How many bytes of a chunk reach to the end of its first sample: what an I-frame playlist lists of it.
+
+    CmafError as for `parse_chunk`.
+    """
+    _, _, base, run, start, mdat = _open_chunk(data)
+    return start + len(run.samples(base, start, mdat)[0].data)
+
+
+def _open_chunk(data: bytes) -> tuple[int, int, int, "_Run", int, Box]:
+    """(track id, sequence number, decode time, run, first byte of its samples, mdat) of a chunk."""
     if len(data) > MAX_CHUNK_BYTES + (1 << 20):
         raise CmafError(f"chunk of {len(data)} bytes, expected at most {MAX_CHUNK_BYTES + (1 << 20)}")
     top = list(iter_boxes(data))
@@ -190,9 +206,7 @@ def parse_chunk(data: bytes) -> Chunk:
     track_id, defaults = _track_defaults(data, child(data, traf, b"tfhd"))
     base = _decode_time(data, child(data, traf, b"tfdt"))
     run = _Run(data, child(data, traf, b"trun"), defaults)
-    start = moofs[0].begin + run.data_offset
-    samples = run.samples(base, start, mdats[0])
-    return Chunk(track_id, sequence.uint(4), base, samples)
+    return track_id, sequence.uint(4), base, run, moofs[0].begin + run.data_offset, mdats[0]
 
 
 def _track_defaults(data: bytes, inside: Box) -> tuple[int, dict[int, int]]:

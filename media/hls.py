@@ -17,8 +17,8 @@ VERSION: Final = 9
 """EXT-X-VERSION: delta updates (EXT-X-SKIP) need 9, and no tag here needs more (section 8)."""
 
 HOLD_BACK_TARGETS: Final = 3
-PART_HOLD_BACK_TARGETS: Final = 4
-"""PART-HOLD-BACK must be 2 part targets and should be 3 (4.4.3.8); the fourth lets a player pass over a late part."""
+PART_HOLD_BACK_TARGETS: Final = 3
+"""PART-HOLD-BACK must be 2 part targets and should be 3, of the longest of all renditions (4.4.3.8)."""
 SKIP_TARGETS: Final = 6
 PARTS_KEPT_TARGETS: Final = 3
 """Parts are listed up to so many target durations from the end (section 6.2.2)."""
@@ -73,6 +73,8 @@ class Segment:
         part_count: how many there are.
         size: bytes of all parts.
         closed: it has all its parts.
+        part_target_ms: the Part Target Duration that its parts were made for; 0 where that is not known.
+        keyframe_size: bytes from its start to the end of its first sample, an IDR picture; 0 where there is none.
         gap: its media is lost, wholly or behind `parts`; `duration` is how long it should have been.
     """
 
@@ -89,6 +91,8 @@ class Segment:
     size: int
     closed: bool = False
     gap: bool = False
+    part_target_ms: int = 0
+    keyframe_size: int = 0
 
     @property
     def duration_s(self) -> float:

@@ -32,7 +32,7 @@ class PackagerSettings:
     lone_audio_gop_ms: int = 2000
 
     def __post_init__(self) -> None:
-        _within("part_target_ms", self.part_target_ms, 200, 500)
+        _within("part_target_ms", self.part_target_ms, 100, 500)
         _within("segment_min_ms", self.segment_min_ms, self.part_target_ms, 10_000)
         _within("segment_max_ms", self.segment_max_ms, 2 * self.segment_min_ms, 60_000)
         _within("max_chunk_bytes", self.max_chunk_bytes, 1 << 16, 64 << 20)

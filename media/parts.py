@@ -2,7 +2,7 @@
 
 A part lasts at most the part target, and every part but a segment's last at least 85 % of it. What a whole number of
 frames lasts need not come near the wanted length: five frames at 24 fps are 83 % of 250 ms, six may be rounded to more.
-So the target that is advertised follows from the frame duration. That is measured on the frames of the first part, and
+So the target that is advertised follows from the frame duration, with room for frames that come early or late. That is measured on the frames of the first part, and
 on three of them at least, before anything is given out: publishers count whole milliseconds, and often say nothing, or
 nothing true, of their frame rate. A part holds at least one frame; below 4 fps the frame's duration is the target.
 """
@@ -15,6 +15,7 @@ from fractions import Fraction
 from media.cmaf import MAX_SAMPLES, Sample
 
 MIN_FILL = 0.85
+_AMPLE_FILL = 0.925  # halfway between the least fill and the target: room for jitter on both sides
 _ROUNDING_MS = 1  # how much publishers' whole milliseconds may add to or take from a run of frames
 _GRAIN_MS = 5
 _RECENT_FRAMES = 32
@@ -23,15 +24,26 @@ _USUAL_RATES = (10.0, 12.0, 12.5, 15.0, 20.0, 23.976, 24.0, 25.0, 29.97, 30.0, 4
 
 
 def part_target_ms(frame_ms: float, wanted_ms: int) -> int:
-    """The part target to advertise for frames of `frame_ms`: `wanted_ms` where whole frames fill it well.
+    """The part target to advertise for frames of `frame_ms`: one that as many frames as fit into `wanted_ms` fill well.
 
-    Else a target that they do fill, rounded up to 5 ms; it is above `wanted_ms` only where a single frame is.
+    They fill 92.5 % of it where that is not above `wanted_ms`, so that frames may come a little early or late and every
+    part still lasts 85 to 100 % of it. It is a multiple of 5 ms, and above `wanted_ms` only where a single frame is.
     """
     frames = max(1, int((wanted_ms - _ROUNDING_MS) / frame_ms))
     lasts = frames * frame_ms
-    if MIN_FILL * wanted_ms + _ROUNDING_MS <= lasts <= wanted_ms:
-        return wanted_ms
-    return _GRAIN_MS * math.ceil((lasts + _ROUNDING_MS) / _GRAIN_MS)
+    ample = _GRAIN_MS * math.ceil(lasts / _AMPLE_FILL / _GRAIN_MS)
+    target = min(ample, max(wanted_ms, _above(lasts)))
+    return target if is_filled(target, frame_ms) else _above(lasts)
+
+
+def is_filled(target_ms: int, frame_ms: float) -> bool:
+    """Whether a whole number of frames lasts 85 to 100 % of a target, and stays there when it is rounded to ms."""
+    frames = int((target_ms - _ROUNDING_MS) / frame_ms)
+    return frames > 0 and frames * frame_ms >= MIN_FILL * target_ms + _ROUNDING_MS
+
+
+def _above(lasts_ms: float) -> int:
+    return _GRAIN_MS * math.ceil((lasts_ms + _ROUNDING_MS) / _GRAIN_MS)
 
 
 def nominal_rate(frame_ms: float, announced: Fraction | None) -> float:
@@ -93,8 +105,8 @@ class PartBuilder:
         return parts + self._take()
 
     def reconsider(self) -> None:
-        """Raise the target where the source has slowed down so much that single frames pass it."""
-        if self._target_ms and (frame_ms := self._usual_frame_ms()) > self._target_ms:
+        """Choose another target where the source's frame rate has changed so that frames do not fill this one."""
+        if self._target_ms and not is_filled(self._target_ms, frame_ms := self._usual_frame_ms()):
             self._decide(frame_ms)
 
     def _is_measured(self) -> bool:

@@ -2,6 +2,8 @@
 
 from hashlib import sha256
 
+from media.cmaf import keyframe_end
+from media.errors import MediaError
 from processors.encoder import MadePart
 from schemas.events import MediaChunk, PartReady, SegmentClosed, Track, TrackInfo
 from stores.segments import init_name, part_name
@@ -55,7 +57,17 @@ def _ready(
         sha256=sha256(data).digest(),
         init=init,
         info=info if chunk.part == 0 else None,
+        part_target_ms=chunk.part_target_ms,
+        keyframe_size=_keyframe_size(data) if independent and chunk.track is Track.VIDEO else 0,
     )
+
+
+def _keyframe_size(data: bytes) -> int:
+    """Bytes that an I-frame playlist lists of a part; 0 where the part cannot be read."""
+    try:
+        return keyframe_end(data)
+    except MediaError:
+        return 0
 
 
 class SegmentCount:

@@ -337,4 +337,5 @@ def media_chunk(video_id: str, channel: str, chunk: packager.Chunk, received_ms:
         channels=chunk.channels,
         init=chunk.init,
         data=chunk.data,
+        part_target_ms=chunk.part_target_ms,
     )

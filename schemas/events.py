@@ -64,6 +64,7 @@ class MediaChunk:
     channels: int
     init: bytes | None = field(default=None, repr=False)
     data: bytes = field(repr=False)
+    part_target_ms: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,6 +129,8 @@ class PartReady:
     sha256: bytes
     init: str
     info: TrackInfo | None = None
+    part_target_ms: int = 0
+    keyframe_size: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

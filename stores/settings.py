@@ -55,7 +55,9 @@ class Settings(BaseSettings):
     source_retention_mb: Positive = Field(8192, description="At most so much of the source on disk, all partitions.")
 
     # Ingest
-    part_target_ms: Annotated[int, Field(ge=200, le=500)] = 250
+    part_target_ms: Annotated[int, Field(ge=100, le=500)] = Field(
+        200, description="What parts last at most; frames that do not fit it well give another target below it."
+    )
     segment_min_ms: Annotated[int, Field(ge=500, le=10_000)] = 1_000
     segment_max_ms: Annotated[int, Field(ge=2_000, le=10_000)] = 10_000
     grace_s: Annotated[int, Field(ge=0, le=3_600)] = Field(60, description="A publisher may return within this time.")

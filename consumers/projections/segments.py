@@ -36,7 +36,7 @@ def _row(event: PartReady | SegmentClosed) -> tuple[str, str, int, int]:
 
 def _part(event: PartReady) -> Write:
     e, row = event, _row(event)
-    part = (e.dts, e.duration, e.size, e.frames, e.independent, e.captured_ms)
+    part = (e.dts, e.duration, e.size, e.frames, e.independent, e.captured_ms, e.keyframe_size)
     values = (_time_us(e), e.channel, e.track.value, e.gop, e.epoch, e.timescale, e.init, e.part, part, *row)
     return Write(ADD_PART, values, ("segments", *row[:3]))
 

@@ -1,7 +1,9 @@
 """The fold of a rendition: any order, repeats and losses give a valid playlist that never goes back."""
 
+import itertools
 import random
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 import pytest
 from hypothesis import Phase, given, settings
@@ -10,7 +12,7 @@ from hypothesis import strategies as st
 from gateway.rendition_fold import LEAST_WINDOW_S, Limits, RenditionFold, part_target_ms
 from gateway.video_fold import FoldError, VideoFold
 from media.hls import Window, media_playlist
-from schemas.events import PartReady
+from schemas.events import PartReady, Track
 from tests.gateway.playlist_reader import ReadPlaylist, check_update, read
 from tests.gateway.tape import START_MS, VIDEO, Media, Tape, planned
 
@@ -243,8 +245,6 @@ def test_reached_is_what_a_blocking_reload_asks() -> None:
     ],
 )
 def test_what_no_correct_worker_writes_is_refused(wrong: dict[str, object]) -> None:
-    from dataclasses import replace
-
     fold = VideoFold(VIDEO, WIDE)
     with pytest.raises(FoldError):
         fold.part(replace(Tape([1]).part(0, 0), **wrong))  # type: ignore[arg-type]
@@ -257,6 +257,30 @@ def test_the_part_target_is_the_video_s_where_parts_fill_it() -> None:
     assert part_target_ms(250.0, 250) == 250
     assert part_target_ms(234.67, 210) == 240
     assert part_target_ms(170.7, 250) == 175
+
+
+def test_the_part_target_is_what_the_parts_were_made_for_from_the_first_one_on() -> None:
+    tape = Tape([4] * 60, part_ms=167)
+    fold = VideoFold(VIDEO, WIDE)
+    seen = set()
+    for event in tape.events():
+        apply(fold, replace(event, part_target_ms=185) if isinstance(event, PartReady) else event)
+        seen.add(fold.renditions["source"].part_target_ms(200))
+    assert seen == {185}
+
+
+def test_a_part_that_passes_its_target_counts_as_long_as_it_is_listed() -> None:
+    tape = Tape([4] * 60, part_ms=167)
+    rendition = RenditionFold("source", Track.VIDEO, WIDE, from_start=True)
+    targets = []
+    for event in tape.events():
+        if isinstance(event, PartReady):
+            long = {"duration": 500 * 90} if (event.segment, event.part) == (3, 1) else {}
+            rendition.part(replace(event, part_target_ms=185, **long), lambda _: None)  # type: ignore[arg-type]
+            targets.append(rendition.part_target_ms(200))
+        else:
+            rendition.closed(event, lambda _: None)
+    assert [target for target, _ in itertools.groupby(targets)] == [185, 505, 185]
 
 
 def test_breaks_are_remembered_once_and_up_to_a_bound() -> None:

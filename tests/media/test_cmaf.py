@@ -15,6 +15,7 @@ from media.cmaf import (
     ProducerTime,
     Sample,
     audio_init,
+    keyframe_end,
     parse_chunk,
     parse_init,
     sequence_number,
@@ -48,6 +49,15 @@ def golden_files() -> dict[str, bytes]:
         ),
         "audio-chunk.m4s": write_chunk(2, sequence_number(7, 3), AUDIO),
     }
+
+
+def test_the_bytes_up_to_the_end_of_the_first_sample_hold_the_whole_keyframe() -> None:
+    start = write_chunk(1, sequence_number(7, 0), VIDEO, segment_start=True)
+    end = keyframe_end(start)
+    assert start[:end].endswith(VIDEO[0].data)
+    assert start[end:] == VIDEO[1].data + VIDEO[2].data
+    with pytest.raises(CmafError):
+        keyframe_end(b"no chunk at all")
 
 
 @st.composite

@@ -673,7 +673,7 @@ def test_frames_before_their_configuration_are_counted() -> None:
 @pytest.mark.parametrize(
     ("wrong", "says"),
     [
-        ({"part_target_ms": 100}, "part_target_ms is 100, expected 200 to 500"),
+        ({"part_target_ms": 99}, "part_target_ms is 99, expected 100 to 500"),
         ({"segment_min_ms": 100}, "segment_min_ms is 100, expected 250 to 10000"),
         ({"segment_max_ms": 1500}, "segment_max_ms is 1500, expected 2000 to 60000"),
         ({"max_chunk_bytes": 1}, "max_chunk_bytes is 1"),

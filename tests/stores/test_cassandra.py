@@ -117,5 +117,5 @@ def test_of_writes_that_replace_each_other_only_the_latest_is_sent(times: list[t
 def test_the_schema_fills_in_keyspace_and_replication_and_can_always_be_repeated() -> None:
     statements = schema_statements(load_settings(cassandra_keyspace="other", replication=3))
     assert "'replication_factor': 3" in statements[0]
-    assert all(" IF NOT EXISTS other" in statement for statement in statements)
+    assert all(" IF NOT EXISTS " in statement and " other" in statement for statement in statements)
     assert not any("$" in statement or "--" in statement or "counter" in statement for statement in statements)

@@ -31,7 +31,7 @@ def test_options_that_are_none_leave_the_setting_alone(monkeypatch: pytest.Monke
     ("name", "value", "sentence"),
     [
         ("http_port", 0, "http_port: .*found 0"),
-        ("part_target_ms", 150, "part_target_ms: .*found 150"),
+        ("part_target_ms", 99, "part_target_ms: .*found 99"),
         ("worker_agents", "transcode,dance", "unknown agents .*dance.*choose from"),
         ("hot_retention_s", 600, "hot_retention_s is 600, expected at least window_s"),
         ("topic_prefix", "A B", "topic_prefix"),
