@@ -3,7 +3,7 @@
 #   make run            everything on this machine, with a test picture; DEMO=0 without, DATA=DIR elsewhere
 #   make down           stop what `make run` started
 #   make test           all tests; ARGS="tests/media -x" for some of them
-#   make test-deps      what only the tests need: Chromium, ffmpeg, PostgreSQL, Redis, nginx
+#   make test-deps      what only the tests need: Chromium, ffmpeg, PostgreSQL, Redis, nginx, an S3 server
 #   make check          formatting, lint, types, the direction of imports
 #   make format         rewrite what can be rewritten
 #   make bench          measure

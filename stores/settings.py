@@ -5,6 +5,7 @@ Order of precedence, strongest first: command-line options (passed as keyword ar
 """
 
 import os
+import re
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -84,6 +85,22 @@ class Settings(BaseSettings):
     max_feed_connections: Positive = 20_000
     worker_restart_backoff_max_s: Positive = 30
 
+    # Recordings (the cold store)
+    recordings_url: str = Field(
+        "",
+        description="Where kept videos are: file:///DIR, s3://BUCKET/PREFIX, gs://BUCKET/PREFIX, az://CONTAINER/PREFIX; "
+        "empty: `recordings` in the data directory.",
+    )
+    recordings_endpoint: str = Field(
+        "", pattern=r"^(https?://\S+)?$", description="Of an S3 server that is not Amazon's, or of an Azure emulator."
+    )
+    recordings_region: str = Field("", description="S3 region; empty: AWS_REGION, else us-east-1.")
+    recordings_access_key: str = Field(
+        "", description="S3 access key id or Azure account name; empty: the usual AWS_…, AZURE_…, GOOGLE_… variables."
+    )
+    recordings_secret_key: SecretStr = Field(SecretStr(""), description="S3 secret key or Azure account key.")
+    recordings_path_style: bool = Field(True, description="S3 addresses as HOST/BUCKET; false: BUCKET.HOST.")
+
     # Secrets (made by `logcast up` in the data directory when absent)
     admin_token: SecretStr = Field(SecretStr(""), description="Bearer token of the operator.")
     guest_secret: SecretStr = Field(SecretStr(""), description="Signs guest tokens; the same on every gateway.")
@@ -106,6 +123,13 @@ class Settings(BaseSettings):
         if (colon and scheme in {"redis", "rediss", "unix"}) or not value.get_secret_value():
             return value
         raise ValueError("expected redis://HOST:PORT/NUMBER, rediss://… or unix://…")
+
+    @field_validator("recordings_url")
+    @classmethod
+    def _known_recordings(cls, value: str) -> str:
+        if value and re.fullmatch(r"file:///.+|(s3|gs|az)://[A-Za-z0-9][^/\s@]*(/\S*)?", value) is None:
+            raise ValueError("expected file:///DIR, s3://BUCKET/PREFIX, gs://BUCKET/PREFIX or az://CONTAINER/PREFIX")
+        return value
 
     @model_validator(mode="after")
     def _parts_outlive_the_playlist(self) -> Self:

@@ -27,6 +27,7 @@ from logcast.stack.kafka_node import KafkaNode
 from logcast.stack.probes import cassandra_serves, kafka_serves, local_cluster, port_answers
 from logcast.stack.tether import tethered
 from stores.settings import Settings, load_settings
+from tests.s3_server import S3Server, s3_server
 
 hypothesis.settings.register_profile("logcast", deadline=None)  # the machine's noise is no failure
 hypothesis.settings.load_profile("logcast")
@@ -126,6 +127,13 @@ def drop_keyspace(cassandra: tuple[str, int]) -> Iterator[Callable[[str], None]]
     session = cluster.connect()
     yield lambda name: session.execute(f"DROP KEYSPACE IF EXISTS {name}", timeout=60)
     cluster.shutdown()
+
+
+@pytest.fixture(scope="session")
+def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
+    """A real S3 server with one bucket; tests keep apart by their prefix."""
+    with s3_server(tmp_path_factory.mktemp("s3"), free_ports(1)[0]) as serves:
+        yield serves
 
 
 @pytest.fixture
