@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 
 import httpx
@@ -112,12 +113,24 @@ async def test_two_gateways_and_a_later_one_give_the_same_bytes(topics: Settings
     paths = [f"/v1/videos/{studio.video_id}/{name}/media.m3u8" for name in ("source", "audio")]
     await studio.write(*tape.segment(1), *sound.events(0, 5), *tape.segment(0), *tape.events(2, 5), tape.part(1, 0))
     async with served(topics) as first, served(topics) as second:
-        texts = [(await first.get(path)).content for path in paths]
-        assert [(await second.get(path)).content for path in paths] == texts
+        texts = await settled(first, paths, 4)
+        assert await settled(second, paths, 4) == texts
         await studio.write(*tape.events(5, 8), *sound.events(5, 8))
-        texts = [(await first.get(f"{path}?_HLS_msn=7")).content for path in paths]
+        texts = await settled(first, paths, 7)
     async with served(topics) as later:
-        assert [(await later.get(path)).content for path in paths] == texts
+        assert await settled(later, paths, 7) == texts
+
+
+async def settled(client: httpx.AsyncClient, paths: list[str], segment: int) -> list[bytes]:
+    """The playlists once all of them have a segment: the reports in one are as new as what has come of the others."""
+    for path in paths:
+        await eventually_async(partial(found, client, path), 60, path)
+        await client.get(f"{path}?_HLS_msn={segment}")
+    return [(await client.get(path)).content for path in paths]
+
+
+async def found(client: httpx.AsyncClient, path: str) -> bool:
+    return (await client.get(path)).status_code == 200
 
 
 async def test_a_killed_gateway_comes_back_with_the_same_playlist(
