@@ -13,13 +13,14 @@ from typing import Final
 from starlette.routing import BaseRoute, Route
 from starlette.types import Receive, Scope, Send
 
-from gateway.answers import OPEN_TO_ALL, PREFLIGHT, RawHeaders, Request, send_bytes, send_message
+from gateway.answers import PREFLIGHT, Request, send_bytes, send_message
 from gateway.broadcasts import Broadcasts, TooManyParkedError, Wanted
 from gateway.directives import Directives, check_lead, parse_directives
-from gateway.playlists import Body, Playlists, is_settled, target_s
+from gateway.playlists import Playlists, is_settled, target_s
 from gateway.problems import Problem, not_found
 from gateway.rendition_fold import RenditionFold
 from gateway.state import GatewayState
+from gateway.texts import Body, send_text
 from gateway.video_fold import VideoFold
 from schemas.events import Track
 from schemas.topics import ADS_BREAKS, MEDIA_PARTS, VIDEOS
@@ -70,13 +71,14 @@ async def _ticking(broadcasts: Broadcasts) -> AsyncIterator[None]:
         await asyncio.wait({task})
 
 
-class _Media:
+class Media:
     """An ASGI application around an endpoint: GET and HEAD, CORS preflight, 405 for the rest."""
 
     def __init__(self, endpoint: Endpoint) -> None:
         self._endpoint = endpoint
 
     async def __call__(self, scope: Scope, _receive: Receive, send: Send) -> None:
+        """Answer one request."""
         method = scope["method"]
         if method == "OPTIONS":
             await send_message(send, 204, PREFLIGHT)
@@ -99,11 +101,11 @@ class MediaRoutes:
         """The busiest first: Starlette looks at them in this order."""
         below = "/v1/videos/{video}/{rendition}"
         return [
-            Route(below + "/{file}.m4s", _Media(self.segment)),
-            Route(below + "/media.m3u8", _Media(self.media_playlist)),
-            Route(below + "/init-{hash}.mp4", _Media(self.init)),
-            Route("/v1/videos/{video}/master.m3u8", _Media(self.video_playlist)),
-            Route("/live/{channel}/master.m3u8", _Media(self.channel_playlist)),
+            Route(below + "/{file}.m4s", Media(self.segment)),
+            Route(below + "/media.m3u8", Media(self.media_playlist)),
+            Route(below + "/init-{hash}.mp4", Media(self.init)),
+            Route("/v1/videos/{video}/master.m3u8", Media(self.video_playlist)),
+            Route("/live/{channel}/master.m3u8", Media(self.channel_playlist)),
         ]
 
     async def channel_playlist(self, scope: Scope, request: Request, send: Send) -> None:
@@ -266,23 +268,7 @@ class MediaRoutes:
         return fold.video.part_target_ms
 
     async def _send_playlist(self, request: Request, send: Send, body: Body, max_age_s: int) -> None:
-        zipped = request.accepts_gzip
-        etag = body.etag + ("-gz" if zipped else "")
-        headers: RawHeaders = [
-            *OPEN_TO_ALL,
-            (b"content-type", PLAYLIST_TYPE),
-            (b"cache-control", f"public, max-age={max_age_s}".encode()),
-            (b"etag", f'"{etag}"'.encode()),
-            (b"vary", b"accept-encoding"),
-        ]
-        if request.has(etag):
-            await send_message(send, 304, headers)
-            return
-        data = body.gzipped if zipped else body.plain
-        headers.append((b"content-length", str(len(data)).encode()))
-        if zipped:
-            headers.append((b"content-encoding", b"gzip"))
-        await send_message(send, 200, headers, b"" if request.method == "HEAD" else data)
+        await send_text(send, request, body, PLAYLIST_TYPE, max_age_s)
 
 
 def _is_hinted(rendition: RenditionFold, number: int, part: int) -> bool:

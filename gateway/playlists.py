@@ -1,13 +1,10 @@
 """Playlists of folded videos as bytes, rendered once for each change however many ask."""
 
-import gzip
 from dataclasses import dataclass, field
-from functools import cached_property
-from hashlib import blake2b
-from typing import Final
 from weakref import WeakKeyDictionary
 
 from gateway.rendition_fold import RenditionFold
+from gateway.texts import Body
 from gateway.video_fold import VideoFold
 from media.hls import (
     PART_HOLD_BACK_TARGETS,
@@ -22,25 +19,6 @@ from media.hls import (
 from media.hls_multivariant import Audio, Rates, Video, measured_rates, multivariant_playlist
 from schemas.events import Track, VideoChanged, VideoState
 from stores.settings import Settings
-
-GZIP_LEVEL: Final = 4
-
-
-@dataclass(frozen=True)
-class Body:
-    """A playlist as it goes out."""
-
-    plain: bytes
-
-    @cached_property
-    def gzipped(self) -> bytes:
-        """The same, compressed when it is asked for first; without a time, so that equal texts stay equal."""
-        return gzip.compress(self.plain, GZIP_LEVEL, mtime=0)
-
-    @cached_property
-    def etag(self) -> str:
-        """A strong entity tag of the text; weak for the compressed form, which the answer says."""
-        return blake2b(self.plain, digest_size=12).hexdigest()
 
 
 @dataclass(slots=True)
