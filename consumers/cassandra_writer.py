@@ -17,7 +17,7 @@ from consumers.projections.table import ProjectionError, writes_of_record
 from schemas.events import DeadLetter
 from schemas.topics import DEAD_LETTERS
 from stores.cassandra import Cassandra, CassandraAwayError, CassandraRefusedError, Write
-from stores.kafka import EventProducer, LogBusyError
+from stores.kafka import EventProducer
 from stores.log_group import LogGroup, RawRecord
 
 log = logging.getLogger(__name__)
@@ -135,11 +135,4 @@ class CassandraWriter:
             key=record.key,
             value=record.value,
         )
-        while True:
-            try:
-                written = self._producer.send(DEAD_LETTERS, record.topic, letter)
-            except LogBusyError:
-                await self._group.hold(FIRST_RETRY_S)
-            else:
-                await written
-                return
+        await self._producer.deliver(DEAD_LETTERS, record.topic, letter)

@@ -16,14 +16,14 @@ class PackagerError(MediaError):
 class PackagerSettings:
     """Lengths in ms of media time, sizes in bytes.
 
-    `part_target_ms` is what parts are wanted to last at most; frames that do not fit it well give another target (see
-    `parts.part_target_ms`). `segment_max_ms` may be passed by less than half a second, which EXT-X-TARGETDURATION
-    rounds away, so that a GOP of just that length stays whole. `audio_wait_ms` bounds how long one track's frames wait
+    `part_target_ms` is what parts are wanted to last at most; audio that does not fill it, and video whose frames last
+    longer, have another target (see `media.parts`). `segment_max_ms` may be passed by less than half a second, which
+    EXT-X-TARGETDURATION rounds away, so that a GOP of just that length stays whole. `audio_wait_ms` bounds how long one track's frames wait
     for the other's. Audio alone starts after `lone_audio_wait_ms` without a video configuration, and is cut every
     `lone_audio_gop_ms`.
     """
 
-    part_target_ms: int = 250
+    part_target_ms: int = 200
     segment_min_ms: int = 1000
     segment_max_ms: int = 10_000
     max_chunk_bytes: int = 6 << 20

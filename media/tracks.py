@@ -88,7 +88,7 @@ class TrackWriter:
             settings.part_target_ms,
             settings.max_chunk_bytes,
             announced=shape.announced_rate,
-            cut_at_keyframes=video,
+            video=video,
         )
         self._part = 0
         self._segment_ticks = 0
@@ -109,12 +109,12 @@ class TrackWriter:
         """Start an epoch."""
         self._epoch = epoch
         self._anchor = anchor
+        self._parts.begin()
 
     def open_gop(self, gop: int, segment: int) -> None:
         """Number what follows from a GOP's start."""
         self.gop = gop
         self.chunks = 0
-        self._parts.reconsider()
         self.open_segment(segment)
 
     def open_segment(self, segment: int) -> None:

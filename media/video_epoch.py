@@ -82,6 +82,7 @@ class VideoEpoch:
         self._first_segment = start.segment
         self._gop_dts = 0
         self._segment_dts = 0
+        self._end = 0
         self._audio: AudioTrack | None = None
         self._boundaries: deque[_Boundary] = deque()
         video.begin(start.epoch, anchor)
@@ -130,7 +131,8 @@ class VideoEpoch:
 
         The last access unit ends where the next one begins, or lasts as long as the one before it.
         """
-        out = self._complete_held(self._end_dts(next_timestamp_ms), ends=True)
+        self._end = self._end_dts(next_timestamp_ms)
+        out = self._complete_held(self._end, ends=True)
         out += self._video.end_segment()
         later: list[AudioFrame] = []
         if self._audio and next_timestamp_ms is not None:
@@ -144,7 +146,7 @@ class VideoEpoch:
 
     def position(self) -> StartPosition:
         """Where the next epoch starts, once this one is finished."""
-        video_ms = -(-self._video.end // TICKS_PER_MS)
+        video_ms = -(-max(self._video.end, self._end) // TICKS_PER_MS)
         media_ms = max(video_ms, self._audio.end_ms() if self._audio else 0)
         wall_ms = self.anchor.wall_ms(media_ms)
         return StartPosition(self._gop + 1, self._segment + 1, self._start.epoch + 1, media_ms, wall_ms)

@@ -8,16 +8,15 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from processors import metrics
-from schemas.events import DeadLetter, Event, MediaChunk, PartReady, SegmentClosed
-from schemas.topics import DEAD_LETTERS, MEDIA_PARTS, Topic
-from stores.kafka import EventProducer, LogBusyError, Written
+from schemas.events import DeadLetter, MediaChunk, PartReady, SegmentClosed
+from schemas.topics import DEAD_LETTERS, MEDIA_PARTS
+from stores.kafka import EventProducer
 from stores.segments import SegmentStore, SegmentStoreError
 
 log = logging.getLogger(__name__)
 
 STORE_ATTEMPTS: Final = 6
 STORE_BACKOFF_S: Final = 0.1
-BUSY_S: Final = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +84,7 @@ class PartWriter:
 
     async def announce(self, *events: PartReady | SegmentClosed) -> None:
         """Write events of one video, in this order; they are on the log when this returns."""
-        for written in [await self._sent(MEDIA_PARTS, event.video_id, event) for event in events]:
+        for written in [await self._producer.enqueue(MEDIA_PARTS, event.video_id, event) for event in events]:
             await written
 
     async def dead_letter(self, record: Record, cause: str) -> None:
@@ -101,12 +100,5 @@ class PartWriter:
             key=record.key,
             value=record.value,
         )
-        await (await self._sent(DEAD_LETTERS, record.topic, letter))
+        await self._producer.deliver(DEAD_LETTERS, record.topic, letter)
         metrics.DEAD_LETTERS.labels(self._app).inc()
-
-    async def _sent(self, topic: Topic, key: str, event: Event) -> asyncio.Future[Written]:
-        while True:
-            try:
-                return self._producer.send(topic, key, event)
-            except LogBusyError:
-                await asyncio.sleep(BUSY_S)

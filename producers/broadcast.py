@@ -12,7 +12,6 @@ import dataclasses
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final
 
 from prometheus_client import Counter
 
@@ -21,13 +20,11 @@ from producers.video_index import Standing, VideoIndex, ended, interrupted
 from schemas import events
 from schemas.events import VideoChanged, VideoState
 from schemas.ids import new_video_id
-from schemas.topics import MEDIA_GOPS, MEDIA_SOURCE, VIDEOS, Topic, source_partition
-from stores.kafka import EventProducer, LogBusyError, LogError, Written
+from schemas.topics import MEDIA_GOPS, MEDIA_SOURCE, VIDEOS, source_partition
+from stores.kafka import EventProducer, LogError, Written
 from stores.settings import Settings
 
 log = logging.getLogger(__name__)
-
-BUSY_PAUSE_S: Final = 0.05
 
 CHUNKS = Counter("logcast_ingest_chunks_total", "CMAF chunks written to the log", ["track"])
 CHUNK_BYTES = Counter("logcast_ingest_bytes_total", "Bytes of CMAF chunks written to the log", ["track"])
@@ -97,7 +94,7 @@ class Broadcast:
         now_ms = self._clock.now_ms()
         standing = self._index.open_video(self.channel)
         if standing is not None and now_ms - standing.last_sign_ms > self._settings.grace_s * 1000:
-            await self._write(VIDEOS, ended(standing, now_ms))
+            await self._producer.deliver(VIDEOS, standing.video.video_id, ended(standing, now_ms))
             standing = None
         if standing is None:
             self._video = self._new_video(now_ms)
@@ -192,7 +189,7 @@ class Broadcast:
         await self._task
         if self._video is not None and self._video.state is VideoState.LIVE:
             self._video = interrupted(self._video, self._clock.now_ms())
-            await self._write(VIDEOS, self._video)
+            await self._producer.deliver(VIDEOS, self.video_id, self._video)
 
     # -- towards the log
 
@@ -229,7 +226,7 @@ class Broadcast:
         )
         if video != self._video:
             self._video = dataclasses.replace(video, changed_ms=self._clock.now_ms())
-            await self._write(VIDEOS, self._video)
+            await self._producer.deliver(VIDEOS, self.video_id, self._video)
         await self._open_segment(opened.gop, opened.segment, opened.epoch, opened.media_time_ms, opened.captured_ms)
 
     async def _open_segment(self, gop: int, segment: int, epoch: int, media_time_ms: int, captured_ms: int) -> None:
@@ -243,7 +240,7 @@ class Broadcast:
             media_time_ms=media_time_ms,
             captured_ms=captured_ms,
         )
-        await self._write(MEDIA_GOPS, event)
+        await self._producer.deliver(MEDIA_GOPS, event.video_id, event)
 
     async def _write_chunk(self, chunk: packager.Chunk, received_ms: int) -> None:
         if chunk.segment > self._segment:  # an overlong GOP goes on in a further segment
@@ -278,20 +275,7 @@ class Broadcast:
     async def _send_source(self, gop: int, event: events.MediaChunk | events.GopClosed) -> asyncio.Future[Written]:
         """To the partition of the GOP."""
         partition = source_partition(self.video_id, gop, self._settings.partitions)
-        return await self._send(MEDIA_SOURCE, f"{self.video_id}/{gop}", event, partition)
-
-    async def _write(self, topic: Topic, event: VideoChanged | events.GopOpened) -> None:
-        """Send, and wait until it is on the log."""
-        await (await self._send(topic, event.video_id, event))
-
-    async def _send(
-        self, topic: Topic, key: str, event: events.Event, partition: int | None = None
-    ) -> asyncio.Future[Written]:
-        while True:
-            try:
-                return self._producer.send(topic, key, event, partition=partition)
-            except LogBusyError:
-                await asyncio.sleep(BUSY_PAUSE_S)
+        return await self._producer.enqueue(MEDIA_SOURCE, f"{self.video_id}/{gop}", event, partition=partition)
 
 
 def position_after(standing: Standing, now_ms: int) -> packager.StartPosition:

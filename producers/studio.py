@@ -118,5 +118,5 @@ class Studio:
             for change in self._index.due(self._clock.now_ms(), self._settings.grace_s * 1000, here):
                 if change.channel not in busy:
                     log.info("video %s of %s is now %s", change.video_id, change.channel, change.state.value)
-                    await self._producer.send(VIDEOS, change.video_id, change)
+                    await self._producer.deliver(VIDEOS, change.video_id, change)
                     self._index.apply(change)

@@ -30,6 +30,7 @@ from stores.settings import Settings
 log = logging.getLogger(__name__)
 
 MAX_MESSAGE_BYTES: Final = 9 * 1024 * 1024
+BUSY_PAUSE_S: Final = 0.05
 
 
 class LogError(RuntimeError):
@@ -156,6 +157,24 @@ class EventProducer:
         except BufferError as error:
             raise LogBusyError("Kafka does not keep up: the producer's queue is full; wait and send again") from error
         return written
+
+    async def enqueue(
+        self, topic: Topic, key: str, event: Event, *, partition: int | None = None
+    ) -> asyncio.Future[Written]:
+        """Like `send`, but wait as long as the local queue is full: what calls this is held back, and loses nothing."""
+        while True:
+            try:
+                return self.send(topic, key, event, partition=partition)
+            except LogBusyError:
+                await asyncio.sleep(BUSY_PAUSE_S)
+
+    async def deliver(self, topic: Topic, key: str, event: Event, *, partition: int | None = None) -> Written:
+        """Put an event on a topic and wait until it is there; a full queue is waited for.
+
+        Raises:
+            LogError: the brokers refused it.
+        """
+        return await (await self.enqueue(topic, key, event, partition=partition))
 
     @property
     def waiting(self) -> int:

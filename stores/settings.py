@@ -57,7 +57,7 @@ class Settings(BaseSettings):
 
     # Ingest
     part_target_ms: Annotated[int, Field(ge=100, le=500)] = Field(
-        200, description="What parts last at most; frames that do not fit it well give another target below it."
+        200, description="No part lasts longer; none but a segment's last is shorter than 85 % of it."
     )
     segment_min_ms: Annotated[int, Field(ge=500, le=10_000)] = 1_000
     segment_max_ms: Annotated[int, Field(ge=2_000, le=10_000)] = 10_000

@@ -36,7 +36,7 @@ async def test_every_frame_of_a_push_is_on_the_log_and_decodes(
         assert contiguous(audio)
         assert [o.gop for o in seen.opened("one")] == list(range(len(seen.closed("one"))))
         first, last = seen.videos("one")[0], seen.videos("one")[-1]
-        assert (first.state, first.audio, first.video, first.part_target_ms) == (VideoState.LIVE, True, True, 250)
+        assert (first.state, first.audio, first.video, first.part_target_ms) == (VideoState.LIVE, True, True, 200)
         assert last.video_id == first.video_id
 
 
