@@ -57,6 +57,7 @@ class RenditionFold:
         track: video or audio.
         segments: what the playlist lists, dense in number; only the last may be open.
         info: of the newest segment that began; None before the first.
+        origins: media time in ms at which each epoch began, as far as parts tell it.
         infos: by the init segment's file name, of the segments that are listed.
         version: rises with every change of the playlist.
         finished: `end` was called; nothing will be added.
@@ -68,6 +69,7 @@ class RenditionFold:
         self.segments: deque[Segment] = deque()
         self.info: TrackInfo | None = None
         self.infos: dict[str, TrackInfo] = {}
+        self.origins: dict[int, int] = {}
         self.version = 0
         self.finished = False
         self._longest = (-1, 0.0)
@@ -256,6 +258,8 @@ class RenditionFold:
 
     def _open(self, event: PartReady) -> None:
         init = event.init.rpartition("/")[2]
+        if event.epoch_ms >= 0:
+            self.origins[event.epoch] = event.epoch_ms
         if event.info is not None:
             self.info = self.infos[init] = event.info
         times = event.captured_ms, event.dts, 0, event.timescale
@@ -362,6 +366,8 @@ class RenditionFold:
             self.segments.popleft()
             self._total_s -= first.duration_s
             self._retired[first.number] = first.part_count
+            if first.epoch != self.segments[0].epoch:
+                self.origins.pop(first.epoch, None)
             if first.init_uri != self.segments[0].init_uri and all(s.init_uri != first.init_uri for s in self.segments):
                 self.infos.pop(first.init_uri, None)
             while len(self._retired) > self._limits.max_segments:

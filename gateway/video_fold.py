@@ -110,6 +110,11 @@ class VideoFold:
         return [rendition for rendition in self._sorted() if rendition.segments]
 
     @property
+    def origins(self) -> dict[int, int]:
+        """Media time in ms at which each epoch began, as far as parts tell it."""
+        return {epoch: ms for rendition in self._sorted() for epoch, ms in rendition.origins.items()}
+
+    @property
     def entries(self) -> int:
         """How many things are remembered, for the bound of memory."""
         return sum(rendition.entries for rendition in self.renditions.values()) + len(self.breaks)

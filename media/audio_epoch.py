@@ -86,7 +86,7 @@ class AudioEpoch:
         self._gop = start.gop - 1
         self._gop_dts = 0
         self._track = AudioTrack(audio, anchor, start.media_time_ms, counts)
-        audio.begin(start.epoch, anchor)
+        audio.begin(start.epoch, start.media_time_ms, anchor)
 
     def audio(self, frame: AudioFrame) -> list[Output]:
         """Take the next frame."""

@@ -78,7 +78,8 @@ class Chunk:
     `part` counts within (track, segment), `index` within (track, gop). `dts` (the chunk's `tfdt`) and `duration` are in
     ticks of `timescale`. `independent`: the first frame can be decoded without any other. `captured_ms` is wall clock
     time at `dts`; it advances exactly with media time, whatever the network does. `init` is the CMAF header, on the
-    first chunk of each track of a GOP. `part_target_ms` is the length that this track's parts keep to.
+    first chunk of each track of a GOP. `part_target_ms` is the length that this track's parts keep to. `epoch_ms` is the
+    media time at which the epoch began.
     """
 
     track: Track
@@ -94,6 +95,7 @@ class Chunk:
     frames: int
     captured_ms: int
     part_target_ms: int
+    epoch_ms: int
     codecs: str
     width: int = 0
     height: int = 0

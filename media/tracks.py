@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 
 from media.aac import parse_audio_config, silent_frame
-from media.cmaf import Sample, audio_init, sequence_number, video_init, write_chunk
+from media.cmaf import ProducerTime, Sample, audio_init, sequence_number, video_init, write_chunk
 from media.cmaf_init import AUDIO_TRACK_ID, VIDEO_TIMESCALE, VIDEO_TRACK_ID
 from media.h264 import AvcConfig, parse_avcc
 from media.packaged import Chunk, Output, PackagerSettings, SegmentEnded, Track
@@ -93,6 +93,7 @@ class TrackWriter:
         self._part = 0
         self._segment_ticks = 0
         self._epoch = 0
+        self._epoch_ms = 0
         self._anchor = Anchor(0, 0)
 
     @property
@@ -105,9 +106,10 @@ class TrackWriter:
         """How long the open segment is, in chunks written."""
         return self._segment_ticks * 1000 / self.format.timescale
 
-    def begin(self, epoch: int, anchor: Anchor) -> None:
-        """Start an epoch."""
+    def begin(self, epoch: int, epoch_ms: int, anchor: Anchor) -> None:
+        """Start an epoch, at `epoch_ms` of media time."""
         self._epoch = epoch
+        self._epoch_ms = epoch_ms
         self._anchor = anchor
         self._parts.begin()
 
@@ -136,6 +138,7 @@ class TrackWriter:
         shape = self.format
         first, last = samples[0], samples[-1]
         self.end = last.dts + last.duration
+        captured_ms = self._anchor.wall_ms(first.dts * 1000 // shape.timescale)
         chunk = Chunk(
             track=shape.track,
             gop=self.gop,
@@ -148,8 +151,9 @@ class TrackWriter:
             timescale=shape.timescale,
             independent=first.keyframe,
             frames=len(samples),
-            captured_ms=self._anchor.wall_ms(first.dts * 1000 // shape.timescale),
+            captured_ms=captured_ms,
             part_target_ms=self.part_target_ms,
+            epoch_ms=self._epoch_ms,
             codecs=shape.codecs,
             width=shape.width,
             height=shape.height,
@@ -158,7 +162,11 @@ class TrackWriter:
             channels=shape.channels,
             init=None if self.chunks else shape.init,
             data=write_chunk(
-                shape.track_id, sequence_number(self.segment, self._part), samples, segment_start=self._part == 0
+                shape.track_id,
+                sequence_number(self.segment, self._part),
+                samples,
+                segment_start=self._part == 0,
+                produced=ProducerTime(captured_ms, first.dts) if self._part == 0 else None,
             ),
         )
         self._part += 1

@@ -85,7 +85,7 @@ class VideoEpoch:
         self._end = 0
         self._audio: AudioTrack | None = None
         self._boundaries: deque[_Boundary] = deque()
-        video.begin(start.epoch, anchor)
+        video.begin(start.epoch, start.media_time_ms, anchor)
         if rate := video.format.announced_rate:
             self._frame_ticks = max(1, int(1000 * TICKS_PER_MS / rate))
 
@@ -96,7 +96,7 @@ class VideoEpoch:
 
     def join_audio(self, writer: TrackWriter) -> None:
         """Let audio join; its first frame goes to the open segment."""
-        writer.begin(self._start.epoch, self.anchor)
+        writer.begin(self._start.epoch, self._start.media_time_ms, self.anchor)
         self._audio = AudioTrack(writer, self.anchor, self._start.media_time_ms, self._counts)
 
     def is_stalled(self, timestamp_ms: int) -> bool:

@@ -15,7 +15,7 @@ from av.video.codeccontext import VideoCodecContext
 from av.video.frame import PictureType, VideoFrame
 from av.video.reformatter import ColorRange, VideoReformatter
 
-from media.cmaf import Sample, sequence_number, video_init, write_chunk
+from media.cmaf import ProducerTime, Sample, sequence_number, video_init, write_chunk
 from media.cmaf_init import VIDEO_TRACK_ID
 from media.h264 import AvcConfig, NalType, access_unit, annex_b_nals, avc_config
 from media.ladder import Rendition
@@ -130,11 +130,12 @@ class RenditionEncoder:
         samples = self._samples(planned, mine)
         chunk = planned.chunk
         number = sequence_number(chunk.segment, chunk.part)
+        produced = ProducerTime(chunk.captured_ms, samples[0].dts) if chunk.part == 0 else None
         assert self._config is not None
         return MadePart(
             rendition=self.rendition.name,
             planned=planned,
-            data=write_chunk(VIDEO_TRACK_ID, number, samples, segment_start=chunk.part == 0),
+            data=write_chunk(VIDEO_TRACK_ID, number, samples, segment_start=chunk.part == 0, produced=produced),
             init=self._init,
             info=TrackInfo(
                 codecs=self._config.codecs,

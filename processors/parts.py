@@ -58,6 +58,7 @@ def _ready(
         init=init,
         info=info if chunk.part == 0 else None,
         part_target_ms=chunk.part_target_ms,
+        epoch_ms=chunk.epoch_ms,
         keyframe_size=_keyframe_size(data) if independent and chunk.track is Track.VIDEO else 0,
     )
 

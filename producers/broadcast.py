@@ -322,4 +322,5 @@ def media_chunk(video_id: str, channel: str, chunk: packager.Chunk, received_ms:
         init=chunk.init,
         data=chunk.data,
         part_target_ms=chunk.part_target_ms,
+        epoch_ms=chunk.epoch_ms,
     )

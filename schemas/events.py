@@ -65,6 +65,7 @@ class MediaChunk:
     init: bytes | None = field(default=None, repr=False)
     data: bytes = field(repr=False)
     part_target_ms: int = 0
+    epoch_ms: int = -1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,6 +132,7 @@ class PartReady:
     info: TrackInfo | None = None
     part_target_ms: int = 0
     keyframe_size: int = 0
+    epoch_ms: int = -1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from media.cmaf import Sample, parse_chunk
+from media.cmaf import ProducerTime, Sample, parse_chunk, producer_time
 from media.h264 import H264Error, access_unit
 from media.packager import (
     Chunk,
@@ -602,6 +602,26 @@ def test_a_reconnect_never_takes_the_wall_clock_back() -> None:
     assert feed.opened() == [
         GopOpened(gop=4, segment=9, epoch=2, media_time_ms=60_000, captured_ms=WALL + 5_000),
     ]
+
+
+def test_each_segment_begins_with_the_time_at_which_it_was_captured() -> None:
+    feed = Feed()
+    feed.configure()
+    feed.play(0, 3_000)
+    for chunk in feed.finish().chunks():
+        track_id = 1 if chunk.track == "video" else 2
+        told = producer_time(track_id, ProducerTime(chunk.captured_ms, chunk.dts))
+        assert (told in chunk.data) == (chunk.part == 0)
+
+
+def test_every_chunk_says_when_its_epoch_began() -> None:
+    feed = Feed(start=StartPosition(gop=7, segment=9, epoch=2, media_time_ms=60_500, captured_ms=WALL))
+    feed.configure()
+    feed.play(0, 2_000)
+    feed.play(100_000, 102_000)
+    began = {chunk.epoch: chunk.epoch_ms for chunk in feed.finish().chunks()}
+    assert began == {2: 60_500, 3: feed.opened()[2].media_time_ms}
+    assert all(chunk.epoch_ms <= chunk.dts * 1000 // chunk.timescale for chunk in feed.chunks())
 
 
 def test_parts_are_cut_where_bytes_run_out() -> None:

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from media.cmaf import parse_chunk, parse_init, write_chunk
+from media.cmaf import ProducerTime, parse_chunk, parse_init, producer_time, write_chunk
 from media.cmaf_init import VIDEO_TRACK_ID
 from media.ladder import Rung, parse_rungs
 from processors.encoder import MadePart
@@ -141,6 +141,14 @@ def test_nothing_is_scaled_up_and_a_small_source_has_no_renditions() -> None:
     assert renditions_of(source.video[0], RUNGS) == ()
     (source,) = make_gops(Clip(width=96, height=160))
     assert [(r.name, r.width, r.height) for r in renditions_of(source.video[0], RUNGS)] == [("64p", 64, 106)]
+
+
+def test_transcoded_segments_begin_with_the_capture_time_of_the_source() -> None:
+    made, _ = run(make_gops(Clip(segment_parts=2))[0])
+    for part in (part for parts in made.values() for part in parts):
+        chunk = part.planned.chunk
+        told = producer_time(VIDEO_TRACK_ID, ProducerTime(chunk.captured_ms, chunk.dts))
+        assert (told in part.data) == (chunk.part == 0)
 
 
 def test_a_rendition_describes_itself() -> None:
