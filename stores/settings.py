@@ -85,6 +85,10 @@ class Settings(BaseSettings):
     max_feed_connections: Positive = 20_000
     worker_restart_backoff_max_s: Positive = 30
 
+    # Pictures
+    picture_threads: Annotated[int, Field(ge=1, le=64)] = Field(2, description="Stills are decoded in so many threads.")
+    picture_queue: Annotated[int, Field(ge=1, le=10_000)] = Field(64, description="More than so many at once get 503.")
+
     # Recordings (the cold store)
     recordings_url: str = Field(
         "",
