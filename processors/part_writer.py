@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from processors import metrics
-from schemas.events import DeadLetter, MediaChunk, PartReady, SegmentClosed
+from schemas.events import CaptionsFound, DeadLetter, MediaChunk, PartReady, SegmentClosed
 from schemas.topics import DEAD_LETTERS, MEDIA_PARTS
 from stores.kafka import EventProducer
 from stores.segments import SegmentStore, SegmentStoreError
@@ -56,15 +56,15 @@ class PartWriter:
         self._app = app
         self._now_ms = now_ms
 
-    async def part(self, ready: PartReady, data: bytes, closed: Sequence[SegmentClosed]) -> None:
-        """Store a part and announce it, after the segments that it completes.
+    async def part(self, ready: PartReady, data: bytes, before: Sequence[SegmentClosed | CaptionsFound]) -> None:
+        """Store a part and announce it, after the segments that it completes and the captions that it carries.
 
         Raises:
             SegmentStoreError: the store did not take it, after some attempts.
             LogError: the log refused it.
         """
         await self.store(ready.name, data)
-        await self.announce(*closed, ready)
+        await self.announce(*before, ready)
         metrics.PARTS.labels(ready.rendition).inc()
         metrics.PART_SECONDS.labels(ready.rendition).observe(max(0, self._now_ms() - ready.received_ms) / 1000)
 
@@ -82,7 +82,7 @@ class PartWriter:
             else:
                 return
 
-    async def announce(self, *events: PartReady | SegmentClosed) -> None:
+    async def announce(self, *events: PartReady | SegmentClosed | CaptionsFound) -> None:
         """Write events of one video, in this order; they are on the log when this returns."""
         for written in [await self._producer.enqueue(MEDIA_PARTS, event.video_id, event) for event in events]:
             await written

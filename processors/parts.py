@@ -2,10 +2,11 @@
 
 from hashlib import sha256
 
+from media.captions.sei import chunk_captions
 from media.cmaf import keyframe_end
 from media.errors import MediaError
 from processors.encoder import MadePart
-from schemas.events import MediaChunk, PartReady, SegmentClosed, Track, TrackInfo
+from schemas.events import CaptionsFound, MediaChunk, PartReady, PictureCaptions, SegmentClosed, Track, TrackInfo
 from stores.segments import init_name, part_name
 
 SOURCE = "source"
@@ -24,6 +25,32 @@ def passed_on(chunk: MediaChunk, init: str) -> PartReady:
         channels=chunk.channels,
     )
     return _ready(chunk, rendition, chunk.data, init, info, independent=chunk.independent, frames=chunk.frames)
+
+
+def captions_in(chunk: MediaChunk) -> tuple[CaptionsFound, ...]:
+    """The captions that a source chunk carries, if any; a chunk that cannot be read has none.
+
+    The same chunk fails in the ladder, which says so.
+    """
+    if chunk.track is not Track.VIDEO:
+        return ()
+    try:
+        pictures = chunk_captions(chunk.data, chunk.codecs)
+    except MediaError:
+        return ()
+    if not pictures:
+        return ()
+    found = CaptionsFound(
+        video_id=chunk.video_id,
+        channel=chunk.channel,
+        gop=chunk.gop,
+        segment=chunk.segment,
+        part=chunk.part,
+        epoch=chunk.epoch,
+        timescale=chunk.timescale,
+        pictures=tuple(PictureCaptions(pts=picture.pts, data=picture.data) for picture in pictures),
+    )
+    return (found,)
 
 
 def made(part: MadePart) -> PartReady:

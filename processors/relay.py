@@ -1,4 +1,7 @@
-"""Passes the source on: every chunk of a GOP becomes a part of `source` or `audio`, untouched and at once."""
+"""Passes the source on: every chunk of a GOP becomes a part of `source` or `audio`, untouched and at once.
+
+Captions that its pictures carry are announced before the part, so that whoever has the part has them.
+"""
 
 from processors import parts
 from processors.part_writer import Arrived, PartWriter
@@ -31,7 +34,7 @@ class Relay:
             return
         count = self._counts.setdefault(chunk.track, SegmentCount(self._first, rendition))
         ready = parts.passed_on(chunk, self._inits[chunk.track])
-        await self._writer.part(ready, chunk.data, count.note(ready))
+        await self._writer.part(ready, chunk.data, [*count.note(ready), *parts.captions_in(chunk)])
 
     async def close(self, last_segment: int) -> None:
         """Announce what is complete: the GOP is over."""

@@ -140,6 +140,14 @@ def _revive_reactions(values: dict[str, Any]) -> None:
     values["reactions"] = tuple(events.Reaction(**reaction) for reaction in values["reactions"])
 
 
+def _revive_captions(values: dict[str, Any]) -> None:
+    values["pictures"] = tuple(events.PictureCaptions(**picture) for picture in values["pictures"])
+
+
+def _revive_upload(values: dict[str, Any]) -> None:
+    values["kind"] = events.CaptionKind(values["kind"])
+
+
 _REVIVE = {
     "MediaChunk": _revive_track,
     "PartReady": _revive_part,
@@ -149,4 +157,6 @@ _REVIVE = {
     "TaskFinished": _revive_task,
     "RenditionChanged": _revive_rendition,
     "ReactionsRecorded": _revive_reactions,
+    "CaptionsFound": _revive_captions,
+    "CaptionsUploaded": _revive_upload,
 }

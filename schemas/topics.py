@@ -48,9 +48,12 @@ MEDIA_SOURCE: Final = Topic(
     max_message_bytes=8 * MIB + 256 * 1024,
 )
 MEDIA_GOPS: Final = Topic("media.gops", "video_id", ("GopOpened",), Cleanup.COMPACT)
-MEDIA_PARTS: Final = Topic("media.parts", "video_id", ("PartReady", "SegmentClosed"), retention_ms=DAY_MS)
+MEDIA_PARTS: Final = Topic(
+    "media.parts", "video_id", ("PartReady", "SegmentClosed", "CaptionsFound"), retention_ms=DAY_MS
+)
 VIDEOS: Final = Topic("videos", "video_id", ("VideoChanged",), Cleanup.COMPACT, partitions=1)
 VIDEOS_SETTINGS: Final = Topic("videos.settings", "video_id", ("VideoSettingsChanged",), Cleanup.COMPACT, partitions=1)
+VIDEOS_CAPTIONS: Final = Topic("videos.captions", "video_id/language", ("CaptionsUploaded",), Cleanup.COMPACT)
 COMMENTS_SUBMITTED: Final = Topic("comments.submitted", "video_id", ("CommentSubmitted",), retention_ms=7 * DAY_MS)
 COMMENTS_FEED: Final = Topic("comments.feed", "video_id", ("CommentAccepted",), retention_ms=30 * DAY_MS)
 COMMENTS_REJECTED: Final = Topic("comments.rejected", "video_id", ("CommentRejected",), retention_ms=7 * DAY_MS)
@@ -75,6 +78,7 @@ ALL_TOPICS: Final = (
     MEDIA_PARTS,
     VIDEOS,
     VIDEOS_SETTINGS,
+    VIDEOS_CAPTIONS,
     COMMENTS_SUBMITTED,
     COMMENTS_FEED,
     COMMENTS_REJECTED,

@@ -10,6 +10,8 @@ from consumers.projections.videos import video_writes
 from schemas import codec
 from schemas.events import (
     BreakPlanned,
+    CaptionsFound,
+    CaptionsUploaded,
     CommentAccepted,
     CueDecided,
     Event,
@@ -19,12 +21,13 @@ from schemas.events import (
     TotalsChanged,
     VideoChanged,
 )
-from schemas.topics import ADS_BREAKS, COMMENTS_FEED, MEDIA_PARTS, REACTIONS, TOTALS, VIDEOS
+from schemas.topics import ADS_BREAKS, COMMENTS_FEED, MEDIA_PARTS, REACTIONS, TOTALS, VIDEOS, VIDEOS_CAPTIONS
+from stores.captions import caption_writes
 from stores.cassandra import Write
 from stores.comments import comment_writes
 from stores.log_group import RawRecord
 
-TOPICS: Final = (COMMENTS_FEED, TOTALS, REACTIONS, MEDIA_PARTS, VIDEOS, ADS_BREAKS)
+TOPICS: Final = (COMMENTS_FEED, TOTALS, REACTIONS, MEDIA_PARTS, VIDEOS, ADS_BREAKS, VIDEOS_CAPTIONS)
 _EVENTS: Final = {topic.name: topic.events for topic in TOPICS}
 
 
@@ -50,7 +53,7 @@ def writes_of_record(record: RawRecord) -> tuple[Write, ...]:
     return writes_of_event(event)
 
 
-def writes_of_event(event: Event) -> tuple[Write, ...]:
+def writes_of_event(event: Event) -> tuple[Write, ...]:  # noqa: PLR0911  (one for each kind)
     """What an event writes.
 
     Raises:
@@ -59,6 +62,8 @@ def writes_of_event(event: Event) -> tuple[Write, ...]:
     match event:
         case PartReady() | SegmentClosed():
             return segment_writes(event)
+        case CaptionsFound() | CaptionsUploaded():
+            return caption_writes(event)
         case CommentAccepted():
             return comment_writes(event)
         case ReactionsRecorded():

@@ -7,11 +7,15 @@ from itertools import chain
 
 from schemas.events import (
     BreakPlanned,
+    CaptionKind,
+    CaptionsFound,
+    CaptionsUploaded,
     CommentAccepted,
     CueDecided,
     Event,
     Like,
     PartReady,
+    PictureCaptions,
     Reaction,
     ReactionsRecorded,
     SegmentClosed,
@@ -21,7 +25,7 @@ from schemas.events import (
     VideoChanged,
     VideoState,
 )
-from schemas.topics import ADS_BREAKS, COMMENTS_FEED, MEDIA_PARTS, REACTIONS, TOTALS, VIDEOS, Topic
+from schemas.topics import ADS_BREAKS, COMMENTS_FEED, MEDIA_PARTS, REACTIONS, TOTALS, VIDEOS, VIDEOS_CAPTIONS, Topic
 from stores.cassandra import Cassandra
 from stores.kafka import EventProducer, Written
 from stores.settings import Settings
@@ -50,6 +54,7 @@ class Broadcast:
             REACTIONS: [self.reactions(batch) for batch in range(30)],
             TOTALS: [self.totals(offset) for offset in range(0, 300, 10)],
             ADS_BREAKS: [self.decision("cue-1", accepted=True), self.plan(), self.decision("cue-2", accepted=False)],
+            VIDEOS_CAPTIONS: [self.upload("en", "WEBVTT\n"), self.upload("de", "WEBVTT\n"), self.upload("de", "", 9)],
         }
         return [(topic, event) for topic, events in by_topic.items() for event in events]
 
@@ -92,6 +97,7 @@ class Broadcast:
         for segment in range(self.segments):
             lost = segment == LOST_SEGMENT
             for rendition, track in (("source", Track.VIDEO), ("audio", Track.AUDIO)):
+                events += [self.captions(segment)] if rendition == "source" and not lost else []
                 events += [] if lost else [self.part(rendition, track, segment, part) for part in range(self.parts)]
                 events.append(
                     SegmentClosed(
@@ -130,6 +136,31 @@ class Broadcast:
             info=TrackInfo(codecs="avc1.64001f", width=1280, height=720, frame_rate=30.0, sample_rate=0, channels=0)
             if part == 0
             else None,
+        )
+
+    def captions(self, segment: int) -> CaptionsFound:
+        pictures = tuple(PictureCaptions(pts=segment * 90_000 + n * 3_000, data=b"\xfc\x94\x20" * n) for n in (1, 2))
+        return CaptionsFound(
+            video_id=self.video_id,
+            channel=CHANNEL,
+            gop=segment,
+            segment=segment,
+            part=0,
+            epoch=0,
+            timescale=90_000,
+            pictures=pictures,
+        )
+
+    def upload(self, language: str, text: str, later_ms: int = 0) -> CaptionsUploaded:
+        return CaptionsUploaded(
+            video_id=self.video_id,
+            channel=CHANNEL,
+            language=language,
+            label=language.upper(),
+            kind=CaptionKind.CAPTIONS,
+            text=text,
+            uploaded_ms=START_MS + later_ms,
+            uploaded_by="owner",
         )
 
     def reactions(self, batch: int) -> ReactionsRecorded:
@@ -220,6 +251,13 @@ class Broadcast:
             "videos": [("Ann paints", "ended", START_MS + 90_000, self.segments - 1)],
             "videos_by_channel": [(self.video_id, "ended")],
             "breaks": [("cue-1", True, "", 3, 30_000), ("cue-2", False, "overlap", None, None)],
+            "captions": [
+                (segment, 0, ((segment * 90_000 + 3_000, 3), (segment * 90_000 + 6_000, 6)))
+                for segment in range(self.segments)
+                if segment != LOST_SEGMENT
+            ],
+            "caption_files": [("de", "DE", "captions", 0), ("en", "EN", "captions", 7)],
+            "caption_texts": [("de", ""), ("en", "WEBVTT\n")],
         }
 
 
@@ -237,6 +275,9 @@ QUERIES = {
     "videos": ("title, state, ended_ms, last_segment", ONE),
     "videos_by_channel": ("video_id, state", f"channel = '{CHANNEL}' AND {ONE}"),
     "breaks": ("break_id, accepted, reason, segment, duration_ms", ONE),
+    "captions": ("segment, part, pictures", f"{ONE} AND bucket = 0"),
+    "caption_files": ("language, label, kind, bytes", ONE),
+    "caption_texts": ("language, text", f"{ONE} AND language IN ('de', 'en')"),
 }
 WRITTEN = {
     "comments": "text",
@@ -247,6 +288,9 @@ WRITTEN = {
     "segments": "part_count",
     "videos": "state",
     "breaks": "accepted",
+    "captions": "pictures",
+    "caption_files": "label",
+    "caption_texts": "text",
 }
 
 
@@ -272,7 +316,9 @@ async def _select(session: Cassandra, table: str, columns: str, video_id: str) -
 
 
 def _plain(value: object) -> object:
-    """Maps as values that compare: of parts, number, dts, duration, size."""
+    """Maps and lists as values that compare: of parts, number, dts, duration, size; of pictures, pts and size."""
+    if isinstance(value, list):
+        return tuple((picture.pts, len(picture.data)) for picture in value)
     if not hasattr(value, "items"):
         return value
     items = dict(value.items())
