@@ -21,7 +21,8 @@ from gateway.guests import Guest, GuestError, guest_of, new_guest, token_of
 from gateway.history import HistoryError
 from gateway.openapi import openapi_document
 from gateway.problems import Problem, not_found
-from schemas.events import CommentAccepted, VideoChanged, VideoState
+from gateway.viewing_guard import RIGHT, Right
+from schemas.events import CommentAccepted, VideoChanged, VideoState, Visibility
 from schemas.ids import COMMENT_ID, new_video_id
 
 MAX_BODY_BYTES: Final = 32 * 1024
@@ -48,7 +49,8 @@ class Api:
 
     async def channels(self, _request: Request) -> Response:
         """What is or was live: every channel that ever had a video, live ones first."""
-        rows = [self._channel_row(video.channel, video) for video in self._videos.current()]
+        public = (video for video in self._videos.current() if video.visibility is Visibility.PUBLIC)
+        rows = [self._channel_row(video.channel, video) for video in public]
         order = {"live": 0, "interrupted": 1, "ended": 2}
         rows.sort(key=lambda row: (order[row["state"]], -row["started_ms"]))
         return answer({"channels": rows[:500]})
@@ -57,7 +59,8 @@ class Api:
         """One channel; `state` is `offline` when it never had a video."""
         name = request.path_params["channel"]
         video = self._videos.of_channel(name)
-        if video is not None:
+        right: Right = request.scope.get(RIGHT, Right())
+        if video is not None and right.opens(video):
             return answer(self._channel_row(name, video))
         assert self._audience.accounts is not None
         known = await self._audience.accounts.channel(name)

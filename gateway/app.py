@@ -9,10 +9,11 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.routing import BaseRoute
 
-from gateway import audience_routes, health_routes, media_routes, pages, registry_routes
+from gateway import audience_routes, health_routes, link_routes, media_routes, pages, registry_routes
 from gateway.catching_up import UntilCaughtUp
 from gateway.problems import Problem, answer_crash, answer_http_error, answer_problem
 from gateway.state import GatewayState
+from gateway.viewing_guard import ViewingGuard
 from stores.settings import Settings
 
 Install = Callable[[GatewayState], list[BaseRoute]]
@@ -20,6 +21,7 @@ Install = Callable[[GatewayState], list[BaseRoute]]
 GROUPS: Final[tuple[Install, ...]] = (
     media_routes.install,
     audience_routes.install,
+    link_routes.install,
     pages.install,
     registry_routes.install,
     health_routes.install,
@@ -40,7 +42,7 @@ def create_app(settings: Settings, state: GatewayState | None = None) -> Starlet
     app = Starlette(
         routes=routes,
         lifespan=lifespan,
-        middleware=[Middleware(UntilCaughtUp, state=state)],
+        middleware=[Middleware(UntilCaughtUp, state=state), Middleware(ViewingGuard, state=state)],
         exception_handlers={
             Problem: answer_problem,
             HTTPException: answer_http_error,

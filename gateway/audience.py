@@ -16,7 +16,15 @@ from gateway.problems import Problem
 from gateway.rooms import Rooms
 from gateway.speaking import Speaker
 from gateway.state import GatewayState
-from schemas.events import BreakPlanned, CommentAccepted, CommentRejected, Event, TotalsChanged, VideoChanged
+from schemas.events import (
+    BreakPlanned,
+    CommentAccepted,
+    CommentRejected,
+    Event,
+    TotalsChanged,
+    VideoChanged,
+    Visibility,
+)
 from schemas.topics import ADS_BREAKS, COMMENTS_FEED, COMMENTS_REJECTED, TOTALS, VIDEOS
 from stores.accounts import Accounts
 from stores.kafka import EventProducer, LogError
@@ -42,7 +50,6 @@ class Audience:
         self.history: Final = History(state.settings)
         self.secret: Final = state.settings.guest_secret.get_secret_value().encode() or secrets.token_bytes(32)
         self.run_id: Final = secrets.token_hex(6)
-        self.accounts: Accounts | None = None
         self._speaker: Speaker | None = None
         self._counted: dict[str, int] = {}
         self._break_states: dict[str, tuple[BreakPlanned, str]] = {}
@@ -61,11 +68,9 @@ class Audience:
     @contextlib.asynccontextmanager
     async def _open(self) -> AsyncIterator[None]:
         async with (
-            Accounts.open(self.settings) as accounts,
             EventProducer(self.settings, "gateway") as producer,
             self.history,
         ):
-            self.accounts = accounts
             self._speaker = Speaker(producer, self.run_id, self.state.clock)
             ticking = asyncio.create_task(self._tick_for_ever(), name="audience")
             try:
@@ -75,6 +80,11 @@ class Audience:
                 self._speaker.flush()
 
     # -- from viewers
+
+    @property
+    def accounts(self) -> Accounts | None:
+        """Channels and their owners, once the gateway is open."""
+        return self.state.accounts
 
     @property
     def speaker(self) -> Speaker:
@@ -158,7 +168,14 @@ class Audience:
 
     def _tell(self, channel: str, video_id: str, message: dict[str, Any]) -> None:
         current = self.state.videos.of_channel(channel)
-        self.rooms.send(channel, message, video_id, current=current is not None and current.video_id == video_id)
+        video = self.state.videos.get(video_id)
+        self.rooms.send(
+            channel,
+            message,
+            video_id,
+            current=current is not None and current.video_id == video_id,
+            private=video is not None and video.visibility is Visibility.PRIVATE,
+        )
 
     def _tell_comment(self, event: CommentAccepted) -> None:
         self._tell(event.channel, event.video_id, feed_messages.comment(event))
@@ -169,7 +186,9 @@ class Audience:
 
     def _tell_video(self, event: Event, _place: object = None) -> None:
         if isinstance(event, VideoChanged):
-            self.rooms.send(event.channel, feed_messages.video(event))
+            video = self.state.videos.get(event.video_id) or event
+            private = video.visibility is Visibility.PRIVATE
+            self.rooms.send(event.channel, feed_messages.video(event), private=private)
 
     def _tell_break(self, event: BreakPlanned) -> None:
         message = feed_messages.ad_break(event, self.state.clock())

@@ -17,6 +17,7 @@ from gateway.guests import Guest, GuestError, guest_of, new_guest, token_of
 from gateway.history import HistoryError
 from gateway.problems import Problem
 from gateway.rooms import Goodbye, Subscriber, text_of
+from gateway.viewing_guard import RIGHT, Right
 from schemas.events import CommentAccepted, VideoChanged
 
 log = logging.getLogger(__name__)
@@ -59,7 +60,9 @@ class FeedConnection:
         self._socket = socket
         self._channel = channel
         self._only_video = video_id
-        self._subscriber = Subscriber()
+        self._right: Right = socket.scope.get(RIGHT, Right())
+        video = self._known_video()
+        self._subscriber = Subscriber(trusted=self._right.opens_private(video.video_id if video else "", channel))
         self._rate = Rate(MESSAGES_PER_S, BURST)
         self._comments = asyncio.Semaphore(MAX_PENDING_COMMENTS)
         self._guest: Guest | None = None
@@ -108,6 +111,11 @@ class FeedConnection:
     # -- joining
 
     def _video(self) -> VideoChanged | None:
+        """What the connection is about now; a channel's next video may be private, and then it is not for everybody."""
+        video = self._known_video()
+        return video if video is not None and self._right.opens(video) else None
+
+    def _known_video(self) -> VideoChanged | None:
         videos = self._audience.state.videos
         return videos.get(self._only_video) if self._only_video else videos.of_channel(self._channel)
 

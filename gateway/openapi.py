@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from gateway.feed_messages import MAX_HISTORY, MAX_REACTIONS, MAX_TEXT_CHARS, REACTIONS
 from gateway.guests import MAX_NAME_CHARS
+from gateway.signed_links import MAX_LIFETIME_S, TAG
 from schemas.ids import CHANNEL_NAME, COMMENT_ID, VIDEO_ID
 
 Schema = dict[str, Any]
@@ -103,6 +104,18 @@ SCHEMAS: Final[dict[str, Schema]] = {
         },
         "required": ["kind"],
     },
+    "NewLink": {
+        "type": "object",
+        "properties": {
+            "expires_s": {"type": "integer", "minimum": 10, "maximum": MAX_LIFETIME_S, "default": 3600},
+            "tag": {
+                "type": "string",
+                "pattern": f"^{TAG.pattern}$",
+                "description": "Who it is for; stands in the link",
+            },
+        },
+    },
+    "Link": _object(expires_ms=TIME_MS, prefix=TEXT, page=TEXT, hls=TEXT, dash=TEXT),
     "NewCue": {
         "type": "object",
         "properties": {"seconds": {"type": "number", "minimum": 5, "maximum": 600, "default": 30}},
@@ -195,6 +208,26 @@ PATHS: Final[dict[str, Schema]] = {
             problems=(400, 401, 404, 408, 409, 413, 422, 429, 503),
             security="streamKey",
         ),
+    },
+    "/v1/channels/{channel}/links": {
+        "post": _call(
+            "A signed link to every video of the channel",
+            CHANNEL,
+            body="NewLink",
+            answers={"201": "Link"},
+            problems=(400, 401, 404, 408, 413, 422, 503),
+            security="streamKey",
+        )
+    },
+    "/v1/videos/{video}/links": {
+        "post": _call(
+            "A signed link to the video",
+            VIDEO,
+            body="NewLink",
+            answers={"201": "Link"},
+            problems=(400, 401, 404, 408, 413, 422, 503),
+            security="streamKey",
+        )
     },
     "/v1/guests": {
         "post": _call("Name yourself", body="NewGuest", answers={"201": "Guest"}, problems=(400, 408, 413, 422, 429))

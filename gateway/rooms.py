@@ -31,9 +31,14 @@ class Goodbye:
 
 
 class Subscriber:
-    """One connection's queue. A reader that falls too far behind is cut off, to resume by number."""
+    """One connection's queue. A reader that falls too far behind is cut off, to resume by number.
 
-    def __init__(self) -> None:
+    Attributes:
+        trusted: whether it may hear of private videos of the channel.
+    """
+
+    def __init__(self, *, trusted: bool = False) -> None:
+        self.trusted: Final = trusted
         self._waiting: deque[str | Goodbye] = deque()
         self._bytes = 0
         self._more = asyncio.Event()
@@ -104,7 +109,15 @@ class Rooms:
         """Where somebody listens."""
         return iter(list(self._rooms))
 
-    def send(self, channel: str, message: dict[str, Any], video_id: str | None = None, *, current: bool = True) -> None:
+    def send(
+        self,
+        channel: str,
+        message: dict[str, Any],
+        video_id: str | None = None,
+        *,
+        current: bool = True,
+        private: bool = False,
+    ) -> None:
         """Write to those who listen to a channel.
 
         Args:
@@ -112,12 +125,15 @@ class Rooms:
             message: what to write.
             video_id: what it is about; who wants another video only is left out.
             current: the video is the channel's current one; if not, only who wants just this video hears it.
+            private: only who is trusted hears it.
         """
         room = self._rooms.get(channel)
         if not room:
             return
         text = text_of(message)
         for subscriber, only in room.items():
+            if private and not subscriber.trusted:
+                continue
             if (current and only is None) or video_id is None or only == video_id:
                 subscriber.put(text)
         DELIVERED.inc(len(room))

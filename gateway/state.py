@@ -6,10 +6,13 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from types import TracebackType
 from typing import Final, Self
 
+from gateway.link_keys import LinkKeys
 from gateway.memory_cache import MemoryCache
 from gateway.videos import VideoDirectory
 from schemas.topics import VIDEOS, Topic
+from stores.accounts import Accounts
 from stores.hot_tier import open_segment_store
+from stores.link_keys import link_keys_path
 from stores.log_reader import BEGINNING, Handler, LogReader, Subscription, now_ms
 from stores.settings import Settings
 
@@ -28,6 +31,8 @@ class GatewayState:
         videos: every video by id, the current one of every channel.
         segments: the hot segment store; blocks, call it in threads.
         memory: bytes that may be asked for again: parts, init segments, pictures. Keys are tuples or names.
+        link_keys: sign and check links that carry the right to watch.
+        accounts: channels and their owners, while the server runs.
         stopping: set when the server begins to stop; whoever parks requests or sockets lets them go then.
         ready_checks: named conditions of /readyz besides the log.
         subscriptions: who folds which topic.
@@ -39,6 +44,8 @@ class GatewayState:
         self.videos: Final = VideoDirectory()
         self.segments: Final = open_segment_store(settings)
         self.memory: Final = MemoryCache[bytes]("media", settings.gateway_memory_mb * 1024 * 1024 // 2, len)
+        self.link_keys: Final = LinkKeys(link_keys_path(settings))
+        self.accounts: Accounts | None = None
         self.stopping: Final = asyncio.Event()
         self.ready_checks: Final[dict[str, Callable[[], bool]]] = {}
         self.reader: LogReader | None = None
@@ -88,6 +95,7 @@ class GatewayState:
 
     async def __aenter__(self) -> Self:
         try:
+            self.accounts = await self._stack.enter_async_context(Accounts.open(self.settings))
             for opener in self._resources:
                 await self._stack.enter_async_context(opener())
             reader = LogReader(self.settings, self.subscriptions, self.batch_folded)

@@ -109,6 +109,11 @@ class Settings(BaseSettings):
     admin_token: SecretStr = Field(SecretStr(""), description="Bearer token of the operator.")
     guest_secret: SecretStr = Field(SecretStr(""), description="Signs guest tokens; the same on every gateway.")
 
+    # Signed links (docs/edge.md)
+    link_keys_file: Path | None = Field(
+        None, description="Keys that sign links, `ID SECRET` a line; empty: `keys/links.keys` in the data directory."
+    )
+
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 
     @field_validator("worker_agents")

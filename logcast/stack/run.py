@@ -21,6 +21,7 @@ from logcast.stack.local import LocalStack
 from logcast.stack.process import Snapshot
 from logcast.stack.supervisor import Supervisor
 from logcast.stack.view import StackView
+from stores.link_keys import ensure_link_keys, link_keys_path
 from stores.secrets import ensure_secrets
 from stores.settings import Settings
 from stores.sql import DatabaseError
@@ -71,6 +72,7 @@ def _with_keys(settings: Settings) -> tuple[Settings, dict[str, str]]:
 def with_secrets(settings: Settings) -> Settings:
     """The settings with the secrets of the data directory where none were set."""
     kept = ensure_secrets(settings.data_dir)
+    ensure_link_keys(link_keys_path(settings))
     return settings.model_copy(
         update={
             "admin_token": settings.admin_token

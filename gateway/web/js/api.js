@@ -3,6 +3,8 @@
  * @module api
  */
 
+import { at } from "./site.js";
+
 /** An answer that is no success: `status` (0: no answer at all), `reason` of the problem document, a sentence for people. */
 export class Problem extends Error {
   constructor(status, reason, message) {
@@ -26,7 +28,7 @@ export async function call(path, { method = "GET", token = "", body, timeoutMs =
   if (body) headers["content-type"] = "application/json";
   let response;
   try {
-    response = await fetch(path, { method, headers, body: body && JSON.stringify(body), cache: "no-store", signal: AbortSignal.timeout(timeoutMs) });
+    response = await fetch(at(path), { method, headers, body: body && JSON.stringify(body), cache: "no-store", signal: AbortSignal.timeout(timeoutMs) });
   } catch {
     throw new Problem(0, "unreachable", "The server does not answer. Check the connection and try again.");
   }

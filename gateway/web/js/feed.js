@@ -22,6 +22,7 @@
  *
  * @module feed
  */
+import { at } from "./site.js";
 
 export const PROTOCOL = "logcast.v1";
 export const COMMENT_LENGTH = 500;
@@ -166,7 +167,7 @@ export class Feed extends EventTarget {
   #open() {
     clearTimeout(this.#retryTimer);
     this.#dropSocket(1000);
-    const url = new URL(this.#path, location.href);
+    const url = new URL(at(this.#path), location.href);
     url.protocol = url.protocol === "https:" ? "wss:" : "ws:";
     const socket = new WebSocket(url, PROTOCOL);
     this.#socket = socket;

@@ -3,6 +3,7 @@
  * @module stage
  */
 import { byId, element, setText } from "./dom.js";
+import { at } from "./site.js";
 
 /**
  * @param {import("./player.js").Player} player
@@ -42,7 +43,7 @@ export function mountStageCard(player, subject) {
 function words(state, subject, video, player) {
   const channel = subject.channel || subject.name;
   const home = () => element("a", { class: "button", href: "/" }, "See what is live");
-  const again = () => subject.kind === "channel" && video?.id && element("a", { class: "button", href: `/watch/${video.id}`, "data-testid": "watch-again" }, "Watch the last stream");
+  const again = () => subject.kind === "channel" && video?.id && element("a", { class: "button", href: at(`/watch/${video.id}`), "data-testid": "watch-again" }, "Watch the last stream");
   const replay = () => element("button", { type: "button", class: "button", onclick: () => player.seek(player.window.start) || player.togglePlay() }, "Watch again");
   switch (state) {
     case "missing":

@@ -19,6 +19,7 @@ import { Identity } from "./identity.js";
 import { OwnerTools } from "./owner.js";
 import { Player } from "./player.js";
 import { Burst, Taps } from "./reactions.js";
+import { at } from "./site.js";
 import { mountStageCard } from "./stage.js";
 
 const POLL_MS = 4000;
@@ -125,7 +126,7 @@ function turnTo(next) {
 }
 
 function masterOf(id) {
-  return id ? `/v1/videos/${id}/master.m3u8` : `/live/${encodeURIComponent(subject.name)}/master.m3u8`;
+  return at(id ? `/v1/videos/${id}/master.m3u8` : `/live/${encodeURIComponent(subject.name)}/master.m3u8`);
 }
 
 function describe({ title, channel, viewers, likes, started_ms: startedMs }) {
