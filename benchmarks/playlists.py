@@ -7,10 +7,11 @@ import gzip
 import time
 from collections.abc import Callable
 
-from gateway.playlists import described, window_of
+from gateway.playlists import window_of
 from gateway.rendition_fold import Limits
+from gateway.variants import variants_of
 from gateway.video_fold import VideoFold
-from media.hls import SegmentTexts, media_playlist
+from media.hls import SegmentTexts, Skip, media_playlist
 from media.hls_multivariant import multivariant_playlist
 from schemas.codec import decode, encode
 from schemas.events import PartReady
@@ -50,14 +51,19 @@ def main() -> None:
     texts = SegmentTexts()
     cost = cpu_us(lambda: media_playlist(window_of(fold, rendition), texts=texts), 50)
     print(f"media playlist with remembered texts: {cost:.0f} us")
-    delta = media_playlist(window_of(fold, rendition), skip=True)
+    delta = media_playlist(window_of(fold, rendition), skip=Skip.SEGMENTS)
     print(f"media playlist: {cpu_us(lambda: media_playlist(window_of(fold, rendition)), 50):.0f} us, {len(full)} bytes")
     print(
         f"gzip: {cpu_us(lambda: gzip.compress(full.encode(), 4), 50):.0f} us, {len(gzip.compress(full.encode(), 4))} bytes"
     )
-    cost = cpu_us(lambda: media_playlist(window_of(fold, rendition), skip=True), 50)
+    cost = cpu_us(lambda: media_playlist(window_of(fold, rendition), skip=Skip.SEGMENTS), 50)
     print(f"delta update: {cost:.0f} us, {len(delta)} bytes")
-    print(f"multivariant: {cpu_us(lambda: multivariant_playlist(*described(fold, {})), 5):.0f} us")
+
+    def multivariant() -> str:
+        variants = variants_of(fold, {})
+        return multivariant_playlist(variants.videos, variants.audio)
+
+    print(f"multivariant: {cpu_us(multivariant, 5):.0f} us")
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ The rules are those of RFC 9110, sections 13 (conditional requests) and 14 (rang
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 from starlette.types import Send
@@ -45,12 +45,20 @@ class Request:
 
     @property
     def accepts_gzip(self) -> bool:
-        """Whether Accept-Encoding names gzip with a weight above 0 (RFC 9110 section 12.5.3)."""
+        """Whether Accept-Encoding names gzip with a weight above 0."""
+        return self.accepts("gzip")
+
+    def accepts(self, coding: str) -> bool:
+        """Whether Accept-Encoding names a coding, or all of them, with a weight above 0 (RFC 9110 section 12.5.3)."""
+        named = {}
         for entry in self.header(b"accept-encoding").split(","):
-            coding, _, weight = entry.strip().partition(";")
-            if coding.strip().lower() in ("gzip", "*"):
-                return weight.replace(" ", "") not in ("q=0", "q=0.0", "q=0.00", "q=0.000")
-        return False
+            name, _, weight = entry.strip().partition(";")
+            named[name.strip().lower()] = weight.replace(" ", "") not in ("q=0", "q=0.0", "q=0.00", "q=0.000")
+        return named.get(coding, named.get("*", False))
+
+    def headers(self, names: Iterable[str]) -> dict[str, str]:
+        """Those of the headers that were sent, by lower-case name."""
+        return {name: value for name in names if (value := self.header(name.encode()))}
 
     def has(self, etag: str) -> bool:
         """Whether If-None-Match holds the entity tag, weakly compared (RFC 9110 section 13.1.2)."""

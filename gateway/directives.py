@@ -5,6 +5,7 @@ from typing import Final
 from urllib.parse import parse_qsl
 
 from gateway.problems import Problem
+from media.hls import Skip
 
 MAX_QUERY_BYTES: Final = 2_000
 MAX_FIELDS: Final = 20
@@ -22,7 +23,7 @@ class Directives:
 
     msn: int | None = None
     part: int | None = None
-    skip: bool = False
+    skip: Skip = Skip.NOTHING
 
 
 def parse_directives(query: bytes) -> Directives:
@@ -40,10 +41,7 @@ def parse_directives(query: bytes) -> Directives:
     msn, part = _number(fields, "_HLS_msn"), _number(fields, "_HLS_part")
     if part is not None and msn is None:
         raise _bad("_HLS_part was given without _HLS_msn")
-    skip = fields.get("_HLS_skip")
-    if skip not in (None, "YES", "v2"):
-        raise _bad(f"expected _HLS_skip to be YES or v2, found {skip[:20]!r}")
-    return Directives(msn, part, skip is not None)
+    return Directives(msn, part, _skip(fields.get("_HLS_skip")))
 
 
 def check_lead(directives: Directives, following: tuple[int, int], target_s: int, part_target_ms: int) -> None:
@@ -64,6 +62,14 @@ def check_lead(directives: Directives, following: tuple[int, int], target_s: int
     parts = int((target_s + PART_LEAD_S) * 1000 / part_target_ms) + 1
     if directives.part is not None and directives.part > (count if directives.msn == at else 0) + parts:
         raise _bad(f"_HLS_part={directives.part} of {directives.msn} is too far ahead, the next part is {at}.{count}")
+
+
+def _skip(text: str | None) -> Skip:
+    if text is None:
+        return Skip.NOTHING
+    if text not in (Skip.SEGMENTS.value, Skip.SEGMENTS_AND_DATE_RANGES.value):
+        raise _bad(f"expected _HLS_skip to be YES or v2, found {text[:20]!r}")
+    return Skip(text)
 
 
 def _number(fields: dict[str, str], name: str) -> int | None:

@@ -22,12 +22,16 @@ from gateway.rendition_fold import RenditionFold
 from gateway.state import GatewayState
 from gateway.texts import Body, send_text
 from gateway.video_fold import VideoFold
+from gateway.wishes import wish_of_request
 from schemas.events import Track
 from schemas.topics import ADS_BREAKS, MEDIA_PARTS, VIDEOS
 from stores.segments import SegmentStoreError, part_name
 
 PLAYLIST_TYPE: Final = b"application/vnd.apple.mpegurl"
 TICK_S: Final = 5.0
+ENDED_AGE_S: Final = 60
+"""How long a playlist that has ended may be kept: it stays the same as long as the video is there."""
+
 SETTLE_S: Final = 6.0
 """How long a multivariant playlist waits for renditions that are about to begin."""
 
@@ -103,6 +107,7 @@ class MediaRoutes:
         return [
             Route(below + "/{file}.m4s", Media(self.segment)),
             Route(below + "/media.m3u8", Media(self.media_playlist)),
+            Route(below + "/iframes.m3u8", Media(self.iframe_playlist)),
             Route(below + "/init-{hash}.mp4", Media(self.init)),
             Route("/v1/videos/{video}/master.m3u8", Media(self.video_playlist)),
             Route("/live/{channel}/master.m3u8", Media(self.channel_playlist)),
@@ -116,18 +121,17 @@ class MediaRoutes:
             raise not_found(
                 f"channel {channel[:40]!r} has not been live; its streamer must publish first", "never_live"
             )
-        await self._multivariant(request, send, video.video_id, f"../../v1/videos/{video.video_id}/")
+        await self._multivariant(scope, request, send, video.video_id, f"../../v1/videos/{video.video_id}/")
 
     async def video_playlist(self, scope: Scope, request: Request, send: Send) -> None:
         """The multivariant playlist of a video."""
-        await self._multivariant(request, send, scope["path_params"]["video"], "")
+        await self._multivariant(scope, request, send, scope["path_params"]["video"], "")
 
     async def media_playlist(self, scope: Scope, request: Request, send: Send) -> None:
         """A media playlist, at once or as soon as it holds what the delivery directives ask for."""
         fold, rendition = self._find(scope)
         if fold.has_ended(rendition):
-            body = self._playlists.media(fold, rendition, skip=False)
-            await self._send_playlist(request, send, body, 60)
+            await self._send_playlist(request, send, self._playlists.media(fold, rendition), ENDED_AGE_S)
             return
         directives = parse_directives(scope["query_string"])
         target = self._target(fold)
@@ -139,6 +143,14 @@ class MediaRoutes:
             await self._reach(fold, rendition, directives, WAIT_TARGETS * target)
         body = self._playlists.media(fold, rendition, skip=directives.skip)
         await self._send_playlist(request, send, body, max_age)
+
+    async def iframe_playlist(self, scope: Scope, request: Request, send: Send) -> None:
+        """The I-frame playlist of a video rendition: its key pictures, for seeking and fast forward."""
+        fold, rendition = self._find(scope)
+        if rendition.track is not Track.VIDEO:
+            raise _no_media(scope)
+        age_s = ENDED_AGE_S if fold.has_ended(rendition) else 1
+        await self._send_playlist(request, send, self._playlists.iframes(fold, rendition), age_s)
 
     async def segment(self, scope: Scope, request: Request, send: Send) -> None:
         """A part, waited for when it is the hinted one; or a whole segment, which is its parts joined."""
@@ -173,7 +185,8 @@ class MediaRoutes:
         kind = b"audio/mp4" if rendition.track is Track.AUDIO else b"video/mp4"
         await send_bytes(send, request, [data], kind, digest)
 
-    async def _multivariant(self, request: Request, send: Send, video_id: str, prefix: str) -> None:
+    async def _multivariant(self, scope: Scope, request: Request, send: Send, video_id: str, prefix: str) -> None:
+        wish, vary = wish_of_request(scope["query_string"], request)
         fold = self._broadcasts.get(video_id)
         known = self._videos.get(video_id)
         if fold is None and known is None:
@@ -190,8 +203,8 @@ class MediaRoutes:
             raise Problem(
                 503, "starting", f"video {video_id} has no media yet; ask again", headers={"Retry-After": "1"}
             )
-        body = self._playlists.multivariant(fold, prefix)
-        await self._send_playlist(request, send, body, 1)
+        body = self._playlists.multivariant(fold, prefix, wish=wish)
+        await send_text(send, request, body, PLAYLIST_TYPE, 1, vary=vary)
 
     def _find(self, scope: Scope) -> tuple[VideoFold, RenditionFold]:
         """The folds of a path.

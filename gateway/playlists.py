@@ -1,32 +1,42 @@
 """Playlists of folded videos as bytes, rendered once for each change however many ask."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Final
 from weakref import WeakKeyDictionary
 
 from gateway.rendition_fold import RenditionFold
 from gateway.texts import Body
+from gateway.variants import nominal_rates, variants_of
 from gateway.video_fold import VideoFold
+from media.devices import Wish
 from media.hls import (
     PART_HOLD_BACK_TARGETS,
+    SKIP_TARGETS,
     AdBreak,
     RenditionReport,
     SegmentTexts,
+    Skip,
     Window,
     edge,
     media_playlist,
     target_duration_s,
 )
-from media.hls_multivariant import Audio, Rates, Video, measured_rates, multivariant_playlist
-from schemas.events import Track, VideoChanged, VideoState
+from media.hls_iframes import iframe_playlist
+from media.hls_multivariant import multivariant_playlist
+from schemas.events import BreakPlanned, Track, VideoChanged, VideoState
 from stores.settings import Settings
+
+MAX_TEXTS: Final = 64
+"""Multivariant playlists that are kept of one video: by address, query, and what suits the client."""
 
 
 @dataclass(slots=True)
 class _Kept:
-    """Of one rendition: the texts of its segments, and the newest playlists (full, delta) with their versions."""
+    """Of one rendition: the texts of its segments, and the newest playlists by kind, with their versions."""
 
     texts: SegmentTexts = field(default_factory=SegmentTexts)
-    bodies: dict[bool, tuple[tuple[int, int], Body]] = field(default_factory=dict)
+    bodies: dict[Skip | None, tuple[tuple[int, int], Body]] = field(default_factory=dict)
 
 
 class Playlists:
@@ -35,25 +45,43 @@ class Playlists:
     def __init__(self, settings: Settings) -> None:
         self._nominal = nominal_rates(settings.ladder)
         self._media: WeakKeyDictionary[RenditionFold, _Kept] = WeakKeyDictionary()
-        self._multivariant: WeakKeyDictionary[VideoFold, dict[str, tuple[object, Body]]] = WeakKeyDictionary()
+        self._multivariant: WeakKeyDictionary[VideoFold, dict[object, tuple[object, Body]]] = WeakKeyDictionary()
 
-    def media(self, fold: VideoFold, rendition: RenditionFold, *, skip: bool) -> Body:
+    def media(self, fold: VideoFold, rendition: RenditionFold, *, skip: Skip = Skip.NOTHING) -> Body:
         """The media playlist of a rendition of a video whose state is known; with `skip` a delta update."""
+        kept = self._kept(rendition)
         version = rendition.version, fold.version
-        kept = self._media.get(rendition) or self._media.setdefault(rendition, _Kept())
         if skip not in kept.bodies or kept.bodies[skip][0] != version:
             text = media_playlist(window_of(fold, rendition), skip=skip, texts=kept.texts)
             kept.bodies[skip] = version, Body(text.encode())
         return kept.bodies[skip][1]
 
-    def multivariant(self, fold: VideoFold, prefix: str) -> Body:
-        """The multivariant playlist of a video whose state is known; `prefix` goes before its URIs."""
+    def iframes(self, fold: VideoFold, rendition: RenditionFold) -> Body:
+        """The I-frame playlist of a video rendition."""
+        kept = self._kept(rendition)
+        version = rendition.version, fold.version
+        if None not in kept.bodies or kept.bodies[None][0] != version:
+            kept.bodies[None] = version, Body(iframe_playlist(window_of(fold, rendition)).encode())
+        return kept.bodies[None][1]
+
+    def multivariant(self, fold: VideoFold, prefix: str, *, query: str = "", wish: Wish | None = None) -> Body:
+        """The multivariant playlist of a video whose state is known, for a client that wishes something.
+
+        `prefix` goes before its URIs and `query` behind them.
+        """
         version = [(r.name, r.segments[0].number, r.segments[-1].number) for r in fold.listed]  # rates are of segments
         kept = self._multivariant.setdefault(fold, {})
-        if prefix not in kept or kept[prefix][0] != version:
-            videos, audio = described(fold, self._nominal)
-            kept[prefix] = version, Body(multivariant_playlist(videos, audio, prefix=prefix).encode())
-        return kept[prefix][1]
+        place = prefix, query, wish or Wish()
+        if place not in kept or kept[place][0] != version:
+            variants = variants_of(fold, self._nominal).suiting(wish or Wish())
+            text = multivariant_playlist(variants.videos, variants.audio, prefix=prefix, query=query)
+            if len(kept) >= MAX_TEXTS:
+                kept.clear()
+            kept[place] = version, Body(text.encode())
+        return kept[place][1]
+
+    def _kept(self, rendition: RenditionFold) -> _Kept:
+        return self._media.get(rendition) or self._media.setdefault(rendition, _Kept())
 
 
 def target_s(video: VideoChanged) -> int:
@@ -67,6 +95,7 @@ def window_of(fold: VideoFold, rendition: RenditionFold) -> Window:
     assert video is not None
     segments = tuple(rendition.segments)
     first_ms = segments[0].start_ms if segments else 0
+    removed_ms = first_ms - SKIP_TARGETS * target_s(video) * 1000
     targets = {other.name: other.part_target_ms(video.part_target_ms) for other in fold.listed}
     return Window(
         segments=segments,
@@ -74,46 +103,28 @@ def window_of(fold: VideoFold, rendition: RenditionFold) -> Window:
         part_target_ms=targets.get(rendition.name, video.part_target_ms),
         part_hold_back_ms=PART_HOLD_BACK_TARGETS * max(targets.values(), default=video.part_target_ms),
         ended=fold.has_ended(rendition),
+        next_init_uri=rendition.next_init_uri,
         reports=tuple(_report(other) for other in fold.listed if other is not rendition),
         breaks=tuple(
             AdBreak(b.break_id, b.start_ms, b.media_time_ms, b.duration_ms)
-            for b in sorted(fold.breaks.values(), key=lambda b: (b.start_ms, b.break_id))
-            if b.start_ms + b.duration_ms >= first_ms
+            for b in _breaks(fold)
+            if _end(b) >= first_ms
         ),
+        removed_breaks=tuple(b.break_id for b in _breaks(fold) if removed_ms <= _end(b) < first_ms),
     )
+
+
+def _breaks(fold: VideoFold) -> Iterator[BreakPlanned]:
+    yield from sorted(fold.breaks.values(), key=lambda b: (b.start_ms, b.break_id))
+
+
+def _end(planned: BreakPlanned) -> int:
+    return planned.start_ms + planned.duration_ms
 
 
 def _report(rendition: RenditionFold) -> RenditionReport:
     number, part = edge(rendition.segments)
     return RenditionReport(f"../{rendition.name}/media.m3u8", number, part)
-
-
-def described(fold: VideoFold, nominal: dict[str, int]) -> tuple[list[Video], Audio | None]:
-    """The renditions that a multivariant playlist lists: those that have a part and say what they are.
-
-    The source is left out where a segment of it cannot be decoded by itself (a GOP longer than a segment) and another
-    rendition, which has an IDR picture at every segment, is there instead.
-    """
-    assert fold.video is not None
-    target = target_s(fold.video)
-    videos, audio = [], None
-    shown = [rendition for rendition in fold.listed if rendition.info is not None]
-    transcoded = any(r.track is Track.VIDEO and r.name != "source" for r in shown)
-    for rendition in shown:
-        info, uri = rendition.info, f"{rendition.name}/media.m3u8"
-        assert info is not None
-        rates = _rates(rendition, target, nominal.get(rendition.name, 0))
-        if rendition.track is Track.AUDIO:
-            audio = Audio(uri, info.codecs, info.channels, rates)
-        elif not transcoded or rendition.name != "source" or all(s.independent for s in rendition.segments):
-            videos.append(Video(uri, info.codecs, info.width, info.height, info.frame_rate, rates))
-    return videos, audio
-
-
-def _rates(rendition: RenditionFold, target: int, nominal: int) -> Rates:
-    media = [s for s in rendition.segments if not s.gap]
-    whole = [s for s in media if s.closed] or media
-    return measured_rates(((s.duration_s, s.size) for s in whole), target, nominal)
 
 
 def is_settled(fold: VideoFold) -> bool:
@@ -129,9 +140,3 @@ def is_settled(fold: VideoFold) -> bool:
     complete = (not video.audio or Track.AUDIO in tracks) and (not video.video or Track.VIDEO in tracks)
     begun = any(rendition.segments[0].closed for rendition in listed)
     return video.state is VideoState.ENDED or (complete and begun)
-
-
-def nominal_rates(ladder: str) -> dict[str, int]:
-    """Bits per second by rendition, from a ladder such as `720:2800,480:1200`."""
-    pairs = (step.split(":") for step in ladder.split(",") if step.strip())
-    return {f"{int(height)}p": int(kilobits) * 1000 for height, kilobits in pairs}

@@ -161,6 +161,15 @@ class RenditionFold:
         """Whether something came that the playlist does not have yet."""
         return bool(self._waiting)
 
+    @property
+    def next_init_uri(self) -> str | None:
+        """The init segment of the next part that came, as far as one waits for what is missing before it."""
+        waiting = {n: entry.parts for n, entry in self._waiting.items() if entry.parts}
+        if not waiting:
+            return None
+        parts = waiting[min(waiting)]
+        return parts[min(parts)].init.rpartition("/")[2]
+
     def segment(self, number: int) -> Segment | None:
         """A segment of the playlist."""
         index = number - self.segments[0].number if self.segments else -1

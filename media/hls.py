@@ -1,28 +1,67 @@
 """Media playlists with low latency, as text: HTTP Live Streaming 2nd Edition (draft-pantos-hls-rfc8216bis).
 
 Section numbers below are of that draft. Everything here is a function of its arguments: the same window gives the same
-bytes on every gateway. Multivariant playlists are in `media.hls_multivariant`.
+bytes on every gateway. What a playlist is made of is in `media.hls_window`; multivariant playlists are in
+`media.hls_multivariant`, I-frame playlists in `media.hls_iframes`.
 """
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from hashlib import sha256
+from enum import Enum
 from typing import Final
 
-from media.scte35 import SpliceInsert
+from media.hls_dateranges import date_range, is_over
+from media.hls_text import date, decimal
+from media.hls_window import (
+    AdBreak,
+    Part,
+    RenditionReport,
+    Segment,
+    Start,
+    Window,
+    edge,
+    end_ms,
+    following,
+    part_uri,
+    segment_uri,
+    target_duration_s,
+)
 
-VERSION: Final = 9
-"""EXT-X-VERSION: delta updates (EXT-X-SKIP) need 9, and no tag here needs more (section 8)."""
+__all__ = [
+    "PARTS_KEPT_TARGETS",
+    "PART_HOLD_BACK_TARGETS",
+    "SKIP_TARGETS",
+    "AdBreak",
+    "Part",
+    "RenditionReport",
+    "Segment",
+    "SegmentTexts",
+    "Skip",
+    "Start",
+    "Window",
+    "edge",
+    "following",
+    "hinted",
+    "media_playlist",
+    "part_uri",
+    "segment_uri",
+    "target_duration_s",
+    "whole_segment",
+]
+
+LIVE_VERSION: Final = 10
+"""EXT-X-VERSION (section 8): delta updates need 9, those that skip date ranges 10."""
+
+GAP_VERSION: Final = 8
+MAP_VERSION: Final = 6
 
 HOLD_BACK_TARGETS: Final = 3
 PART_HOLD_BACK_TARGETS: Final = 3
 """PART-HOLD-BACK must be 2 part targets and should be 3, of the longest of all renditions (4.4.3.8)."""
+
 SKIP_TARGETS: Final = 6
 PARTS_KEPT_TARGETS: Final = 3
 """Parts are listed up to so many target durations from the end (section 6.2.2)."""
-
 
 LEAST_FILL: Final = 0.85
 """What a part lasts at least, of the Part Target Duration, unless it is its segment's last (4.4.4.9)."""
@@ -30,131 +69,12 @@ LEAST_FILL: Final = 0.85
 MAX_TEXTS: Final = 4_000
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
-    """A Partial Segment (4.4.4.9).
+class Skip(Enum):
+    """What a delta update leaves out (6.2.5.1); `_HLS_skip` names it."""
 
-    Attributes:
-        uri: relative to the playlist.
-        dts: decode time of its first sample, in ticks of 1/`timescale` s.
-        duration: its length in the same ticks.
-        timescale: ticks per second.
-        independent: its first sample can be decoded without any other.
-        size: in bytes.
-    """
-
-    uri: str
-    dts: int
-    duration: int
-    timescale: int
-    independent: bool
-    size: int
-
-    @property
-    def duration_s(self) -> float:
-        """Its length in seconds."""
-        return self.duration / self.timescale
-
-
-@dataclass(frozen=True, slots=True)
-class Segment:
-    """A Media Segment, complete or (only as the last one) still growing.
-
-    Attributes:
-        number: its Media Sequence Number.
-        epoch: its Discontinuity Sequence Number.
-        start_ms: wall clock of its first presented sample (EXT-X-PROGRAM-DATE-TIME).
-        dts: decode time of its first sample, in ticks of 1/`timescale` s, exactly as its `tfdt` says.
-        duration: its length in the same ticks; of the parts so far while it is open.
-        timescale: ticks per second.
-        init_uri: its Media Initialization Section.
-        independent: its first sample can be decoded without any other segment.
-        parts: its parts as far as they are remembered.
-        part_count: how many there are.
-        size: bytes of all parts.
-        closed: it has all its parts.
-        part_target_ms: the Part Target Duration that its parts were made for; 0 where that is not known.
-        keyframe_size: bytes from its start to the end of its first sample, an IDR picture; 0 where there is none.
-        gap: its media is lost, wholly or behind `parts`; `duration` is how long it should have been.
-    """
-
-    number: int
-    epoch: int
-    start_ms: int
-    dts: int
-    duration: int
-    timescale: int
-    init_uri: str
-    independent: bool
-    parts: tuple[Part, ...]
-    part_count: int
-    size: int
-    closed: bool = False
-    gap: bool = False
-    part_target_ms: int = 0
-    keyframe_size: int = 0
-
-    @property
-    def duration_s(self) -> float:
-        """Its length in seconds."""
-        return self.duration / self.timescale
-
-
-@dataclass(frozen=True, slots=True)
-class RenditionReport:
-    """How far another rendition's playlist is (4.4.5.4); `last_part` None: its last segment lists no part."""
-
-    uri: str
-    last_msn: int
-    last_part: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class AdBreak:
-    """A break that starts with a segment: wall clock as PROGRAM-DATE-TIME, media time from the start of the video."""
-
-    id: str
-    start_ms: int
-    media_time_ms: int
-    duration_ms: int
-
-
-@dataclass(frozen=True, slots=True)
-class Window:
-    """What a media playlist is made of.
-
-    Attributes:
-        segments: dense in `number`; only the last may be open.
-        target_duration_s: EXT-X-TARGETDURATION; constant for the video, no EXTINF rounds to more.
-        part_target_ms: the Part Target Duration of this rendition.
-        part_hold_back_ms: PART-HOLD-BACK; the same in all renditions of the video.
-        ended: nothing will be added.
-        reports: of the other renditions.
-        breaks: that are not over before the first segment.
-    """
-
-    segments: Sequence[Segment]
-    target_duration_s: int
-    part_target_ms: int
-    part_hold_back_ms: int
-    ended: bool = False
-    reports: Sequence[RenditionReport] = ()
-    breaks: Sequence[AdBreak] = ()
-
-
-def part_uri(segment: int, part: int) -> str:
-    """The file of a part, which is also its URI relative to the playlist."""
-    return f"{segment:08d}.{part:04d}.m4s"
-
-
-def segment_uri(segment: int) -> str:
-    """The file of a whole segment."""
-    return f"{segment:08d}.m4s"
-
-
-def target_duration_s(segment_max_ms: int) -> int:
-    """EXT-X-TARGETDURATION of segments up to `segment_max_ms`: the nearest whole second (4.4.3.1)."""
-    return max(1, (segment_max_ms + 500) // 1000)
+    NOTHING = ""
+    SEGMENTS = "YES"
+    SEGMENTS_AND_DATE_RANGES = "v2"
 
 
 class SegmentTexts:
@@ -176,73 +96,98 @@ class SegmentTexts:
             self._texts = {key: text for key, text in self._texts.items() if key >= number}
 
 
-def media_playlist(window: Window, *, skip: bool = False, texts: SegmentTexts | None = None) -> str:
+def media_playlist(window: Window, *, skip: Skip = Skip.NOTHING, texts: SegmentTexts | None = None) -> str:
     """The playlist's text; with `skip` a delta update (6.2.5.1) where something is old enough to be skipped.
 
     `texts` are those of earlier playlists of the same rendition; they change nothing but the time it takes.
     """
     segments = window.segments
-    skipped = _skippable(window) if skip and not window.ended else 0
+    skipped = _skippable(window) if skip is not Skip.NOTHING and not window.ended else 0
     first_number, first_epoch = (segments[0].number, segments[0].epoch) if segments else (0, 0)
     lines = [*_header(window), f"#EXT-X-MEDIA-SEQUENCE:{first_number}"]
     lines.append(f"#EXT-X-DISCONTINUITY-SEQUENCE:{first_epoch}")
     if segments and all(segment.independent or segment.gap for segment in segments):
         lines.append("#EXT-X-INDEPENDENT-SEGMENTS")
-    lines += (line for ad_break in window.breaks for line in _date_range(ad_break, _end_ms(segments)))
+    skips_dates = skipped and skip is Skip.SEGMENTS_AND_DATE_RANGES
+    lines += _date_ranges(window, segments[skipped].start_ms if skips_dates else None)
     if skipped:
-        lines.append(f"#EXT-X-SKIP:SKIPPED-SEGMENTS={skipped}")
+        lines.append(_skip(skipped, window.removed_breaks if skips_dates else None))
     texts = texts or SegmentTexts()
     texts.forget_before(first_number)
     lines += _segment_lines(window, skipped, texts)
-    if window.ended:
-        lines.append("#EXT-X-ENDLIST")
-    else:
-        segment, part = hinted(window)
-        lines.append(f'#EXT-X-PRELOAD-HINT:TYPE=PART,URI="{part_uri(segment, part)}"')
-    lines += map(_report, window.reports)
+    lines += _tail(window)
     return "\n".join([*lines, ""])
-
-
-def following(segments: Sequence[Segment]) -> tuple[int, int]:
-    """(segment, part) that comes next."""
-    if not segments:
-        return 0, 0
-    last = segments[-1]
-    return (last.number + 1, 0) if last.closed else (last.number, last.part_count)
 
 
 def hinted(window: Window) -> tuple[int, int]:
     """(segment, part) to hint (4.4.5.3): what comes next, as far as it can be known.
 
-    A part that lasts less than 85 % of the target can only be its segment's last (4.4.4.9), so that the next segment is
+    A part that lasts less than 85 % of its target can only be its segment's last (4.4.4.9), so that the next segment is
     hinted before the end of this one was announced.
     """
     segment, part = following(window.segments)
-    last = window.segments[-1].parts[-1:] if part else ()
-    if last and last[0].duration_s * 1000 < LEAST_FILL * window.part_target_ms - 0.01:
+    if not part or not window.segments[-1].parts:
+        return segment, part
+    last = window.segments[-1]
+    target_ms = last.part_target_ms or window.part_target_ms
+    if last.parts[-1].duration_s * 1000 < LEAST_FILL * target_ms - 0.01:
         return segment + 1, 0
     return segment, part
 
 
-def edge(segments: Sequence[Segment]) -> tuple[int, int | None]:
-    """(LAST-MSN, LAST-PART) of a playlist that has a segment."""
-    last = segments[-1]
-    return last.number, last.part_count - 1 if last.part_count else None
+def _header(window: Window) -> Iterator[str]:
+    yield "#EXTM3U"
+    yield f"#EXT-X-VERSION:{_version(window)}"
+    yield f"#EXT-X-TARGETDURATION:{window.target_duration_s}"
+    if window.vod or window.event:
+        yield f"#EXT-X-PLAYLIST-TYPE:{'VOD' if window.vod else 'EVENT'}"
+    if window.start is not None:
+        precise = ",PRECISE=YES" if window.start.precise else ""
+        yield f"#EXT-X-START:TIME-OFFSET={decimal(window.start.offset_s)}{precise}"
+    if not window.vod:
+        yield f"#EXT-X-SERVER-CONTROL:{_server_control(window)}"
+        yield f"#EXT-X-PART-INF:PART-TARGET={decimal(window.part_target_ms / 1000)}"
 
 
-def _header(window: Window) -> list[str]:
+def _version(window: Window) -> int:
+    """What the tags need (section 8), and no more than that."""
+    if not window.vod:
+        return LIVE_VERSION
+    return GAP_VERSION if any(segment.gap for segment in window.segments) else MAP_VERSION
+
+
+def _server_control(window: Window) -> str:
     target = window.target_duration_s
-    control = (
-        f"CAN-BLOCK-RELOAD=YES,CAN-SKIP-UNTIL={SKIP_TARGETS * target},HOLD-BACK={HOLD_BACK_TARGETS * target},"
-        f"PART-HOLD-BACK={_decimal(window.part_hold_back_ms / 1000)}"
+    return (
+        f"CAN-BLOCK-RELOAD=YES,CAN-SKIP-UNTIL={SKIP_TARGETS * target},CAN-SKIP-DATERANGES=YES,"
+        f"HOLD-BACK={HOLD_BACK_TARGETS * target},PART-HOLD-BACK={decimal(window.part_hold_back_ms / 1000)}"
     )
-    return [
-        "#EXTM3U",
-        f"#EXT-X-VERSION:{VERSION}",
-        f"#EXT-X-TARGETDURATION:{target}",
-        f"#EXT-X-SERVER-CONTROL:{control}",
-        f"#EXT-X-PART-INF:PART-TARGET={_decimal(window.part_target_ms / 1000)}",
-    ]
+
+
+def _date_ranges(window: Window, skipped_ms: int | None) -> Iterator[str]:
+    """The breaks; only those that went on after `skipped_ms` where it is given: the others' tags are older (6.2.5.1)."""
+    ends_ms = end_ms(window.segments)
+    for ad_break in window.breaks:
+        if skipped_ms is None or not is_over(ad_break, skipped_ms):
+            yield from date_range(ad_break, ends_ms)
+
+
+def _skip(count: int, removed_breaks: Sequence[str] | None) -> str:
+    """EXT-X-SKIP (4.4.5.2); the attribute of date ranges is required where they are skipped."""
+    removed = "" if removed_breaks is None else ',RECENTLY-REMOVED-DATERANGES="' + "\t".join(removed_breaks) + '"'
+    return f"#EXT-X-SKIP:SKIPPED-SEGMENTS={count}{removed}"
+
+
+def _tail(window: Window) -> Iterator[str]:
+    if window.ended:
+        yield "#EXT-X-ENDLIST"
+        return
+    segment, part = hinted(window)
+    new_map = window.next_init_uri not in (None, window.segments[-1].init_uri if window.segments else None)
+    if part == 0 and new_map:
+        yield f'#EXT-X-PRELOAD-HINT:TYPE=MAP,URI="{window.next_init_uri}"'
+    yield f'#EXT-X-PRELOAD-HINT:TYPE=PART,URI="{part_uri(segment, part)}"'
+    yield from map(_report, window.reports)
 
 
 def _segment_lines(window: Window, skipped: int, texts: SegmentTexts) -> Iterator[str]:
@@ -259,7 +204,7 @@ def _segment_lines(window: Window, skipped: int, texts: SegmentTexts) -> Iterato
         if index < first_with_parts:
             yield texts.text(segment)
             continue
-        yield f"#EXT-X-PROGRAM-DATE-TIME:{_date(segment.start_ms)}"
+        yield f"#EXT-X-PROGRAM-DATE-TIME:{date(segment.start_ms)}"
         yield from map(_part, segment.parts)
         if segment.gap:
             yield from _gap_parts(segment, window.part_target_ms)
@@ -269,7 +214,7 @@ def _segment_lines(window: Window, skipped: int, texts: SegmentTexts) -> Iterato
 
 def whole_segment(segment: Segment) -> str:
     """The lines of a complete segment without its parts, and without what depends on the one before it."""
-    return f"#EXT-X-PROGRAM-DATE-TIME:{_date(segment.start_ms)}\n{_end(segment)}"
+    return f"#EXT-X-PROGRAM-DATE-TIME:{date(segment.start_ms)}\n{_end(segment)}"
 
 
 def _end(segment: Segment) -> str:
@@ -279,19 +224,21 @@ def _end(segment: Segment) -> str:
 
 def _first_with_parts(window: Window) -> int:
     """Index of the first segment whose parts are listed: those that end within three targets of the end."""
-    left = 0.0
-    for index in range(len(window.segments) - 1, -1, -1):
-        if left > PARTS_KEPT_TARGETS * window.target_duration_s:
-            return index + 1
-        left += window.segments[index].duration_s
-    return 0
+    if window.vod:
+        return len(window.segments)
+    return _first_within(window, PARTS_KEPT_TARGETS)
 
 
 def _skippable(window: Window) -> int:
     """How many segments end before the Skip Boundary (4.4.3.8)."""
+    return _first_within(window, SKIP_TARGETS)
+
+
+def _first_within(window: Window, targets: int) -> int:
+    """Index of the first segment that ends within so many target durations of the playlist's end."""
     left = 0.0
     for index in range(len(window.segments) - 1, -1, -1):
-        if left > SKIP_TARGETS * window.target_duration_s:
+        if left > targets * window.target_duration_s:
             return index + 1
         left += window.segments[index].duration_s
     return 0
@@ -314,30 +261,3 @@ def _gap_parts(segment: Segment, part_target_ms: int) -> Iterator[str]:
 def _report(report: RenditionReport) -> str:
     part = "" if report.last_part is None else f",LAST-PART={report.last_part}"
     return f'#EXT-X-RENDITION-REPORT:URI="{report.uri}",LAST-MSN={report.last_msn}{part}'
-
-
-def _date_range(ad_break: AdBreak, end_ms: int) -> Iterator[str]:
-    """The tag of a break, and one more of the same ID once the program has returned (4.4.5.1)."""
-    event_id = int.from_bytes(sha256(ad_break.id.encode()).digest()[:4], "big")
-    start, length = ad_break.media_time_ms * 90, ad_break.duration_ms * 90
-    head = f'#EXT-X-DATERANGE:ID="{ad_break.id}",START-DATE="{_date(ad_break.start_ms)}"'
-    seconds = _decimal(ad_break.duration_ms / 1000)
-    out = SpliceInsert(event_id, out=True, pts=start, duration=length).encode().hex().upper()
-    yield f"{head},PLANNED-DURATION={seconds},SCTE35-OUT=0x{out}"
-    if ad_break.start_ms + ad_break.duration_ms <= end_ms:
-        back = SpliceInsert(event_id, out=False, pts=start + length).encode().hex().upper()
-        yield f"{head},DURATION={seconds},SCTE35-IN=0x{back}"
-
-
-def _end_ms(segments: Sequence[Segment]) -> int:
-    return segments[-1].start_ms + round(segments[-1].duration_s * 1000) if segments else 0
-
-
-def _date(wall_ms: int) -> str:
-    """ISO 8601 with milliseconds, UTC."""
-    return datetime.fromtimestamp(wall_ms / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-def _decimal(value: float) -> str:
-    """A decimal-floating-point (4.2) without needless zeros."""
-    return f"{value:.5f}".rstrip("0").rstrip(".")

@@ -1,20 +1,24 @@
 """Multivariant playlists as text: which renditions there are and what they need (draft-pantos-hls-rfc8216bis, 4.4.6)."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from media.hls_text import decimal, quoted
+from media.hls_window import Start
+
 VERSION: Final = 6
 AUDIO_GROUP: Final = "audio"
+SUBTITLES_GROUP: Final = "subtitles"
 HEADROOM: Final = 1.2
 """BANDWIDTH is an upper bound, and what comes may be above what was measured."""
-
-DEFAULT_BITS: Final = 3_500_000
-"""Players begin with the first variant: the best below this, which most lines carry."""
 
 GRAIN_BITS: Final = 10_000
 STEADY_S: Final = 30.0
 """A shorter measurement is no average yet; the encoder's setting is taken then where it is higher."""
+
+_DEEP_PROFILES: Final = ("6e", "7a", "f4")
+"""H.264 profiles of more than 8 bits, by the first byte of their codecs string: High 10, High 4:2:2, High 4:4:4."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +33,7 @@ class Rates:
 class Audio:
     """The audio rendition."""
 
-    uri: str
+    name: str
     codecs: str
     channels: int
     rates: Rates
@@ -37,14 +41,27 @@ class Audio:
 
 @dataclass(frozen=True, slots=True)
 class Video:
-    """A video rendition; `frame_rate` 0 where it is not known."""
+    """A video rendition; `frame_rate` 0 where it is not known, `keyframes` are the rates of its I-frame playlist."""
 
-    uri: str
+    name: str
     codecs: str
     width: int
     height: int
     frame_rate: float
     rates: Rates
+    keyframes: Rates | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Subtitles:
+    """A rendition of subtitles: the URI of its media playlist, what people call it, and its language (RFC 5646)."""
+
+    uri: str
+    name: str
+    language: str = ""
+    default: bool = False
+    forced: bool = False
+    characteristics: str = ""
 
 
 def measured_rates(segments: Iterable[tuple[float, int]], target_duration_s: int, nominal: int = 0) -> Rates:
@@ -68,45 +85,123 @@ def measured_rates(segments: Iterable[tuple[float, int]], target_duration_s: int
     return Rates(max(peak, nominal), max(mean, nominal) if total_s < STEADY_S else mean)
 
 
-def multivariant_playlist(videos: Sequence[Video], audio: Audio | None, *, prefix: str = "") -> str:
-    """The playlist's text; `prefix` goes before every URI. Audio alone is a variant of its own.
+def multivariant_playlist(
+    videos: Sequence[Video],
+    audio: Audio | None,
+    *,
+    subtitles: Sequence[Subtitles] = (),
+    prefix: str = "",
+    query: str = "",
+    start: Start | None = None,
+) -> str:
+    """The playlist's text, variants in the order given; `prefix` goes before every URI and `query` behind it.
 
-    EXT-X-INDEPENDENT-SEGMENTS is left to the media playlists: clients read this one once, and what a publisher sends
-    later may begin a segment without an IDR picture.
+    Audio alone is the last variant. EXT-X-INDEPENDENT-SEGMENTS is left to the media playlists: clients read this one
+    once, and what a publisher sends later may begin a segment without an IDR picture.
     """
     lines = ["#EXTM3U", f"#EXT-X-VERSION:{VERSION}"]
+    if start is not None:
+        precise = ",PRECISE=YES" if start.precise else ""
+        lines.append(f"#EXT-X-START:TIME-OFFSET={decimal(start.offset_s)}{precise}")
     if audio is not None and videos:
-        channels = f',CHANNELS="{audio.channels}"' if audio.channels else ""
-        lines.append(
-            f'#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID="{AUDIO_GROUP}",NAME="Original",DEFAULT=YES,AUTOSELECT=YES{channels},'
-            f'URI="{prefix}{audio.uri}"'
-        )
-    for video in _in_order(videos):
-        lines += [_variant(video, audio), prefix + video.uri]
-    if audio is not None and not videos:
-        lines += [f'#EXT-X-STREAM-INF:{_bandwidth([audio.rates])},CODECS="{audio.codecs}"', prefix + audio.uri]
+        lines.append(_audio_media(audio, f"{prefix}{audio.name}/media.m3u8{query}"))
+    lines += (_subtitles_media(shown, prefix, query) for shown in subtitles)
+    scores = _scores(videos)
+    for video in videos:
+        lines.append(_variant(video, audio, scores[video.name], bool(subtitles)))
+        lines.append(f"{prefix}{video.name}/media.m3u8{query}")
+    if audio is not None:
+        lines.append(_audio_variant(audio, bool(subtitles)))
+        lines.append(f"{prefix}{audio.name}/media.m3u8{query}")
+    lines += _keyframes(videos, prefix, query)
     return "\n".join([*lines, ""])
 
 
-def _in_order(videos: Sequence[Video]) -> list[Video]:
-    """The best that most lines carry first, then all others from the best down."""
-    ordered = sorted(videos, key=lambda video: (video.height, video.rates.peak), reverse=True)
-    fitting = [video for video in ordered if video.rates.peak <= DEFAULT_BITS]
-    first = fitting[0] if fitting else ordered[-1] if ordered else None
-    return [] if first is None else [first, *(video for video in ordered if video is not first)]
+def video_range(codecs: str) -> str | None:
+    """VIDEO-RANGE where the codecs string tells it: 8 bits are SDR; None for what may be more."""
+    family, _, rest = codecs.partition(".")
+    if family in ("avc1", "avc3"):
+        return None if rest[:2].lower() in _DEEP_PROFILES else "SDR"
+    if family in ("hvc1", "hev1"):
+        return "SDR" if rest.startswith("1.") else None
+    if family == "av01":
+        return "SDR" if rest.split(".")[2:3] == ["08"] else None
+    return None
 
 
-def _variant(video: Video, audio: Audio | None) -> str:
+def _scores(videos: Sequence[Video]) -> dict[str, int]:
+    """SCORE (4.4.6.2): from 2 up as they get better; audio alone is 1. A newer codec is better at the same size."""
+    ordered = sorted(videos, key=lambda v: (min(v.width, v.height), not v.codecs.startswith("avc"), v.rates.peak))
+    return {video.name: score for score, video in enumerate(ordered, 2)}
+
+
+def _audio_media(audio: Audio, uri: str) -> str:
+    channels = f',CHANNELS="{audio.channels}"' if audio.channels else ""
+    return (
+        f'#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID="{AUDIO_GROUP}",NAME="Original",DEFAULT=YES,AUTOSELECT=YES{channels},'
+        f'STABLE-RENDITION-ID="{audio.name}",URI="{uri}"'
+    )
+
+
+def _subtitles_media(shown: Subtitles, prefix: str, query: str) -> str:
+    attributes = [
+        f'TYPE=SUBTITLES,GROUP-ID="{SUBTITLES_GROUP}",NAME={quoted(shown.name)}',
+        *([f"LANGUAGE={quoted(shown.language)}"] if shown.language else []),
+        f"DEFAULT={'YES' if shown.default else 'NO'},AUTOSELECT=YES",
+        *(["FORCED=YES"] if shown.forced else []),
+        *([f"CHARACTERISTICS={quoted(shown.characteristics)}"] if shown.characteristics else []),
+        f'URI="{prefix}{shown.uri}{query}"',
+    ]
+    return "#EXT-X-MEDIA:" + ",".join(attributes)
+
+
+def _variant(video: Video, audio: Audio | None, score: int, subtitled: bool) -> str:
     codecs = ",".join(dict.fromkeys([video.codecs, *([audio.codecs] if audio else [])]))
+    shown = video_range(video.codecs)
     attributes = [
         _bandwidth([video.rates, *([audio.rates] if audio else [])]),
+        f"SCORE={score}",
         f'CODECS="{codecs}"',
         f"RESOLUTION={video.width}x{video.height}",
         *([f"FRAME-RATE={video.frame_rate:.3f}"] if video.frame_rate else []),
+        *([f"VIDEO-RANGE={shown}"] if shown else []),
         *([f'AUDIO="{AUDIO_GROUP}"'] if audio else []),
-        "CLOSED-CAPTIONS=NONE",
+        *_captions(subtitled),
+        f'STABLE-VARIANT-ID="{video.name}"',
     ]
     return "#EXT-X-STREAM-INF:" + ",".join(attributes)
+
+
+def _audio_variant(audio: Audio, subtitled: bool) -> str:
+    """Audio alone: without an AUDIO group, for its own playlist is the rendition."""
+    attributes = [
+        _bandwidth([audio.rates]),
+        "SCORE=1",
+        f'CODECS="{audio.codecs}"',
+        *_captions(subtitled),
+        f'STABLE-VARIANT-ID="{audio.name}"',
+    ]
+    return "#EXT-X-STREAM-INF:" + ",".join(attributes)
+
+
+def _captions(subtitled: bool) -> list[str]:
+    return [*([f'SUBTITLES="{SUBTITLES_GROUP}"'] if subtitled else []), "CLOSED-CAPTIONS=NONE"]
+
+
+def _keyframes(videos: Sequence[Video], prefix: str, query: str) -> Iterator[str]:
+    """The I-frame playlists (4.4.6.3)."""
+    for video in videos:
+        if video.keyframes is None:
+            continue
+        attributes = [
+            _bandwidth([video.keyframes]),
+            f'CODECS="{video.codecs}"',
+            f"RESOLUTION={video.width}x{video.height}",
+            *([f"VIDEO-RANGE={shown}"] if (shown := video_range(video.codecs)) else []),
+            f'STABLE-VARIANT-ID="{video.name}-iframes"',
+            f'URI="{prefix}{video.name}/iframes.m3u8{query}"',
+        ]
+        yield "#EXT-X-I-FRAME-STREAM-INF:" + ",".join(attributes)
 
 
 def _bandwidth(rates: Sequence[Rates]) -> str:

@@ -18,6 +18,8 @@ class ReadSegment:
     date: str = ""
     map: str = ""
     gap: bool = False
+    span: tuple[int, int] | None = None
+    """(offset, length) in bytes of its URI's resource; None: all of it"""
     parts: list[tuple[str, float, bool, bool]] = field(default_factory=list)
     """(URI, seconds, independent, gap)"""
 
@@ -33,6 +35,10 @@ class ReadPlaylist:
     control: dict[str, str] = field(default_factory=dict)
     segments: list[ReadSegment] = field(default_factory=list)
     hints: list[str] = field(default_factory=list)
+    map_hints: list[str] = field(default_factory=list)
+    type: str = ""
+    iframes: bool = False
+    removed_dates: list[str] | None = None
     reports: list[dict[str, str]] = field(default_factory=list)
     date_ranges: list[dict[str, str]] = field(default_factory=list)
 
@@ -78,7 +84,7 @@ def read(text: str) -> ReadPlaylist:  # noqa: C901, PLR0912  (one branch a tag)
             playlist.segments.append(segment())
             current, extinf = None, False
             continue
-        assert not extinf, f"{tag} between EXTINF and its URI"
+        assert not extinf or tag == "#EXT-X-BYTERANGE", f"{tag} between EXTINF and its URI"
         if tag in ("#EXT-X-DISCONTINUITY", "#EXT-X-MAP"):
             assert current is None, f"{tag} inside a segment"
         match tag:
@@ -101,8 +107,24 @@ def read(text: str) -> ReadPlaylist:  # noqa: C901, PLR0912  (one branch a tag)
             case "#EXT-X-SKIP":
                 assert not playlist.segments
                 assert version >= 9
-                playlist.skipped = int(attributes(value)["SKIPPED-SEGMENTS"])
+                a = attributes(value)
+                playlist.skipped = int(a["SKIPPED-SEGMENTS"])
                 assert playlist.skipped > 0
+                if "RECENTLY-REMOVED-DATERANGES" in a:
+                    assert version >= 10
+                    playlist.removed_dates = a["RECENTLY-REMOVED-DATERANGES"].split("\t")
+            case "#EXT-X-PLAYLIST-TYPE":
+                assert value in ("VOD", "EVENT")
+                playlist.type = value
+            case "#EXT-X-I-FRAMES-ONLY":
+                assert not playlist.segments
+                playlist.iframes = True
+            case "#EXT-X-BYTERANGE":
+                length, _, offset = value.partition("@")
+                segment().span = int(offset), int(length)
+            case "#EXT-X-START":
+                assert not playlist.segments
+                float(attributes(value)["TIME-OFFSET"])
             case "#EXT-X-DISCONTINUITY":
                 epoch += 1
             case "#EXT-X-MAP":
@@ -121,8 +143,8 @@ def read(text: str) -> ReadPlaylist:  # noqa: C901, PLR0912  (one branch a tag)
                 extinf = True
             case "#EXT-X-PRELOAD-HINT":
                 a = attributes(value)
-                assert a["TYPE"] == "PART"
-                playlist.hints.append(a["URI"])
+                assert a["TYPE"] in ("PART", "MAP")
+                (playlist.hints if a["TYPE"] == "PART" else playlist.map_hints).append(a["URI"])
             case "#EXT-X-RENDITION-REPORT":
                 playlist.reports.append(attributes(value))
             case "#EXT-X-DATERANGE":
@@ -139,11 +161,18 @@ def read(text: str) -> ReadPlaylist:  # noqa: C901, PLR0912  (one branch a tag)
 
 def check(playlist: ReadPlaylist) -> None:
     """The rules within one playlist."""
-    assert playlist.control["CAN-BLOCK-RELOAD"] == "YES"
-    assert float(playlist.control["PART-HOLD-BACK"]) >= 3 * playlist.part_target - 1e-9
-    assert float(playlist.control["HOLD-BACK"]) >= 3 * playlist.target
-    assert float(playlist.control["CAN-SKIP-UNTIL"]) >= 6 * playlist.target
-    assert len(playlist.hints) == (0 if playlist.ended else 1)
+    if playlist.type == "VOD" or playlist.iframes:
+        assert playlist.ended or playlist.iframes
+        assert not playlist.control
+        assert not any(segment.parts for segment in playlist.segments)
+    else:
+        assert playlist.control["CAN-BLOCK-RELOAD"] == "YES"
+        assert float(playlist.control["PART-HOLD-BACK"]) >= 3 * playlist.part_target - 1e-9
+        assert float(playlist.control["HOLD-BACK"]) >= 3 * playlist.target
+        assert float(playlist.control["CAN-SKIP-UNTIL"]) >= 6 * playlist.target
+    assert len(playlist.map_hints) <= len(playlist.hints)
+    assert len(playlist.hints) == (0 if playlist.ended or playlist.iframes else 1)
+    assert all((segment.span is not None) == (playlist.iframes and not segment.gap) for segment in playlist.segments)
     dates = [segment.date for segment in playlist.segments]
     assert all(dates), "every segment has a date"
     assert dates == sorted(set(dates)), "dates go forward"

@@ -2,14 +2,15 @@
 
 import asyncio
 from collections.abc import Coroutine
+from dataclasses import replace
 from typing import Any
 
 import httpx
 import pytest
 
 from gateway import media_routes
-from media.hls import SegmentTexts, Window, media_playlist
-from schemas.events import VideoState
+from media.hls import SegmentTexts, Skip, Window, media_playlist
+from schemas.events import PartReady, VideoState
 from tests.gateway.conftest import Gateway
 from tests.gateway.playlist_reader import attributes, read
 from tests.gateway.tape import START_MS, VIDEO, Tape, data_of, planned, video
@@ -348,15 +349,73 @@ async def test_the_multivariant_playlist_names_the_renditions(gateway: Gateway) 
     started(gateway)
     gateway.fold(video(audio=True), *SOUND.segment(0))
     own = await gateway.get(f"/v1/videos/{VIDEO}/master.m3u8")
-    assert set(variants(own.text)) == {"source/media.m3u8", "480p/media.m3u8"}
+    assert set(variants(own.text)) == {"source/media.m3u8", "480p/media.m3u8", "audio/media.m3u8"}
     variant = variants(own.text)["480p/media.m3u8"]
     assert variant["CODECS"] == "avc1.64001f,mp4a.40.2"
     assert variant["RESOLUTION"] == "1280x720"
     assert int(variant["BANDWIDTH"]) >= 1_200_000, "at least the encoder's setting"
     channel = await gateway.get("/live/ann/master.m3u8")
-    assert set(variants(channel.text)) == {f"../../v1/videos/{VIDEO}/{name}/media.m3u8" for name in ("source", "480p")}
+    names = ("source", "480p", "audio")
+    assert set(variants(channel.text)) == {f"../../v1/videos/{VIDEO}/{name}/media.m3u8" for name in names}
     assert f'URI="../../v1/videos/{VIDEO}/audio/media.m3u8"' in channel.text
     assert channel.headers["cache-control"] == "public, max-age=1"
+
+
+async def test_a_device_gets_the_renditions_that_suit_it(gateway: Gateway) -> None:
+    started(gateway)
+    gateway.fold(video(audio=True), *SOUND.segment(0))
+    master = f"/v1/videos/{VIDEO}/master.m3u8"
+    named = await gateway.get(master + "?deviceType=audio-only")
+    assert list(variants(named.text)) == ["audio/media.m3u8"]
+    assert named.headers["vary"] == "accept-encoding"
+    hinted = await gateway.get(master, sec_ch_ua_mobile="?1", sec_ch_ua_platform='"Android"')
+    assert list(variants(hinted.text))[-1] == "audio/media.m3u8"
+    assert hinted.headers["vary"] == "accept-encoding, sec-ch-ua-mobile, sec-ch-ua-platform, save-data, ect, downlink"
+
+
+async def test_a_device_that_nobody_knows_is_told_which_there_are(gateway: Gateway) -> None:
+    started(gateway)
+    answer = await gateway.get("/live/ann/master.m3u8?deviceType=toaster")
+    assert (answer.status_code, answer.json()["reason"]) == (400, "bad_device_type")
+    assert answer.json()["choices"] == ["phone", "tablet", "desktop", "tv", "low-power", "audio-only"]
+    assert all(choice in answer.json()["detail"] for choice in answer.json()["choices"])
+
+
+async def test_an_i_frame_playlist_lists_the_start_of_each_whole_segment(gateway: Gateway) -> None:
+    gateway.fold(video())
+    for event in SOURCE.events(0, 3):
+        gateway.fold(replace(event, keyframe_size=100) if isinstance(event, PartReady) and event.part == 0 else event)
+    master = await gateway.get(f"/v1/videos/{VIDEO}/master.m3u8")
+    assert 'URI="source/iframes.m3u8"' in master.text
+    playlist = await gateway.get(f"/v1/videos/{VIDEO}/source/iframes.m3u8")
+    assert playlist.headers["cache-control"] == "public, max-age=1"
+    lines = playlist.text.splitlines()
+    assert "#EXT-X-I-FRAMES-ONLY" in lines
+    assert [line for line in lines if not line.startswith("#")] == [f"0000000{n}.m4s" for n in range(3)]
+    assert lines.count("#EXT-X-BYTERANGE:100@0") == 3
+    keyframe = await gateway.get(f"/v1/videos/{VIDEO}/source/00000001.m4s", range="bytes=0-99")
+    assert (keyframe.status_code, keyframe.content) == (206, data_of(f"{VIDEO}/source/00000001.0000.m4s")[:100])
+    assert (await gateway.get(f"/v1/videos/{VIDEO}/audio/iframes.m3u8")).status_code == 404
+
+
+async def test_playlists_are_sent_in_brotli_where_it_is_taken(gateway: Gateway) -> None:
+    started(gateway)
+    plain = await gateway.get(PLAYLIST, accept_encoding="identity")
+    small = await gateway.get(PLAYLIST, accept_encoding="gzip, deflate, br, zstd")
+    assert (small.headers["content-encoding"], small.text) == ("br", plain.text)
+    assert int(small.headers["content-length"]) < len(plain.content)
+    assert small.headers["etag"] not in (plain.headers["etag"], "")
+    refused = await gateway.get(PLAYLIST, accept_encoding="br;q=0, gzip")
+    assert refused.headers["content-encoding"] == "gzip"
+
+
+async def test_a_head_request_gets_the_headers_alone(gateway: Gateway) -> None:
+    started(gateway)
+    whole = await gateway.get(PLAYLIST, accept_encoding="identity")
+    head = await gateway.client.head(PLAYLIST, headers={"accept-encoding": "identity"})
+    assert (head.status_code, head.content) == (200, b"")
+    assert head.headers["content-length"] == whole.headers["content-length"]
+    assert head.headers["etag"] == whole.headers["etag"]
 
 
 async def test_the_multivariant_playlist_waits_until_all_renditions_have_begun(gateway: Gateway) -> None:
@@ -367,7 +426,7 @@ async def test_the_multivariant_playlist_waits_until_all_renditions_have_begun(g
     await asyncio.sleep(0)
     assert not waiting.done(), "the announced audio is missing"
     gateway.fold(SOUND.part(0, 0))
-    assert len(variants((await waiting).text)) == 2
+    assert len(variants((await waiting).text)) == 3
 
 
 async def test_a_source_that_cannot_be_entered_at_every_segment_is_left_out(gateway: Gateway) -> None:
@@ -391,7 +450,7 @@ async def test_a_video_that_has_no_media_yet_is_asked_for_again(
 async def test_one_text_serves_all_until_something_changes(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
     rendered: list[Window] = []
 
-    def counted(window: Window, *, skip: bool, texts: SegmentTexts) -> str:
+    def counted(window: Window, *, skip: Skip, texts: SegmentTexts) -> str:
         rendered.append(window)
         return media_playlist(window, skip=skip, texts=texts)
 

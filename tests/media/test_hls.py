@@ -13,6 +13,8 @@ from media.hls import (
     RenditionReport,
     Segment,
     SegmentTexts,
+    Skip,
+    Start,
     Window,
     edge,
     following,
@@ -22,6 +24,7 @@ from media.hls import (
     segment_uri,
     target_duration_s,
 )
+from media.hls_iframes import iframe_playlist
 from tests.gateway.playlist_reader import read
 
 GOLDEN = Path(__file__).parent / "golden" / "hls"
@@ -77,7 +80,21 @@ def golden_playlists() -> dict[str, str]:
         "discontinuity.m3u8": media_playlist(window(segment(11), *again)),
         "breaks.m3u8": media_playlist(window(*live, breaks=breaks)),
         "long-gop.m3u8": media_playlist(window(segment(7), long_gop)),
-        "delta.m3u8": media_playlist(window(*map(segment, range(20))), skip=True),
+        "delta.m3u8": media_playlist(window(*map(segment, range(20))), skip=Skip.SEGMENTS),
+        "delta-of-dates.m3u8": media_playlist(
+            window(*map(segment, range(20)), breaks=breaks, removed_breaks=("b8", "b9")),
+            skip=Skip.SEGMENTS_AND_DATE_RANGES,
+        ),
+        "vod.m3u8": media_playlist(window(*live[:-1], ended=True, vod=True)),
+        "vod-with-gap.m3u8": media_playlist(window(segment(7), lost, segment(10), ended=True, vod=True)),
+        "event.m3u8": media_playlist(window(*map(segment, range(3)), event=True, start=Start(-12.5, precise=True))),
+        "next-map.m3u8": media_playlist(window(segment(7), next_init_uri="init-000000000009.mp4")),
+        "iframes.m3u8": iframe_playlist(window(*(replace(s, keyframe_size=400 + s.number) for s in live))),
+        "iframes-gaps.m3u8": iframe_playlist(
+            window(
+                replace(segment(7), keyframe_size=407), long_gop, lost, replace(again[0], keyframe_size=412), ended=True
+            )
+        ),
         "old-parts.m3u8": media_playlist(window(*map(segment, range(12)))),
     }
 
@@ -133,7 +150,7 @@ def test_a_delta_update_and_what_was_known_give_the_full_playlist(count: int, op
     if open_:
         segments[-1] = replace(segments[-1], closed=False)
     full = read(media_playlist(window(*segments)))
-    delta = read(media_playlist(window(*segments), skip=True))
+    delta = read(media_playlist(window(*segments), skip=Skip.SEGMENTS))
     assert delta.skipped == max(0, count - 13)
     assert (delta.sequence, delta.hints) == (full.sequence, full.hints)
     assert [s.number for s in delta.segments] == [s.number for s in full.segments[delta.skipped :]]

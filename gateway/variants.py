@@ -1,0 +1,79 @@
+"""What a folded video offers: its renditions with their measured rates, and which of them suit a client."""
+
+from dataclasses import dataclass
+
+from gateway.rendition_fold import RenditionFold
+from gateway.video_fold import VideoFold
+from media.devices import Offer, Wish, chosen
+from media.hls import target_duration_s
+from media.hls_iframes import has_keyframe
+from media.hls_multivariant import Audio, Rates, Video, measured_rates
+from schemas.events import Track
+
+
+@dataclass(frozen=True, slots=True)
+class Variants:
+    """The video renditions in the order in which they are offered, and the audio rendition."""
+
+    videos: tuple[Video, ...]
+    audio: Audio | None
+
+    def suiting(self, wish: Wish) -> "Variants":
+        """Those for a client, the one to begin with first; without audio it has to take the smallest picture."""
+        by_name = {video.name: video for video in self.videos}
+        offers = [offer_of(video) for video in self.videos]
+        names = [offer.name for offer in chosen(offers, wish)]
+        if not names and self.audio is None and offers:
+            names = [min(offers, key=lambda offer: offer.bits).name]
+        return Variants(tuple(by_name[name] for name in names), self.audio)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Of the video renditions."""
+        return tuple(video.name for video in self.videos)
+
+
+def offer_of(video: Video) -> Offer:
+    """A rendition as `media.devices` chooses among them."""
+    return Offer(video.name, video.codecs, video.width, video.height, video.frame_rate, video.rates.peak)
+
+
+def variants_of(fold: VideoFold, nominal: dict[str, int]) -> Variants:
+    """The renditions that have a part and say what they are; `nominal` are the encoder's bits per second by name.
+
+    The source is left out where a segment of it cannot be decoded by itself (a GOP longer than a segment) and another
+    rendition, which has an IDR picture at every segment, is there instead.
+    """
+    assert fold.video is not None
+    target = target_duration_s(fold.video.segment_max_ms)
+    videos, audio = [], None
+    shown = [rendition for rendition in fold.listed if rendition.info is not None]
+    transcoded = any(r.track is Track.VIDEO and r.name != "source" for r in shown)
+    for rendition in shown:
+        info, name = rendition.info, rendition.name
+        assert info is not None
+        rates = _rates(rendition, target, nominal.get(name, 0))
+        if rendition.track is Track.AUDIO:
+            audio = Audio(name, info.codecs, info.channels, rates)
+        elif not transcoded or name != "source" or all(s.independent for s in rendition.segments):
+            picture = info.codecs, info.width, info.height, info.frame_rate
+            videos.append(Video(name, *picture, rates, _keyframe_rates(rendition, target)))
+    return Variants(tuple(videos), audio)
+
+
+def nominal_rates(ladder: str) -> dict[str, int]:
+    """Bits per second by rendition, from a ladder such as `720:2800,480:1200`."""
+    pairs = (step.split(":") for step in ladder.split(",") if step.strip())
+    return {f"{int(height)}p": int(kilobits) * 1000 for height, kilobits in pairs}
+
+
+def _rates(rendition: RenditionFold, target: int, nominal: int) -> Rates:
+    media = [s for s in rendition.segments if not s.gap]
+    whole = [s for s in media if s.closed] or media
+    return measured_rates(((s.duration_s, s.size) for s in whole), target, nominal)
+
+
+def _keyframe_rates(rendition: RenditionFold, target: int) -> Rates | None:
+    """Of the I-frame playlist; None where it would hold no picture."""
+    whole = [s for s in rendition.segments if s.closed and has_keyframe(s)]
+    return measured_rates(((s.duration_s, s.keyframe_size) for s in whole), target) if whole else None
