@@ -1,4 +1,4 @@
-"""CMAF headers (initialization segments): `ftyp` and `moov` of one H.264 or AAC track, written and read.
+"""CMAF headers (initialization segments): `ftyp` and `moov` of one H.264, H.265, AV1 or AAC track, written and read.
 
 Presentation times need no edit list: the first sample of a fragment is shown at its own decode time, and later ones
 have signed composition offsets (the `cmf2` brand of ISO/IEC 23000-19). The same configuration gives the same bytes.
@@ -9,9 +9,11 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from media.aac import AudioConfig, parse_audio_config
+from media.av1 import Av1Config, parse_av1c
 from media.boxes import Box, CmafError, FieldReader, box, child, descend, full_box, iter_boxes
 from media.errors import MediaError
 from media.h264 import AvcConfig, build_avcc, parse_avcc
+from media.h265 import HevcConfig, parse_hvcc
 
 VIDEO_TRACK_ID = 1
 AUDIO_TRACK_ID = 2
@@ -25,13 +27,19 @@ _AUDIO_STREAM = 0x15
 _ES, _DECODER_CONFIG, _DECODER_SPECIFIC, _SL_CONFIG = 3, 4, 5, 6
 _VISUAL_ENTRY_BYTES, _AUDIO_ENTRY_BYTES = 78, 28
 
+VideoConfig = AvcConfig | HevcConfig | Av1Config
+"""The decoder configuration of a video codec."""
+
+_VISUAL_ENTRIES = {b"avc1": b"avcC", b"hvc1": b"hvcC", b"hev1": b"hvcC", b"av01": b"av1C"}
+
 
 @dataclass(frozen=True, slots=True)
 class InitInfo:
     """What a CMAF header says of its one track.
 
-    `timescale` is ticks per second. `config` is the avcC or the AudioSpecificConfig. `width` and `height` are 0 for
-    audio; `sample_rate` (Hz, out of the decoder) and `channels` are 0 for video. `codecs` is the RFC 6381 name.
+    `timescale` is ticks per second. `config` is the avcC, hvcC, av1C or AudioSpecificConfig. `width` and `height` are 0
+    for audio, as is `display_width`, in square samples; `sample_rate` (Hz, out of the decoder) and `channels` are 0 for
+    video. `codecs` is the RFC 6381 name.
     """
 
     kind: Literal["video", "audio"]
@@ -43,10 +51,11 @@ class InitInfo:
     height: int = 0
     sample_rate: int = 0
     channels: int = 0
+    display_width: int = 0
 
 
-def video_init(config: AvcConfig, *, timescale: int = VIDEO_TIMESCALE) -> bytes:
-    """The CMAF header of an H.264 track whose samples have NAL unit lengths of `config.length_size` bytes."""
+def video_init(config: VideoConfig, *, timescale: int = VIDEO_TIMESCALE) -> bytes:
+    """The CMAF header of a video track; NAL units, if it has any, have lengths of `config.length_size` bytes."""
     return _header(VIDEO_TRACK_ID, timescale, b"vide", _visual_entry(config), _display_size(config))
 
 
@@ -81,18 +90,33 @@ def _header(track_id: int, timescale: int, handler: bytes, entry: bytes, size: t
     return brands + box(b"moov", movie, trak, extends)
 
 
-def _visual_entry(config: AvcConfig) -> bytes:
+def _visual_entry(config: VideoConfig) -> bytes:
     picture = config.picture
     across, down = picture.sample_aspect
     shape = box(b"pasp", struct.pack(">II", across, down)) if (across, down) != (1, 1) else b""
+    kind, record = _record(config)
     return box(
-        b"avc1", bytes(6), b"\0\1", bytes(16), struct.pack(">HH", picture.width, picture.height),
+        kind, bytes(6), b"\0\1", bytes(16), struct.pack(">HH", picture.width, picture.height),
         struct.pack(">II", 0x480000, 0x480000), bytes(4), b"\0\1", bytes(32), struct.pack(">Hh", 24, -1),
-        box(b"avcC", build_avcc(config)), shape,
+        box(_VISUAL_ENTRIES[kind], record), shape,
     )  # fmt: skip
 
 
-def _display_size(config: AvcConfig) -> tuple[int, int]:
+def _record(config: VideoConfig) -> tuple[bytes, bytes]:
+    """(sample entry, decoder configuration record)."""
+    if isinstance(config, AvcConfig):
+        return b"avc1", build_avcc(config)
+    return b"hvc1" if isinstance(config, HevcConfig) else b"av01", config.record
+
+
+def parse_record(kind: bytes, record: bytes) -> VideoConfig:
+    """Read the avcC, hvcC or av1C of a sample entry of this kind; a MediaError when it is malformed."""
+    if kind == b"avc1":
+        return parse_avcc(record)
+    return parse_av1c(record) if kind == b"av01" else parse_hvcc(record)
+
+
+def _display_size(config: VideoConfig) -> tuple[int, int]:
     return min(config.picture.display_width, 0xFFFF), config.picture.height
 
 
@@ -115,7 +139,7 @@ def _descriptor(tag: int, *parts: bytes) -> bytes:
 
 
 def parse_init(data: bytes) -> InitInfo:
-    """Read the CMAF header of one H.264 (`avc1`) or AAC (`mp4a`) track; CmafError for anything else."""
+    """Read the CMAF header of one H.264, H.265, AV1 or AAC track; CmafError for anything else."""
     if len(data) > MAX_INIT_BYTES:
         raise CmafError(f"CMAF header of {len(data)} bytes, expected at most {MAX_INIT_BYTES}")
     top = {found.kind: found for found in iter_boxes(data)}
@@ -147,18 +171,18 @@ def _number(data: bytes, inside: Box) -> int:
 
 
 def _track(data: bytes, entry: Box, track_id: int, timescale: int) -> InitInfo:
-    if entry.kind == b"avc1":
-        inner = child(data, entry, b"avcC", _VISUAL_ENTRY_BYTES)
-        avcc = data[inner.start : inner.end]
-        config = parse_avcc(avcc)
-        size = config.picture.width, config.picture.height
-        return InitInfo("video", track_id, timescale, config.codecs, avcc, width=size[0], height=size[1])
+    if entry.kind in _VISUAL_ENTRIES:
+        inner = child(data, entry, _VISUAL_ENTRIES[entry.kind], _VISUAL_ENTRY_BYTES)
+        record = data[inner.start : inner.end]
+        config = parse_record(entry.kind, record)
+        size, display_width = (config.picture.width, config.picture.height), config.picture.display_width
+        return InitInfo("video", track_id, timescale, config.codecs, record, *size, display_width=display_width)
     if entry.kind == b"mp4a":
         asc = _specific_config(data, child(data, entry, b"esds", _AUDIO_ENTRY_BYTES))
         audio = parse_audio_config(asc)
         rate = audio.sample_rate_hz
         return InitInfo("audio", track_id, timescale, audio.codecs, asc, sample_rate=rate, channels=audio.channels)
-    raise CmafError(f"sample entry {entry.name!r}, expected 'avc1' or 'mp4a'")
+    raise CmafError(f"sample entry {entry.name!r}, expected 'avc1', 'hvc1', 'av01' or 'mp4a'")
 
 
 def _specific_config(data: bytes, inside: Box) -> bytes:

@@ -153,7 +153,7 @@ def _size(read: BitReader, chroma_array: int) -> tuple[int, int]:
 
 
 def _vui(read: BitReader) -> _Vui:
-    aspect = _aspect(read) if read.flag() else (1, 1)
+    aspect = sample_aspect(read) if read.flag() else (1, 1)
     if read.flag():
         read.skip(1)  # overscan
     if read.flag():
@@ -171,7 +171,8 @@ def _vui(read: BitReader) -> _Vui:
     return _Vui(aspect, rate, _reorder(read) if read.flag() else None)
 
 
-def _aspect(read: BitReader) -> tuple[int, int]:
+def sample_aspect(read: BitReader) -> tuple[int, int]:
+    """The shape of a sample as a VUI says it (H.264 and H.265 alike); square where that makes no sense."""
     index = read.bits(8)
     if index == _EXTENDED_SAR:
         across, down = read.bits(16), read.bits(16)

@@ -58,9 +58,17 @@ class Rendition:
 
 
 def choose_ladder(
-    source_width: int, source_height: int, frame_rate: float, rungs: tuple[Rung, ...] = DEFAULT_RUNGS
+    source_width: int,
+    source_height: int,
+    frame_rate: float,
+    rungs: tuple[Rung, ...] = DEFAULT_RUNGS,
+    *,
+    stands_in: bool = False,
 ) -> tuple[Rendition, ...]:
     """`source` first, then the rungs below it from the largest down.
+
+    With `stands_in` the ladder must do without the source, for players that do not know its codec: a rung of just the
+    source's size is made, too, and where all are larger, one of the source's own size at the rate of the smallest.
 
     The size is that of the picture as shown, in square samples; `frame_rate` is in frames per second (0: not known),
     and above 33 the bit rates are half as much again. LadderError for a picture that no encoder would take.
@@ -70,7 +78,10 @@ def choose_ladder(
         expected = f"1 to {MAX_SIDE} each way, at most {MAX_ASPECT}:1"
         raise LadderError(f"source picture of {source_width}x{source_height}, expected {expected}")
     factor = _HIGH_RATE_FACTOR if frame_rate > _HIGH_RATE_FPS else 1.0
-    below = sorted((rung for rung in rungs if rung.short_side < short), key=lambda rung: -rung.short_side)
+    fitting = [rung for rung in rungs if rung.short_side < short + stands_in]
+    if stands_in and rungs and not fitting:
+        fitting = [Rung(max(2, short // 2 * 2), min(rung.bitrate_bps for rung in rungs))]
+    below = sorted(fitting, key=lambda rung: -rung.short_side)
     source = Rendition(SOURCE, source_width, source_height)
     return source, *(_rendition(rung, source_width, source_height, factor) for rung in below)
 

@@ -29,7 +29,6 @@ no SegmentEnded of audio. Media time goes on over epochs; `StartPosition` makes 
 from collections import deque
 
 from media.audio_epoch import AudioEpoch, AudioFrame
-from media.h264 import is_idr, with_four_byte_lengths
 from media.packaged import (
     Chunk,
     GopClosed,
@@ -43,7 +42,7 @@ from media.packaged import (
     Track,
 )
 from media.timeline import JUMP_MS, Anchor, is_jump
-from media.tracks import TrackWriter, audio_format, video_format
+from media.tracks import TrackWriter, VideoCodec, audio_format, video_format
 from media.video_epoch import VideoEpoch, VideoUnit
 
 __all__ = [
@@ -58,6 +57,7 @@ __all__ = [
     "SegmentEnded",
     "StartPosition",
     "Track",
+    "VideoCodec",
 ]
 
 MAX_AUDIO_FRAME_BYTES = 16_384
@@ -71,7 +71,7 @@ class Packager:
 
     Timestamps are decode times in ms on the publisher's clock, unwrapped, from anywhere; `composition_ms` is what to
     add for the presentation time. `received_ms` is the wall clock, ms since 1970; it is used at the start of an epoch
-    only. A frame that is refused (PackagerError, H264Error) leaves the state as it was.
+    only. A frame that is refused (PackagerError, H264Error, H265Error, Av1Error) leaves the state as it was.
     """
 
     def __init__(self, settings: PackagerSettings, start: StartPosition) -> None:
@@ -96,11 +96,14 @@ class Packager:
         writer = self._video if track == "video" else self._audio
         return writer.part_target_ms if writer else self._settings.part_target_ms
 
-    def video_config(self, avcc: bytes) -> list[Output]:
-        """Take an avcC; another one than before holds from the next IDR picture on. H264Error when it is malformed."""
+    def video_config(self, record: bytes, codec: VideoCodec = "avc1") -> list[Output]:
+        """Take an avcC, hvcC or av1C; another one than before holds from the next IDR picture on.
+
+        A MediaError (H264Error, H265Error, Av1Error) when it is malformed.
+        """
         self._refuse_if_finished()
-        if self._video is None or self._video.format.config != avcc:
-            self._video = TrackWriter(video_format(avcc), self._settings)
+        if self._video is None or (self._video.format.codec, self._video.format.config) != (codec, record):
+            self._video = TrackWriter(video_format(record, codec), self._settings)
         return []
 
     def audio_config(self, asc: bytes) -> list[Output]:
@@ -116,9 +119,10 @@ class Packager:
     def video(
         self, timestamp_ms: int, composition_ms: int, keyframe: bool, data: bytes, received_ms: int
     ) -> list[Output]:
-        """Take an access unit (length-prefixed NAL units, as avcC says).
+        """Take an access unit: length-prefixed NAL units, as the configuration says, or a temporal unit of AV1.
 
-        Whether it is an IDR picture is read from its bytes; `keyframe`, what the publisher says, is only compared.
+        Whether decoding can begin there (an IDR picture, and what is one in other codecs) is read from its bytes;
+        `keyframe`, what the publisher says, is only compared.
         """
         self._refuse_if_finished()
         if self._video is None:
@@ -176,8 +180,8 @@ class Packager:
             raise PackagerError(f"access unit of {len(data)} bytes, expected 1 to {limit}")
         if abs(composition_ms) > MAX_COMPOSITION_MS:
             raise PackagerError(f"composition time of {composition_ms} ms, expected at most {MAX_COMPOSITION_MS}")
-        data = with_four_byte_lengths(data, self._video.format.length_size)
-        return VideoUnit(timestamp_ms, composition_ms, is_idr(data), data)
+        data, idr = self._video.format.sample(data)
+        return VideoUnit(timestamp_ms, composition_ms, idr, data)
 
     def _end_before(self, unit: VideoUnit) -> list[Output]:
         """End the epoch if this access unit cannot be in it."""

@@ -2,21 +2,27 @@
 
 from dataclasses import dataclass, field
 from fractions import Fraction
+from typing import Literal
 
+from media import av1
 from media.aac import parse_audio_config, silent_frame
 from media.cmaf import ProducerTime, Sample, audio_init, sequence_number, video_init, write_chunk
-from media.cmaf_init import AUDIO_TRACK_ID, VIDEO_TIMESCALE, VIDEO_TRACK_ID
-from media.h264 import AvcConfig, parse_avcc
+from media.cmaf_init import AUDIO_TRACK_ID, VIDEO_TIMESCALE, VIDEO_TRACK_ID, VideoConfig, parse_record
+from media.h264 import AvcConfig, is_idr, with_four_byte_lengths
+from media.h265 import HevcConfig, is_irap
 from media.packaged import Chunk, Output, PackagerSettings, SegmentEnded, Track
 from media.parts import PartBuilder
 from media.timeline import Anchor
+
+VideoCodec = Literal["avc1", "hvc1", "av01"]
+"""H.264, H.265 and AV1, as their sample entries are named."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrackFormat:
     """A codec configuration and what follows from it.
 
-    `length_size` is the size of NAL unit lengths as they come in (they leave with 4). `frame_length` is in samples,
+    `codec` is that of video. `length_size` is the size of NAL unit lengths as they come in (they leave with 4). `frame_length` is in samples,
     `silence` a silent frame, both for audio.
     """
 
@@ -28,6 +34,7 @@ class TrackFormat:
     codecs: str
     width: int = 0
     height: int = 0
+    codec: VideoCodec = "avc1"
     announced_rate: Fraction | None = None
     length_size: int = 4
     sample_rate: int = 0
@@ -35,22 +42,37 @@ class TrackFormat:
     frame_length: int = 0
     silence: bytes | None = None
 
+    def sample(self, data: bytes) -> tuple[bytes, bool]:
+        """An access unit as it goes out, and whether decoding can begin there; a MediaError when it is malformed."""
+        if self.codec == "av01":
+            return av1.sample(data)
+        data = with_four_byte_lengths(data, self.length_size)
+        return data, is_irap(data) if self.codec == "hvc1" else is_idr(data)
 
-def video_format(avcc: bytes) -> TrackFormat:
-    """The format that an avcC describes; H264Error when it cannot be read."""
-    config = parse_avcc(avcc)
+
+def video_format(record: bytes, codec: VideoCodec = "avc1") -> TrackFormat:
+    """The format that an avcC, hvcC or av1C describes; a MediaError when it cannot be read."""
+    config = parse_record(codec.encode(), record)
     return TrackFormat(
         track="video",
         track_id=VIDEO_TRACK_ID,
         timescale=VIDEO_TIMESCALE,
-        config=avcc,
-        init=video_init(AvcConfig(4, config.sps, config.pps, config.sps_extensions)),
+        config=record,
+        init=video_init(_outgoing(config)),
         codecs=config.codecs,
+        codec=codec,
         width=config.picture.display_width,
         height=config.picture.height,
         announced_rate=config.picture.frame_rate,
-        length_size=config.length_size,
+        length_size=4 if isinstance(config, av1.Av1Config) else config.length_size,
     )
+
+
+def _outgoing(config: VideoConfig) -> VideoConfig:
+    """The configuration of access units as they go out: with NAL unit lengths of 4 bytes."""
+    if isinstance(config, HevcConfig):
+        return config.with_four_byte_lengths()
+    return AvcConfig(4, config.sps, config.pps, config.sps_extensions) if isinstance(config, AvcConfig) else config
 
 
 def audio_format(asc: bytes) -> TrackFormat:

@@ -16,24 +16,29 @@ from media.cmaf import InitInfo, Sample
 MAX_REORDERED: Final = 16
 """Pictures that H.264 lets a decoder hold back (max_dec_frame_buffering, ITU-T H.264 A.3.1)."""
 
+DECODERS: Final = {"avc1": "h264", "hvc1": "hevc", "av01": "libdav1d"}
+"""By the first part of the RFC 6381 name."""
+
 
 class DecodeError(ValueError):
     """Bytes that are no video, or that need pictures which are lost."""
 
 
 class SourceDecoder:
-    """An H.264 decoder from one IDR picture on."""
+    """A decoder from one IDR picture on, or from what is one in H.265 and AV1."""
 
     def __init__(self, info: InitInfo, reorder_depth: int) -> None:
         """Prepare for samples under `info`; `reorder_depth` counts for streams that do not say it themselves."""
-        if not info.codecs.startswith("avc1."):
-            raise DecodeError(f"source video is {info.codecs}, expected H.264 (avc1)")
+        decoder = DECODERS.get(info.codecs.partition(".")[0])
+        if decoder is None:
+            raise DecodeError(f"source video is {info.codecs}, expected one of {', '.join(DECODERS)}")
         self._time_base = Fraction(1, info.timescale)
-        context = av.CodecContext.create("h264", "r")
+        context = av.CodecContext.create(decoder, "r")
         assert isinstance(context, VideoCodecContext)
         context.extradata = info.config
         context.thread_count = 1  # more would hold pictures back, and their order of work is not fixed
-        context.reorder_depth = min(reorder_depth, MAX_REORDERED)
+        if decoder == "h264":
+            context.reorder_depth = min(reorder_depth, MAX_REORDERED)
         self._context = context
 
     def decode(self, sample: Sample) -> list[VideoFrame]:

@@ -12,7 +12,6 @@ from av.video.frame import VideoFrame
 
 from media.cmaf import CmafError, Sample, parse_chunk, parse_init
 from media.errors import MediaError
-from media.h264 import parse_avcc
 from media.ladder import Rendition, Rung, choose_ladder
 from processors.decoder import DecodeError, SourceDecoder
 from processors.encoder import MadePart, Picture, RenditionEncoder
@@ -42,12 +41,14 @@ def renditions_of(chunk: MediaChunk, rungs: tuple[Rung, ...]) -> tuple[Rendition
     """
     width, height = chunk.width, chunk.height
     try:
-        picture = parse_avcc(parse_init(chunk.init or b"").config).picture
-        width, height = picture.display_width, picture.height
+        info = parse_init(chunk.init or b"")
+        width, height = info.display_width, info.height
     except MediaError:
         pass  # decoding will say it of this chunk; the gaps still need the names
     try:
-        return tuple(r for r in choose_ladder(width, height, chunk.frame_rate, rungs) if not r.is_source)
+        stands_in = not chunk.codecs.startswith("avc1")
+        ladder = choose_ladder(width, height, chunk.frame_rate, rungs, stands_in=stands_in)
+        return tuple(rendition for rendition in ladder if not rendition.is_source)
     except MediaError:
         return ()
 

@@ -12,6 +12,7 @@ import dataclasses
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Final
 
 from prometheus_client import Counter
 
@@ -25,6 +26,12 @@ from stores.kafka import EventProducer, LogError, Written
 from stores.settings import Settings
 
 log = logging.getLogger(__name__)
+
+VIDEO_CODECS: Final[dict[flv.VideoCodec, packager.VideoCodec]] = {
+    flv.VideoCodec.H264: "avc1",
+    flv.VideoCodec.HEVC: "hvc1",
+    flv.VideoCodec.AV1: "av01",
+}
 
 CHUNKS = Counter("logcast_ingest_chunks_total", "CMAF chunks written to the log", ["track"])
 CHUNK_BYTES = Counter("logcast_ingest_bytes_total", "Bytes of CMAF chunks written to the log", ["track"])
@@ -148,18 +155,22 @@ class Broadcast:
         """Take the body of an FLV video tag.
 
         Raises:
-            UnsupportedMediaError: not H.264.
+            UnsupportedMediaError: none of H.264, H.265 and AV1.
             ValueError: broken bytes (FlvError, CodecError of the codec modules).
         """
         tag = flv.parse_video(payload)
-        if tag.codec is not flv.VideoCodec.H264:
-            if tag.kind is flv.TagKind.METADATA:
-                return
-            raise UnsupportedMediaError(f"video codec {tag.codec_name} is not taken; send H.264 (AVC)")
+        if tag.kind is flv.TagKind.METADATA:
+            return
+        if tag.codec not in VIDEO_CODECS:
+            raise UnsupportedMediaError(
+                f"video codec {tag.codec_name} is not taken; send H.264 (AVC), H.265 (HEVC) or AV1"
+            )
+        if tag.track_id:
+            return  # further tracks of Enhanced RTMP: the first one is what viewers get
         assert self._packager is not None
         if tag.kind is flv.TagKind.CONFIG:
             self._has_video = True
-            self._put(self._packager.video_config(tag.data))
+            self._put(self._packager.video_config(tag.data, VIDEO_CODECS[tag.codec]))
         elif tag.kind is flv.TagKind.FRAME:
             now_ms = self._clock.now_ms()
             self._put(self._packager.video(timestamp_ms, tag.composition_ms, tag.keyframe, tag.data, now_ms))
@@ -171,6 +182,8 @@ class Broadcast:
         tag = flv.parse_audio(payload)
         if tag.codec is not flv.AudioCodec.AAC:
             raise UnsupportedMediaError(f"audio codec {tag.codec_name} is not taken; send AAC")
+        if tag.track_id:
+            return
         assert self._packager is not None
         if tag.kind is flv.TagKind.CONFIG:
             self._has_audio = True

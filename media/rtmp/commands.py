@@ -7,6 +7,9 @@ from media.rtmp.amf0 import AmfValue, Encodable, encode
 from media.rtmp.errors import CommandError, LimitError
 
 PUBLISH_TYPES = frozenset({"live", "record", "append"})
+_AUDIO_FOURCCS = frozenset({"mp4a", "Opus", ".mp3", "fLaC", "ac-3", "ec-3"})
+_CAN_DECODE_AND_FORWARD = 5.0  # FourCcInfoMask: 1 and 4
+_CAPS_MOD_EX = 4.0  # packets of type ModEx are understood; not reconnect requests, not several tracks
 REPLIES = frozenset({"_result", "_error", "onStatus"})
 """Names that answer commands of ours; nothing has to be done about them."""
 
@@ -87,10 +90,17 @@ def client_fourccs(properties: Mapping[str, AmfValue]) -> tuple[str, ...]:
 
 
 def connect_success(transaction_id: float, fourccs: tuple[str, ...]) -> bytes:
-    """Answer connect (7.2.1.1), with the codecs of E-RTMP if there are any to tell."""
+    """Answer connect (7.2.1.1), with the codecs of E-RTMP if there are any to tell.
+
+    They are told as a list, as version 1 has it, and as what is done with each, as version 2 has it.
+    """
     properties: dict[str, Encodable] = {"fmsVer": "FMS/3,0,1,123", "capabilities": 31.0}
     if fourccs:
         properties["fourCcList"] = fourccs
+        for kind, of_audio in (("video", False), ("audio", True)):
+            names = (name for name in fourccs if (name in _AUDIO_FOURCCS) is of_audio)
+            properties[f"{kind}FourCcInfoMap"] = dict.fromkeys(names, _CAN_DECODE_AND_FORWARD)
+        properties["capsEx"] = _CAPS_MOD_EX
     information: dict[str, Encodable] = {
         "level": "status",
         "code": "NetConnection.Connect.Success",

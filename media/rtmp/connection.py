@@ -81,7 +81,7 @@ __all__ = [
     "WrongStateError",
 ]
 
-FOURCCS: Final = ("avc1", "mp4a")
+FOURCCS: Final = ("avc1", "hvc1", "av01", "mp4a")
 """Codecs that E-RTMP clients are told of."""
 _SMALLEST_WINDOW_BYTES = 4_096
 _MESSAGE_COST_BYTES = 64  # what keeping one message costs besides its body

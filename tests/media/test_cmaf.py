@@ -167,7 +167,7 @@ def test_a_header_that_is_cut_short_is_refused(cut: int) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "says"),
     [
-        (b"avc1", b"hvc1", "sample entry 'hvc1', expected 'avc1' or 'mp4a'"),
+        (b"avc1", b"vp09", "sample entry 'vp09', expected 'avc1', 'hvc1', 'av01' or 'mp4a'"),
         (b"avcC\1", b"avcC\2", "avcC version 2, expected 1"),
         (b"moov", b"moof", "expected a 'moov' box, found ftyp, moof"),
     ],

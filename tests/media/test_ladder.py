@@ -83,3 +83,21 @@ def test_a_setting_is_read() -> None:
 def test_a_wrong_setting_is_refused_with_what_was_expected(text: str, says: str) -> None:
     with pytest.raises(LadderError, match=says):
         parse_rungs(text)
+
+
+@pytest.mark.parametrize(
+    ("size", "names"),
+    [
+        ((1280, 720), ["720p", "480p", "360p", "240p"]),
+        ((1920, 1080), ["720p", "480p", "360p", "240p"]),
+        ((320, 180), ["180p"]),
+        ((321, 181), ["180p"]),
+    ],
+)
+def test_a_ladder_that_stands_in_for_its_source_reaches_the_source_s_size(
+    size: tuple[int, int], names: list[str]
+) -> None:
+    source, *made = choose_ladder(*size, 30, stands_in=True)
+    assert source.is_source
+    assert [rendition.name for rendition in made] == names
+    assert choose_ladder(*size, 30, (), stands_in=True) == (source,)

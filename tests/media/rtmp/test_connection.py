@@ -129,7 +129,10 @@ def test_clients_of_enhanced_rtmp_are_told_our_codecs(
     assert event.fourcc_list == fourccs
     (reply,) = session.command_replies("_result")
     assert isinstance(reply[2], dict)
-    assert reply[2]["fourCcList"] == ["avc1", "mp4a"]
+    assert reply[2]["fourCcList"] == ["avc1", "hvc1", "av01", "mp4a"]
+    assert reply[2]["videoFourCcInfoMap"] == {"avc1": 5.0, "hvc1": 5.0, "av01": 5.0}
+    assert reply[2]["audioFourCcInfoMap"] == {"mp4a": 5.0}
+    assert reply[2]["capsEx"] == 4.0
 
 
 def test_every_call_of_an_encoder_is_answered_under_its_transaction() -> None:
