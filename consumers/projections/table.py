@@ -1,6 +1,7 @@
 """Which topics are written into Cassandra, and the one way from a record to its writes."""
 
-from typing import Final
+from collections.abc import Callable
+from typing import Any, Final
 
 from consumers.projections.breaks import break_writes
 from consumers.projections.likes import like_writes
@@ -29,6 +30,18 @@ from stores.log_group import RawRecord
 
 TOPICS: Final = (COMMENTS_FEED, TOTALS, REACTIONS, MEDIA_PARTS, VIDEOS, ADS_BREAKS, VIDEOS_CAPTIONS)
 _EVENTS: Final = {topic.name: topic.events for topic in TOPICS}
+_WRITERS: Final[dict[type[Event], Callable[[Any], tuple[Write, ...]]]] = {
+    PartReady: segment_writes,
+    SegmentClosed: segment_writes,
+    CaptionsFound: caption_writes,
+    CaptionsUploaded: caption_writes,
+    CommentAccepted: comment_writes,
+    ReactionsRecorded: like_writes,
+    TotalsChanged: totals_writes,
+    VideoChanged: video_writes,
+    CueDecided: break_writes,
+    BreakPlanned: break_writes,
+}
 
 
 class ProjectionError(ValueError):
@@ -53,26 +66,13 @@ def writes_of_record(record: RawRecord) -> tuple[Write, ...]:
     return writes_of_event(event)
 
 
-def writes_of_event(event: Event) -> tuple[Write, ...]:  # noqa: PLR0911  (one for each kind)
+def writes_of_event(event: Event) -> tuple[Write, ...]:
     """What an event writes.
 
     Raises:
         ProjectionError: events of this kind are not kept in Cassandra.
     """
-    match event:
-        case PartReady() | SegmentClosed():
-            return segment_writes(event)
-        case CaptionsFound() | CaptionsUploaded():
-            return caption_writes(event)
-        case CommentAccepted():
-            return comment_writes(event)
-        case ReactionsRecorded():
-            return like_writes(event)
-        case TotalsChanged():
-            return totals_writes(event)
-        case VideoChanged():
-            return video_writes(event)
-        case CueDecided() | BreakPlanned():
-            return break_writes(event)
-        case _:
-            raise ProjectionError(f"{type(event).__name__} is not kept in Cassandra")
+    writer = _WRITERS.get(type(event))
+    if writer is None:
+        raise ProjectionError(f"{type(event).__name__} is not kept in Cassandra")
+    return writer(event)
