@@ -47,7 +47,7 @@ class Audience:
         self.settings: Final = state.settings
         self.conversation: Final = Conversation()
         self.rooms: Final = Rooms()
-        self.history: Final = History(state.settings)
+        self.history: Final = History(state.cassandra)
         self.secret: Final = state.settings.guest_secret.get_secret_value().encode() or secrets.token_bytes(32)
         self.run_id: Final = secrets.token_hex(6)
         self._speaker: Speaker | None = None
@@ -69,7 +69,6 @@ class Audience:
     async def _open(self) -> AsyncIterator[None]:
         async with (
             EventProducer(self.settings, "gateway") as producer,
-            self.history,
         ):
             self._speaker = Speaker(producer, self.run_id, self.state.clock)
             ticking = asyncio.create_task(self._tick_for_ever(), name="audience")

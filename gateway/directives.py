@@ -19,11 +19,15 @@ PART_LEAD_S: Final = 3.0
 
 @dataclass(frozen=True, slots=True)
 class Directives:
-    """What the client wants: wait for segment `msn` (and `part` of it), and leave out what it has (`skip`)."""
+    """What the client wants: wait for segment `msn` (and `part` of it), and leave out what it has (`skip`).
+
+    `vod`: it came by the multivariant playlist of a video that had ended, and wants all of it.
+    """
 
     msn: int | None = None
     part: int | None = None
     skip: Skip = Skip.NOTHING
+    vod: bool = False
 
 
 def parse_directives(query: bytes) -> Directives:
@@ -41,7 +45,7 @@ def parse_directives(query: bytes) -> Directives:
     msn, part = _number(fields, "_HLS_msn"), _number(fields, "_HLS_part")
     if part is not None and msn is None:
         raise _bad("_HLS_part was given without _HLS_msn")
-    return Directives(msn, part, _skip(fields.get("_HLS_skip")))
+    return Directives(msn, part, _skip(fields.get("_HLS_skip")), fields.get("vod") == "1")
 
 
 def check_lead(directives: Directives, following: tuple[int, int], target_s: int, part_target_ms: int) -> None:

@@ -1,22 +1,14 @@
 """What Cassandra keeps of the conversation, for the gateway. Viewers are served without it when it is away."""
 
-import asyncio
-import contextlib
-import logging
 from collections.abc import Awaitable, Callable
-from types import TracebackType
-from typing import Final, Self, TypeVar
+from typing import TypeVar
 
+from gateway.cassandra_link import CassandraLink
 from schemas.events import CommentAccepted
-from stores.cassandra import Cassandra, CassandraError
+from stores.cassandra import CassandraError
 from stores.comments import CommentStore
-from stores.settings import Settings
 
 T = TypeVar("T")
-
-log = logging.getLogger(__name__)
-
-RETRY_S: Final = 2.0
 
 
 class HistoryError(RuntimeError):
@@ -24,29 +16,15 @@ class HistoryError(RuntimeError):
 
 
 class History:
-    """Opens Cassandra when it is there, and keeps trying while it is not."""
+    """The comments of all videos, over the gateway's session."""
 
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
-        self._store: CommentStore | None = None
-        self._task: asyncio.Task[None] | None = None
+    def __init__(self, link: CassandraLink) -> None:
+        self._link = link
 
     @property
     def ready(self) -> bool:
         """Whether Cassandra has answered."""
-        return self._store is not None
-
-    async def __aenter__(self) -> Self:
-        self._task = asyncio.create_task(self._keep_open(), name="history")
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        assert self._task is not None
-        self._task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await self._task
+        return self._link.session is not None
 
     async def latest(self, video_id: str, limit: int) -> list[CommentAccepted]:
         """The newest comments of a video, oldest first.
@@ -73,22 +51,10 @@ class History:
         return await self._asked(lambda store: store.likes(video_id, comment_ids)) if comment_ids else {}
 
     async def _asked(self, ask: Callable[[CommentStore], Awaitable[T]]) -> T:
-        if self._store is None:
+        session = self._link.session
+        if session is None:
             raise HistoryError("older comments cannot be read now: Cassandra does not answer; try again in a moment")
         try:
-            return await ask(self._store)
+            return await ask(CommentStore(session))
         except CassandraError as error:
             raise HistoryError(f"older comments cannot be read now: {error}") from error
-
-    async def _keep_open(self) -> None:
-        """Connect, as often as it takes; once connected, the driver itself reconnects."""
-        while True:
-            try:
-                async with Cassandra.open(self._settings) as cassandra:
-                    self._store = CommentStore(cassandra)
-                    await asyncio.Event().wait()
-            except CassandraError as error:
-                log.warning("no history yet: %s", error)
-            finally:
-                self._store = None
-            await asyncio.sleep(RETRY_S)

@@ -5,30 +5,31 @@ Everything here is plain ASGI and may be cached by anyone: parts for ever, playl
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
-from functools import partial
-from typing import Final
+from collections.abc import Awaitable, Callable
+from typing import Final, TypeVar
 
 from starlette.routing import BaseRoute, Route
 from starlette.types import Receive, Scope, Send
 
 from gateway.answers import PREFLIGHT, Request, send_bytes, send_message
-from gateway.broadcasts import Broadcasts, TooManyParkedError, Wanted
+from gateway.broadcasts import TooManyParkedError, Wanted
 from gateway.directives import Directives, check_lead, parse_directives
-from gateway.playlists import Playlists, is_settled, target_s
+from gateway.media_access import MediaAccess, media_access
+from gateway.playlists import is_settled, target_s
 from gateway.problems import Problem, not_found
 from gateway.rendition_fold import RenditionFold
 from gateway.state import GatewayState
 from gateway.texts import Body, send_text
 from gateway.video_fold import VideoFold
 from gateway.wishes import wish_of_request
+from media.boxes import CmafError
 from schemas.events import Track
-from schemas.topics import ADS_BREAKS, MEDIA_PARTS, VIDEOS
-from stores.segments import SegmentStoreError, part_name
+from stores.recordings import RecordingsError
+from stores.segments import BadSegmentNameError, SegmentStoreError
+
+T = TypeVar("T")
 
 PLAYLIST_TYPE: Final = b"application/vnd.apple.mpegurl"
-TICK_S: Final = 5.0
 ENDED_AGE_S: Final = 60
 """How long a playlist that has ended may be kept: it stays the same as long as the video is there."""
 
@@ -49,30 +50,7 @@ Endpoint = Callable[[Scope, Request, Send], Awaitable[None]]
 
 def install(state: GatewayState) -> list[BaseRoute]:
     """The routes of the media, and the folds behind them."""
-    settings = state.settings
-    broadcasts = Broadcasts(settings, state.videos, state.clock)
-    state.subscribe(VIDEOS, broadcasts.video)
-    state.subscribe(MEDIA_PARTS, broadcasts.media, broadcasts.log_start_ms)
-    state.subscribe(ADS_BREAKS, broadcasts.ad_break, broadcasts.log_start_ms)
-    state.after_batch(broadcasts.folded)
-    state.on_stop(broadcasts.stop)
-    state.resource(lambda: _ticking(broadcasts))
-    return MediaRoutes(state, broadcasts, Playlists(settings)).routes()
-
-
-@asynccontextmanager
-async def _ticking(broadcasts: Broadcasts) -> AsyncIterator[None]:
-    async def tick() -> None:
-        while True:
-            await asyncio.sleep(TICK_S)
-            broadcasts.tick()
-
-    task = asyncio.create_task(tick())
-    try:
-        yield
-    finally:
-        task.cancel()
-        await asyncio.wait({task})
+    return MediaRoutes(state, media_access(state)).routes()
 
 
 class Media:
@@ -95,11 +73,13 @@ class Media:
 class MediaRoutes:
     """Answers every request for media of the videos in the window."""
 
-    def __init__(self, state: GatewayState, broadcasts: Broadcasts, playlists: Playlists) -> None:
+    def __init__(self, state: GatewayState, media: MediaAccess) -> None:
         self._videos = state.videos
         self._state = state
-        self._broadcasts = broadcasts
-        self._playlists = playlists
+        self._broadcasts = media.broadcasts
+        self._catalogue = media.catalogue
+        self._playlists = media.playlists
+        self._reader = media.reader
 
     def routes(self) -> list[BaseRoute]:
         """The busiest first: Starlette looks at them in this order."""
@@ -116,7 +96,7 @@ class MediaRoutes:
     async def channel_playlist(self, scope: Scope, request: Request, send: Send) -> None:
         """The multivariant playlist of a channel's current video."""
         channel = scope["path_params"]["channel"]
-        video = self._videos.of_channel(channel)
+        video = await self._catalogue.of_channel(channel)
         if video is None:
             raise not_found(
                 f"channel {channel[:40]!r} has not been live; its streamer must publish first", "never_live"
@@ -129,11 +109,13 @@ class MediaRoutes:
 
     async def media_playlist(self, scope: Scope, request: Request, send: Send) -> None:
         """A media playlist, at once or as soon as it holds what the delivery directives ask for."""
-        fold, rendition = self._find(scope)
-        if fold.has_ended(rendition):
-            await self._send_playlist(request, send, self._playlists.media(fold, rendition), ENDED_AGE_S)
-            return
         directives = parse_directives(scope["query_string"])
+        fold, rendition = await self._find(scope, follow=not directives.vod)
+        vod = directives.vod or self._catalogue.lingering(fold.video_id) is None
+        if fold.has_ended(rendition):
+            body = self._playlists.media(fold, rendition, vod=vod)
+            await self._send_playlist(request, send, body, ENDED_AGE_S)
+            return
         target = self._target(fold)
         max_age = 1
         if directives.msn is not None:
@@ -146,49 +128,47 @@ class MediaRoutes:
 
     async def iframe_playlist(self, scope: Scope, request: Request, send: Send) -> None:
         """The I-frame playlist of a video rendition: its key pictures, for seeking and fast forward."""
-        fold, rendition = self._find(scope)
+        directives = parse_directives(scope["query_string"])
+        fold, rendition = await self._find(scope, follow=not directives.vod)
         if rendition.track is not Track.VIDEO:
             raise _no_media(scope)
+        vod = directives.vod or self._catalogue.lingering(fold.video_id) is None
         age_s = ENDED_AGE_S if fold.has_ended(rendition) else 1
-        await self._send_playlist(request, send, self._playlists.iframes(fold, rendition), age_s)
+        await self._send_playlist(request, send, self._playlists.iframes(fold, rendition, vod=vod), age_s)
 
     async def segment(self, scope: Scope, request: Request, send: Send) -> None:
         """A part, waited for when it is the hinted one; or a whole segment, which is its parts joined."""
-        fold, rendition = self._find(scope)
-        name = scope["path_params"]["file"]
-        found = _FILE.fullmatch(name)
+        params = scope["path_params"]
+        video_id, name, file = params["video"], params["rendition"], params["file"]
+        found = _FILE.fullmatch(file)
         if found is None:
             raise _no_media(scope)
         number = int(found["segment"])
         if found["part"] is None:
-            pieces = await self._whole(fold, rendition, number)
             expected = f"{number:08d}"
+            pieces = await self._whole(video_id, name, number) if file == expected else []
         else:
             part = int(found["part"])
             expected = f"{number:08d}.{part:04d}"
-            pieces = await self._part(fold, rendition, number, part) if name == expected else []
-        if not pieces or name != expected:
+            pieces = await self._part(video_id, name, number, part) if file == expected else []
+        if not pieces:
             raise _no_media(scope)
-        kind = b"audio/mp4" if rendition.track is Track.AUDIO else b"video/mp4"
-        await send_bytes(send, request, pieces, kind, f"{name}-{sum(map(len, pieces)):x}")
+        await send_bytes(send, request, pieces, _kind(name), f"{file}-{sum(map(len, pieces)):x}")
 
     async def init(self, scope: Scope, request: Request, send: Send) -> None:
         """An init segment; its name is its hash."""
-        fold, rendition = self._find(scope)
-        digest = scope["path_params"]["hash"]
-        file = f"init-{digest}.mp4"
-        if not _HASH.fullmatch(digest):
-            raise _no_media(scope)
-        data = await self._read(f"{fold.video_id}/{rendition.name}/{file}")
+        params = scope["path_params"]
+        video_id, name, digest = params["video"], params["rendition"], params["hash"]
+        file = f"{video_id}/{name}/init-{digest}.mp4"
+        data = await self._read(self._reader.init(file)) if _HASH.fullmatch(digest) else None
         if data is None:
             raise _no_media(scope)
-        kind = b"audio/mp4" if rendition.track is Track.AUDIO else b"video/mp4"
-        await send_bytes(send, request, [data], kind, digest)
+        await send_bytes(send, request, [data], _kind(name), digest)
 
     async def _multivariant(self, scope: Scope, request: Request, send: Send, video_id: str, prefix: str) -> None:
         wish, vary = wish_of_request(scope["query_string"], request)
-        fold = self._broadcasts.get(video_id)
-        known = self._videos.get(video_id)
+        fold = await self._catalogue.fold(video_id)
+        known = await self._catalogue.state(video_id)
         if fold is None and known is None:
             raise not_found(f"there is no video {video_id[:40]!r}", "no_such_video")
         deadline = asyncio.get_running_loop().time() + SETTLE_S
@@ -203,17 +183,19 @@ class MediaRoutes:
             raise Problem(
                 503, "starting", f"video {video_id} has no media yet; ask again", headers={"Retry-After": "1"}
             )
-        body = self._playlists.multivariant(fold, prefix, wish=wish)
+        followed = self._catalogue.lingering(video_id) is not None
+        body = self._playlists.multivariant(fold, prefix, query="?vod=1" if followed else "", wish=wish)
         await send_text(send, request, body, PLAYLIST_TYPE, 1, vary=vary)
 
-    def _find(self, scope: Scope) -> tuple[VideoFold, RenditionFold]:
-        """The folds of a path.
+    async def _find(self, scope: Scope, *, follow: bool) -> tuple[VideoFold, RenditionFold]:
+        """The folds of a path; with `follow` the window of a video that has ended just now.
 
         Raises:
-            Problem: 404, nothing of it is in the window or on the log yet.
+            Problem: 404, nothing of it is stored or on the log yet.
         """
         params = scope["path_params"]
-        fold = self._broadcasts.get(params["video"])
+        fold = self._catalogue.lingering(params["video"]) if follow else None
+        fold = fold or await self._catalogue.fold(params["video"])
         rendition = fold.renditions.get(params["rendition"]) if fold is not None else None
         if fold is None or fold.video is None or rendition is None:
             raise _no_media(scope)
@@ -246,30 +228,30 @@ class MediaRoutes:
         except TooManyParkedError as error:
             raise Problem(503, "overloaded", str(error), headers={"Retry-After": "2"}) from error
 
-    async def _part(self, fold: VideoFold, rendition: RenditionFold, number: int, part: int) -> list[bytes]:
+    async def _part(self, video_id: str, name: str, number: int, part: int) -> list[bytes]:
         """A part's bytes, waited for when it is the hinted one; empty where there is none."""
-        if not rendition.has_part(number, part):
-            if fold.has_ended(rendition) or not _is_hinted(rendition, number, part):
-                return []
-            await self._wait(fold, rendition.name, (number, part), WAIT_TARGETS * self._target(fold))
-            if not rendition.has_part(number, part):
-                return []
-        data = await self._read(part_name(fold.video_id, rendition.name, number, part))
+        fold = self._broadcasts.get(video_id)
+        rendition = fold.renditions.get(name) if fold is not None else None
+        known = rendition is not None and rendition.has_part(number, part)
+        if fold is not None and rendition is not None and not known and _is_awaited(fold, rendition, number, part):
+            await self._wait(fold, name, (number, part), WAIT_TARGETS * self._target(fold))
+            known = rendition.has_part(number, part)
+        if not known and part >= await self._catalogue.parts_of(video_id, name, number):
+            return []
+        data = await self._read(self._reader.part(video_id, name, number, part))
         return [] if data is None else [data]
 
-    async def _whole(self, fold: VideoFold, rendition: RenditionFold, number: int) -> list[bytes]:
+    async def _whole(self, video_id: str, name: str, number: int) -> list[bytes]:
         """A complete segment's parts; empty where it is not complete, is a gap, or is no longer stored."""
-        segment = rendition.segment(number)
-        if segment is not None and (segment.gap or not segment.closed):
-            return []
-        names = [part_name(fold.video_id, rendition.name, number, i) for i in range(rendition.part_count(number))]
-        pieces = [data for data in await asyncio.gather(*map(self._read, names)) if data is not None]
-        return pieces if len(pieces) == len(names) else []
+        parts = await self._catalogue.parts_of(video_id, name, number)
+        return await self._read(self._reader.segment(video_id, name, number, parts)) or []
 
-    async def _read(self, name: str) -> bytes | None:
+    async def _read(self, reading: Awaitable[T]) -> T:
         try:
-            return await self._state.memory.get(name, partial(asyncio.to_thread, self._state.segments.get, name))
-        except SegmentStoreError as error:
+            return await reading
+        except BadSegmentNameError as error:
+            raise not_found(str(error), "no_media") from error
+        except (SegmentStoreError, RecordingsError, CmafError) as error:
             raise Problem(503, "store", str(error), headers={"Retry-After": "1"}) from error
 
     def _target(self, fold: VideoFold) -> int:
@@ -284,10 +266,18 @@ class MediaRoutes:
         await send_text(send, request, body, PLAYLIST_TYPE, max_age_s)
 
 
+def _is_awaited(fold: VideoFold, rendition: RenditionFold, number: int, part: int) -> bool:
+    return fold.video is not None and not fold.has_ended(rendition) and _is_hinted(rendition, number, part)
+
+
 def _is_hinted(rendition: RenditionFold, number: int, part: int) -> bool:
     """Whether a part is the next one, or near enough that another gateway may have hinted it."""
     at, count = rendition.following
     return (number == at and part <= count + HINT_LEAD_PARTS) or (number == at + 1 and part == 0 and count > 0)
+
+
+def _kind(rendition: str) -> bytes:
+    return b"audio/mp4" if rendition == "audio" else b"video/mp4"
 
 
 def _no_media(scope: Scope) -> Problem:

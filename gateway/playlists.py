@@ -1,6 +1,6 @@
 """Playlists of folded videos as bytes, rendered once for each change however many ask."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Final
 from weakref import WeakKeyDictionary
@@ -36,7 +36,7 @@ class _Kept:
     """Of one rendition: the texts of its segments, and the newest playlists by kind, with their versions."""
 
     texts: SegmentTexts = field(default_factory=SegmentTexts)
-    bodies: dict[Skip | None, tuple[tuple[int, int], Body]] = field(default_factory=dict)
+    bodies: dict[tuple[Skip | None, bool], tuple[tuple[int, int], Body]] = field(default_factory=dict)
 
 
 class Playlists:
@@ -47,22 +47,22 @@ class Playlists:
         self._media: WeakKeyDictionary[RenditionFold, _Kept] = WeakKeyDictionary()
         self._multivariant: WeakKeyDictionary[VideoFold, dict[object, tuple[object, Body]]] = WeakKeyDictionary()
 
-    def media(self, fold: VideoFold, rendition: RenditionFold, *, skip: Skip = Skip.NOTHING) -> Body:
-        """The media playlist of a rendition of a video whose state is known; with `skip` a delta update."""
-        kept = self._kept(rendition)
-        version = rendition.version, fold.version
-        if skip not in kept.bodies or kept.bodies[skip][0] != version:
-            text = media_playlist(window_of(fold, rendition), skip=skip, texts=kept.texts)
-            kept.bodies[skip] = version, Body(text.encode())
-        return kept.bodies[skip][1]
+    def media(self, fold: VideoFold, rendition: RenditionFold, *, skip: Skip = Skip.NOTHING, vod: bool = False) -> Body:
+        """The media playlist of a rendition of a video whose state is known.
 
-    def iframes(self, fold: VideoFold, rendition: RenditionFold) -> Body:
+        With `skip` a delta update; with `vod` as a video on demand, where it is over and the fold has all of it.
+        """
+
+        def text(kept: _Kept) -> str:
+            return media_playlist(window_of(fold, rendition, vod=vod), skip=skip, texts=kept.texts)
+
+        return self._newest(fold, rendition, (skip, vod), text)
+
+    def iframes(self, fold: VideoFold, rendition: RenditionFold, *, vod: bool = False) -> Body:
         """The I-frame playlist of a video rendition."""
-        kept = self._kept(rendition)
-        version = rendition.version, fold.version
-        if None not in kept.bodies or kept.bodies[None][0] != version:
-            kept.bodies[None] = version, Body(iframe_playlist(window_of(fold, rendition)).encode())
-        return kept.bodies[None][1]
+        return self._newest(
+            fold, rendition, (None, vod), lambda _: iframe_playlist(window_of(fold, rendition, vod=vod))
+        )
 
     def multivariant(self, fold: VideoFold, prefix: str, *, query: str = "", wish: Wish | None = None) -> Body:
         """The multivariant playlist of a video whose state is known, for a client that wishes something.
@@ -80,8 +80,14 @@ class Playlists:
             kept[place] = version, Body(text.encode())
         return kept[place][1]
 
-    def _kept(self, rendition: RenditionFold) -> _Kept:
-        return self._media.get(rendition) or self._media.setdefault(rendition, _Kept())
+    def _newest(
+        self, fold: VideoFold, rendition: RenditionFold, kind: tuple[Skip | None, bool], text: Callable[[_Kept], str]
+    ) -> Body:
+        kept = self._media.get(rendition) or self._media.setdefault(rendition, _Kept())
+        version = rendition.version, fold.version
+        if kind not in kept.bodies or kept.bodies[kind][0] != version:
+            kept.bodies[kind] = version, Body(text(kept).encode())
+        return kept.bodies[kind][1]
 
 
 def target_s(video: VideoChanged) -> int:
@@ -89,8 +95,8 @@ def target_s(video: VideoChanged) -> int:
     return target_duration_s(video.segment_max_ms)
 
 
-def window_of(fold: VideoFold, rendition: RenditionFold) -> Window:
-    """What a rendition's playlist is made of."""
+def window_of(fold: VideoFold, rendition: RenditionFold, *, vod: bool = False) -> Window:
+    """What a rendition's playlist is made of; with `vod` as a video on demand, where it can be one."""
     video = fold.video
     assert video is not None
     segments = tuple(rendition.segments)
@@ -103,6 +109,7 @@ def window_of(fold: VideoFold, rendition: RenditionFold) -> Window:
         part_target_ms=targets.get(rendition.name, video.part_target_ms),
         part_hold_back_ms=PART_HOLD_BACK_TARGETS * max(targets.values(), default=video.part_target_ms),
         ended=fold.has_ended(rendition),
+        vod=vod and fold.has_ended(rendition) and fold.whole,
         next_init_uri=rendition.next_init_uri,
         reports=tuple(_report(other) for other in fold.listed if other is not rendition),
         breaks=tuple(

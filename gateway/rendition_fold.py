@@ -6,9 +6,9 @@ of the partition in their order has the same playlist.
 """
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Final
+from typing import Final, Self
 
 from media.hls import PARTS_KEPT_TARGETS, Part, Segment, following
 from schemas.events import PartReady, SegmentClosed, Track, TrackInfo
@@ -61,6 +61,7 @@ class RenditionFold:
         infos: by the init segment's file name, of the segments that are listed.
         version: rises with every change of the playlist.
         finished: `end` was called; nothing will be added.
+        trimmed: segments have left the playlist at its front.
     """
 
     def __init__(self, name: str, track: Track, limits: Limits, *, from_start: bool) -> None:
@@ -72,6 +73,7 @@ class RenditionFold:
         self.origins: dict[int, int] = {}
         self.version = 0
         self.finished = False
+        self.trimmed = False
         self._longest = (-1, 0.0)
         self._limits = limits
         self._from_start = from_start
@@ -82,6 +84,17 @@ class RenditionFold:
         self._total_s = 0.0
         self._parts_kept = 0
         self._retired: dict[int, int] = {}
+
+    @classmethod
+    def restored(cls, name: str, track: Track, segments: Sequence[Segment], infos: dict[str, TrackInfo]) -> Self:
+        """A rendition that is over, from its segments (at least one); `infos` as the attribute."""
+        fold = cls(name, track, Limits(0, len(segments)), from_start=True)
+        fold.segments.extend(segments)
+        fold.infos = infos
+        fold.info = infos.get(segments[-1].init_uri) or next(reversed(infos.values()), None)
+        fold.finished = True
+        fold._next = segments[-1].number + 1
+        return fold
 
     # What came
 
@@ -373,6 +386,7 @@ class RenditionFold:
             if not crowded and not (old and self._total_s - first.duration_s >= LEAST_WINDOW_S):
                 return
             self.segments.popleft()
+            self.trimmed = True
             self._total_s -= first.duration_s
             self._retired[first.number] = first.part_count
             if first.epoch != self.segments[0].epoch:

@@ -4,8 +4,9 @@ import asyncio
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from types import TracebackType
-from typing import Final, Self
+from typing import TYPE_CHECKING, Final, Self
 
+from gateway.cassandra_link import CassandraLink
 from gateway.link_keys import LinkKeys
 from gateway.memory_cache import MemoryCache
 from gateway.videos import VideoDirectory
@@ -15,6 +16,9 @@ from stores.hot_tier import open_segment_store
 from stores.link_keys import link_keys_path
 from stores.log_reader import BEGINNING, Handler, LogReader, Subscription, now_ms
 from stores.settings import Settings
+
+if TYPE_CHECKING:
+    from gateway.media_access import MediaAccess
 
 Resource = Callable[[], AbstractAsyncContextManager[object]]
 
@@ -33,6 +37,8 @@ class GatewayState:
         memory: bytes that may be asked for again: parts, init segments, pictures. Keys are tuples or names.
         link_keys: sign and check links that carry the right to watch.
         accounts: channels and their owners, while the server runs.
+        cassandra: the one session of the process, once it is there.
+        media: the folds and bytes of all videos, once `gateway.media_access` was asked for them.
         stopping: set when the server begins to stop; whoever parks requests or sockets lets them go then.
         ready_checks: named conditions of /readyz besides the log.
         subscriptions: who folds which topic.
@@ -46,6 +52,8 @@ class GatewayState:
         self.memory: Final = MemoryCache[bytes]("media", settings.gateway_memory_mb * 1024 * 1024 // 2, len)
         self.link_keys: Final = LinkKeys(link_keys_path(settings))
         self.accounts: Accounts | None = None
+        self.cassandra: Final = CassandraLink(settings)
+        self.media: MediaAccess | None = None
         self.stopping: Final = asyncio.Event()
         self.ready_checks: Final[dict[str, Callable[[], bool]]] = {}
         self.reader: LogReader | None = None
@@ -55,6 +63,7 @@ class GatewayState:
         self._on_stop: list[Callable[[], None]] = []
         self._stack = AsyncExitStack()
         self.subscribe(VIDEOS, self.videos.apply)
+        self.resource(lambda: self.cassandra)
 
     def subscribe(self, topic: Topic, handler: Handler, start_ms: int = BEGINNING) -> None:
         """Fold a topic from `start_ms` (wall clock) on; before the server starts."""

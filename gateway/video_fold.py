@@ -1,8 +1,8 @@
 """Fold of one video: its renditions side by side, what the `videos` topic says of it, and its breaks."""
 
 import re
-from collections.abc import Iterator
-from typing import Final
+from collections.abc import Iterable, Iterator
+from typing import Final, Self
 
 from gateway.rendition_fold import Limits, Reference, RenditionFold
 from media.hls import Segment
@@ -42,6 +42,24 @@ class VideoFold:
         self.version = 0
         self._limits = limits
         self._from_start = started_ms(video_id) >= log_start_ms
+
+    @classmethod
+    def restored(
+        cls,
+        video: VideoChanged,
+        renditions: Iterable[RenditionFold],
+        breaks: Iterable[BreakPlanned] = (),
+        *,
+        whole: bool,
+    ) -> Self:
+        """A video that is over, from its renditions; `whole` as the property."""
+        fold = cls(video.video_id, Limits(0, 0))
+        fold._from_start = whole
+        fold.video = video
+        fold.renditions = {rendition.name: rendition for rendition in renditions}
+        fold.breaks = {planned.break_id: planned for planned in breaks}
+        fold.version = 1
+        return fold
 
     def part(self, event: PartReady) -> None:
         """Fold a part.
@@ -103,6 +121,11 @@ class VideoFold:
             and rendition.segments[-1].closed
             and rendition.segments[-1].number >= video.last_segment
         )
+
+    @property
+    def whole(self) -> bool:
+        """Whether the playlists hold the video from its first segment on."""
+        return self._from_start and bool(self.listed) and not any(r.trimmed for r in self.renditions.values())
 
     @property
     def listed(self) -> list[RenditionFold]:

@@ -11,12 +11,17 @@ MAX_VIDEOS: Final = 50_000
 
 
 class VideoDirectory:
-    """The videos that the log tells of. Video ids sort by time, so the greatest of a channel is its current one."""
+    """The videos that the log tells of. Video ids sort by time, so the greatest of a channel is its current one.
+
+    Attributes:
+        complete: none was let go: a video that is not here does not exist.
+    """
 
     def __init__(self, max_videos: int = MAX_VIDEOS) -> None:
         self._by_id: dict[str, VideoChanged] = {}
         self._current: dict[str, str] = {}
         self._max_videos = max_videos
+        self.complete = True
 
     def apply(self, event: Event, _place: Place | None = None) -> None:
         """Fold one event; others than `VideoChanged` are passed over."""
@@ -41,6 +46,11 @@ class VideoDirectory:
         """The current video of every channel that ever had one."""
         return (self._by_id[video_id] for video_id in self._current.values())
 
+    def all_of(self, channel: str) -> list[VideoChanged]:
+        """Every video of a channel that is remembered, newest first; looks at all videos."""
+        mine = (video for video in self._by_id.values() if video.channel == channel)
+        return sorted(mine, key=lambda video: video.video_id, reverse=True)
+
     def __len__(self) -> int:
         return len(self._by_id)
 
@@ -49,3 +59,4 @@ class VideoDirectory:
         oldest = min((video_id for video_id in self._by_id if video_id not in current), default=None)
         if oldest is not None:
             del self._by_id[oldest]
+            self.complete = False

@@ -1,0 +1,129 @@
+"""The one place that answers "the fold of this video": live while it is live, recorded once it has ended."""
+
+import logging
+from collections.abc import Callable
+from typing import Final
+
+from gateway.broadcasts import Broadcasts
+from gateway.problems import Problem
+from gateway.recorded import IndexAwayError, RecordedVideos
+from gateway.video_fold import RENDITION_NAME, VideoFold
+from gateway.videos import VideoDirectory
+from schemas.events import Event, PartReady, SegmentClosed, VideoChanged, VideoState
+from schemas.ids import VIDEO_ID
+from stores.log_reader import Place
+from stores.settings import Settings
+
+log = logging.getLogger(__name__)
+
+LINGER_MS: Final = 120_000
+"""Who followed a video to its end reloads the playlist that they know for so long after it."""
+
+LAST_VIDEOS: Final = 20
+HOT_MARGIN_MS: Final = 60_000
+
+
+class Catalogue:
+    """Finds videos, live or recorded, as folds of one shape."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        videos: VideoDirectory,
+        broadcasts: Broadcasts,
+        recorded: RecordedVideos,
+        clock: Callable[[], int],
+    ) -> None:
+        self._videos = videos
+        self._broadcasts = broadcasts
+        self._recorded = recorded
+        self._clock = clock
+        self._hot_ms = settings.hot_retention_s * 1000 - HOT_MARGIN_MS
+
+    def media(self, event: Event, _place: Place | None = None) -> None:
+        """Hear of media: of a video that has ended it changes what is recorded."""
+        if isinstance(event, PartReady | SegmentClosed):
+            self._recorded.touched(event.video_id)
+
+    async def state(self, video_id: str) -> VideoChanged | None:
+        """The last state of a video, from the log or, of one that the directory has let go, from the index.
+
+        Raises:
+            Problem: 503, the index does not answer.
+        """
+        known = self._videos.get(video_id)
+        if known is not None:
+            return known
+        if self._videos.complete or not VIDEO_ID.fullmatch(video_id):
+            return None
+        try:
+            return await self._recorded.video(video_id)
+        except IndexAwayError as error:
+            raise Problem(503, "index_away", str(error), headers={"Retry-After": "2"}) from error
+
+    async def fold(self, video_id: str) -> VideoFold | None:
+        """A video as it should be shown now; None where there is nothing of it, or nothing any more.
+
+        A live one is what the window holds. One that has ended is whole, from its first segment to its last, as soon as
+        memory or the index has all of it; until then it is what the window held.
+
+        Raises:
+            Problem: 503, the index does not answer and the window holds nothing.
+        """
+        live = self._broadcasts.get(video_id)
+        video = live.video if live is not None and live.video is not None else await self.state(video_id)
+        if video is None or video.state is not VideoState.ENDED:
+            return live
+        if live is not None and live.whole and self._is_stored(live, video):
+            return live
+        try:
+            return await self._recorded.fold(video) or live
+        except IndexAwayError as error:
+            if live is None:
+                raise Problem(503, "index_away", str(error), headers={"Retry-After": "2"}) from error
+            return live
+
+    def lingering(self, video_id: str) -> VideoFold | None:
+        """The window of a video that ended a moment ago, for those who followed it: its playlist may only grow."""
+        live = self._broadcasts.get(video_id)
+        if live is None or live.video is None or live.video.state is not VideoState.ENDED:
+            return None
+        return live if self._clock() - live.video.changed_ms < LINGER_MS else None
+
+    async def parts_of(self, video_id: str, rendition: str, segment: int) -> int:
+        """How many parts a complete segment has; 0 where it is not complete, is a gap, or never was.
+
+        Raises:
+            Problem: 503, the index does not answer and memory does not know.
+        """
+        for fold in (self._broadcasts.get(video_id), self._recorded.held(video_id)):
+            known = fold.renditions.get(rendition) if fold is not None else None
+            found = known.segment(segment) if known is not None else None
+            if found is not None:
+                return found.part_count if found.closed and not found.gap else 0
+            if known is not None and known.part_count(segment):
+                return known.part_count(segment)
+            if known is not None and fold is not None and (fold.whole or segment >= known.following[0]):
+                return 0
+        if not RENDITION_NAME.fullmatch(rendition) or await self.state(video_id) is None:
+            return 0
+        try:
+            return await self._recorded.parts_of(video_id, rendition, segment)
+        except IndexAwayError as error:
+            raise Problem(503, "index_away", str(error), headers={"Retry-After": "2"}) from error
+
+    async def of_channel(self, channel: str) -> VideoChanged | None:
+        """What a channel plays: its current video, or its last one that is kept; None when it never had one."""
+        newest = self._videos.of_channel(channel)
+        if newest is None or newest.state is not VideoState.ENDED or await self.fold(newest.video_id) is not None:
+            return newest
+        kept = (video for video in self._videos.all_of(channel) if video.keep_days != 0)
+        for _, video in zip(range(LAST_VIDEOS), kept, strict=False):
+            if await self.fold(video.video_id) is not None:
+                return video
+        return newest
+
+    def _is_stored(self, live: VideoFold, video: VideoChanged) -> bool:
+        """Whether the oldest parts of a whole video are still there: of one that is not kept, only the hot ones."""
+        oldest_ms = min(rendition.segments[0].start_ms for rendition in live.listed)
+        return video.keep_days != 0 or oldest_ms > self._clock() - self._hot_ms
