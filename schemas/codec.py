@@ -148,6 +148,10 @@ def _revive_upload(values: dict[str, Any]) -> None:
     values["kind"] = events.CaptionKind(values["kind"])
 
 
+def _revive_archived(values: dict[str, Any]) -> None:
+    values["missing"] = tuple(values["missing"])
+
+
 _REVIVE = {
     "MediaChunk": _revive_track,
     "PartReady": _revive_part,
@@ -156,6 +160,7 @@ _REVIVE = {
     "RenditionRequested": _revive_request,
     "TaskFinished": _revive_task,
     "RenditionChanged": _revive_rendition,
+    "SegmentArchived": _revive_archived,
     "ReactionsRecorded": _revive_reactions,
     "CaptionsFound": _revive_captions,
     "CaptionsUploaded": _revive_upload,

@@ -467,6 +467,33 @@ class CaptionsUploaded:
     uploaded_by: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SegmentArchived:
+    """A closed segment is in the cold store, but for the `missing` parts (topic `recordings`)."""
+
+    video_id: str
+    channel: str
+    rendition: str
+    segment: int
+    size: int
+    missing: tuple[int, ...]
+    archived_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VideoRemoved:
+    """The recording of a video is gone, for good (topic `videos.settings`, where it replaces what was chosen)."""
+
+    video_id: str
+    channel: str
+    title: str
+    reason: str
+    files: int
+    size: int
+    removed_ms: int
+    removed_by: str
+
+
 Event = (
     MediaChunk
     | GopClosed
@@ -490,4 +517,6 @@ Event = (
     | DeadLetter
     | CaptionsFound
     | CaptionsUploaded
+    | SegmentArchived
+    | VideoRemoved
 )

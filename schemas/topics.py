@@ -52,7 +52,10 @@ MEDIA_PARTS: Final = Topic(
     "media.parts", "video_id", ("PartReady", "SegmentClosed", "CaptionsFound"), retention_ms=DAY_MS
 )
 VIDEOS: Final = Topic("videos", "video_id", ("VideoChanged",), Cleanup.COMPACT, partitions=1)
-VIDEOS_SETTINGS: Final = Topic("videos.settings", "video_id", ("VideoSettingsChanged",), Cleanup.COMPACT, partitions=1)
+VIDEOS_SETTINGS: Final = Topic(
+    "videos.settings", "video_id", ("VideoSettingsChanged", "VideoRemoved"), Cleanup.COMPACT, partitions=1
+)
+RECORDINGS: Final = Topic("recordings", "video_id", ("SegmentArchived",), retention_ms=7 * DAY_MS)
 VIDEOS_CAPTIONS: Final = Topic("videos.captions", "video_id/language", ("CaptionsUploaded",), Cleanup.COMPACT)
 COMMENTS_SUBMITTED: Final = Topic("comments.submitted", "video_id", ("CommentSubmitted",), retention_ms=7 * DAY_MS)
 COMMENTS_FEED: Final = Topic("comments.feed", "video_id", ("CommentAccepted",), retention_ms=30 * DAY_MS)
@@ -78,6 +81,7 @@ ALL_TOPICS: Final = (
     MEDIA_PARTS,
     VIDEOS,
     VIDEOS_SETTINGS,
+    RECORDINGS,
     VIDEOS_CAPTIONS,
     COMMENTS_SUBMITTED,
     COMMENTS_FEED,
