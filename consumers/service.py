@@ -1,4 +1,4 @@
-"""The consumers: the log into Cassandra, and the hot segment store kept small."""
+"""The consumers: the log into Cassandra, whole segments into the cold store, and the hot store kept small."""
 
 import asyncio
 import logging
@@ -10,6 +10,7 @@ from functools import partial
 from consumers.cassandra_writer import FIRST_RETRY_S, GROUP, MAX_RETRY_S, CassandraWriter
 from consumers.hot_janitor import HotJanitor
 from consumers.projections.table import TOPICS
+from consumers.recording import Recording, record
 from consumers.stopping import stops_within
 from stores.cassandra import Cassandra, CassandraAwayError, apply_schema
 from stores.health import HealthServer
@@ -32,14 +33,15 @@ async def run_consumers(settings: Settings, stop: asyncio.Event) -> None:
             not there and cannot be made.
         OSError: the port of the health server is taken.
     """
-    running = _Running()
+    running, recording = _Running(), Recording()
     janitor = HotJanitor(open_segment_store(settings), settings.hot_retention_s, time.time)
     async with (
-        HealthServer(settings.bind_host, settings.health_port_consumers, running.checks),
+        HealthServer(settings.bind_host, settings.health_port_consumers, lambda: running.checks() | recording.checks()),
         asyncio.TaskGroup() as tasks,
     ):
         tasks.create_task(janitor.run(stop), name="hot-janitor")
         tasks.create_task(_write_log(settings, stop, running), name="cassandra-writer")
+        tasks.create_task(record(settings, stop, recording), name="recording")
 
 
 @dataclass(slots=True)

@@ -133,6 +133,7 @@ class Broadcast:
             segment_max_ms=self._settings.segment_max_ms,
             audio=False,
             video=False,
+            keep_days=self._settings.keep_days_default,
         )
 
     async def _close_gop_of_before(self, standing: Standing) -> None:

@@ -8,7 +8,7 @@ one thread of their own, one after the other.
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from types import TracebackType
@@ -49,7 +49,13 @@ class RawRecord:
 
 
 class LogGroup:
-    """A member of the group `group`, an async context manager."""
+    """A member of the group `group`, an async context manager.
+
+    Attributes:
+        joined: whether the group has given us our share.
+        generation: grows whenever our share changes; what was taken before and not committed is then given again.
+        share: the partitions that are ours, by topic (without the cluster's prefix) and number.
+    """
 
     def __init__(self, settings: Settings, role: str, group: str, topics: Iterable[Topic]) -> None:
         self._group = group
@@ -61,6 +67,8 @@ class LogGroup:
         self._kept: list[Message] = []
         self._shown: set[tuple[str, int]] = set()
         self.joined = False
+        self.generation = 0
+        self.share: frozenset[tuple[str, int]] = frozenset()
 
     async def __aenter__(self) -> Self:
         await self._call(self._open)
@@ -94,6 +102,12 @@ class LogGroup:
         """
         await self._call(self._commit, list(records))
 
+    async def commit_up_to(self, ends: Mapping[tuple[str, int], int]) -> None:
+        """The same, told as the next offset to be given of each topic (without the prefix) and partition."""
+        full = {name: full for full, name in self._names.items()}
+        offsets = [TopicPartition(full[topic], partition, offset) for (topic, partition), offset in ends.items()]
+        await self._call(self._commit_offsets, offsets)
+
     async def _call(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         """Run in the client's thread; a cancelled caller leaves the call to end by itself, and the next one waits."""
         return await asyncio.get_running_loop().run_in_executor(self._thread, lambda: function(*args, **kwargs))
@@ -114,11 +128,15 @@ class LogGroup:
         if self._held:
             consumer.pause(partitions)
         self.joined = True
+        self.generation += 1
+        self.share = frozenset((self._names[at.topic], at.partition) for at in partitions)
         log.info("group %s: %d partitions are ours", self._group, len(partitions))
 
     def _on_revoke(self, _consumer: Consumer, _partitions: list[TopicPartition]) -> None:
         self._kept.clear()
         self.joined = False
+        self.generation += 1
+        self.share = frozenset()
         self._forget_lag()
 
     def _take(self) -> list[RawRecord]:
@@ -147,9 +165,12 @@ class LogGroup:
                 self._kept.append(message)
 
     def _commit(self, records: list[RawRecord]) -> None:
+        self._commit_offsets(self._next_offsets(records))
+
+    def _commit_offsets(self, offsets: list[TopicPartition]) -> None:
         assert self._consumer is not None
         try:
-            self._consumer.commit(offsets=self._next_offsets(records), asynchronous=False)
+            self._consumer.commit(offsets=offsets, asynchronous=False)
         except KafkaException as error:
             if error.args[0].fatal():
                 raise LogError(f"group {self._group} has lost its consumer: {error.args[0].str()}") from error

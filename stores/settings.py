@@ -105,6 +105,13 @@ class Settings(BaseSettings):
     recordings_secret_key: SecretStr = Field(SecretStr(""), description="S3 secret key or Azure account key.")
     recordings_path_style: bool = Field(True, description="S3 addresses as HOST/BUCKET; false: BUCKET.HOST.")
 
+    keep_days_default: Annotated[int, Field(ge=-1, le=36_500)] = Field(
+        7, description="Days that recordings of channels are kept which chose nothing; 0: none is made, -1: for ever."
+    )
+    archive_at_once: Annotated[int, Field(ge=1, le=64)] = Field(
+        4, description="Segments that one archiver copies at once; each is in memory meanwhile."
+    )
+
     # Secrets (made by `logcast up` in the data directory when absent)
     admin_token: SecretStr = Field(SecretStr(""), description="Bearer token of the operator.")
     guest_secret: SecretStr = Field(SecretStr(""), description="Signs guest tokens; the same on every gateway.")

@@ -1,4 +1,4 @@
-"""`media.parts` → the segment index.
+"""`media.parts` and `recordings` → the segment index.
 
 Each part adds itself to its segment's row, and the closing event tells how many there are; nothing is collected in
 between. So there is no state to lose: after a crash in the middle of a segment the rest of its parts join the same row.
@@ -6,7 +6,7 @@ between. So there is no state to lose: after a crash in the middle of a segment 
 
 from typing import Final
 
-from schemas.events import PartReady, SegmentClosed
+from schemas.events import PartReady, SegmentArchived, SegmentClosed
 from stores.cassandra import Write
 
 BUCKET: Final = 1_000
@@ -16,6 +16,7 @@ ADD_PART: Final = (
     f"init = ?, parts[?] = ? {_WHERE}"
 )
 CLOSE: Final = f"UPDATE $keyspace.segments USING TIMESTAMP ? SET part_count = ? {_WHERE}"  # noqa: S608
+ARCHIVE: Final = f"UPDATE $keyspace.segments USING TIMESTAMP ? SET archived_size = ?, missing = ? {_WHERE}"  # noqa: S608
 INSERT_RENDITION: Final = (
     "INSERT INTO $keyspace.renditions (video_id, rendition, track, codecs, width, height, frame_rate, sample_rate, "
     "channels, timescale) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) USING TIMESTAMP ?"
@@ -30,7 +31,14 @@ def segment_writes(event: PartReady | SegmentClosed) -> tuple[Write, ...]:
     return _part(event), *_rendition(event)
 
 
-def _row(event: PartReady | SegmentClosed) -> tuple[str, str, int, int]:
+def archive_writes(event: SegmentArchived) -> tuple[Write, ...]:
+    """The segment's object in the cold store: its size, and the parts that are gaps in it."""
+    row = _row(event)
+    values = (event.archived_ms * 1_000, event.size, list(event.missing), *row)
+    return (Write(ARCHIVE, values, ("segments", *row[:3])),)
+
+
+def _row(event: PartReady | SegmentClosed | SegmentArchived) -> tuple[str, str, int, int]:
     return event.video_id, event.rendition, event.segment // BUCKET, event.segment
 
 

@@ -5,9 +5,9 @@ from typing import Any, Final
 
 from consumers.projections.breaks import break_writes
 from consumers.projections.likes import like_writes
-from consumers.projections.segments import segment_writes
+from consumers.projections.segments import archive_writes, segment_writes
 from consumers.projections.totals import totals_writes
-from consumers.projections.videos import video_writes
+from consumers.projections.videos import choice_writes, removal_writes, video_writes
 from schemas import codec
 from schemas.events import (
     BreakPlanned,
@@ -18,17 +18,40 @@ from schemas.events import (
     Event,
     PartReady,
     ReactionsRecorded,
+    SegmentArchived,
     SegmentClosed,
     TotalsChanged,
     VideoChanged,
+    VideoRemoved,
+    VideoSettingsChanged,
 )
-from schemas.topics import ADS_BREAKS, COMMENTS_FEED, MEDIA_PARTS, REACTIONS, TOTALS, VIDEOS, VIDEOS_CAPTIONS
+from schemas.topics import (
+    ADS_BREAKS,
+    COMMENTS_FEED,
+    MEDIA_PARTS,
+    REACTIONS,
+    RECORDINGS,
+    TOTALS,
+    VIDEOS,
+    VIDEOS_CAPTIONS,
+    VIDEOS_SETTINGS,
+)
 from stores.captions import caption_writes
 from stores.cassandra import Write
 from stores.comments import comment_writes
 from stores.log_group import RawRecord
 
-TOPICS: Final = (COMMENTS_FEED, TOTALS, REACTIONS, MEDIA_PARTS, VIDEOS, ADS_BREAKS, VIDEOS_CAPTIONS)
+TOPICS: Final = (
+    COMMENTS_FEED,
+    TOTALS,
+    REACTIONS,
+    MEDIA_PARTS,
+    RECORDINGS,
+    VIDEOS,
+    VIDEOS_SETTINGS,
+    ADS_BREAKS,
+    VIDEOS_CAPTIONS,
+)
 _EVENTS: Final = {topic.name: topic.events for topic in TOPICS}
 _WRITERS: Final[dict[type[Event], Callable[[Any], tuple[Write, ...]]]] = {
     PartReady: segment_writes,
@@ -39,6 +62,9 @@ _WRITERS: Final[dict[type[Event], Callable[[Any], tuple[Write, ...]]]] = {
     ReactionsRecorded: like_writes,
     TotalsChanged: totals_writes,
     VideoChanged: video_writes,
+    VideoSettingsChanged: choice_writes,
+    VideoRemoved: removal_writes,
+    SegmentArchived: archive_writes,
     CueDecided: break_writes,
     BreakPlanned: break_writes,
 }

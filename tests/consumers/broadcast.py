@@ -18,14 +18,29 @@ from schemas.events import (
     PictureCaptions,
     Reaction,
     ReactionsRecorded,
+    SegmentArchived,
     SegmentClosed,
     TotalsChanged,
     Track,
     TrackInfo,
     VideoChanged,
+    VideoRemoved,
+    VideoSettingsChanged,
     VideoState,
+    Visibility,
 )
-from schemas.topics import ADS_BREAKS, COMMENTS_FEED, MEDIA_PARTS, REACTIONS, TOTALS, VIDEOS, VIDEOS_CAPTIONS, Topic
+from schemas.topics import (
+    ADS_BREAKS,
+    COMMENTS_FEED,
+    MEDIA_PARTS,
+    REACTIONS,
+    RECORDINGS,
+    TOTALS,
+    VIDEOS,
+    VIDEOS_CAPTIONS,
+    VIDEOS_SETTINGS,
+    Topic,
+)
 from stores.cassandra import Cassandra
 from stores.kafka import EventProducer, Written
 from stores.settings import Settings
@@ -49,6 +64,8 @@ class Broadcast:
     def events(self) -> list[tuple[Topic, Event]]:
         by_topic: dict[Topic, list[Event]] = {
             VIDEOS: [self.video(VideoState.LIVE), self.video(VideoState.ENDED)],
+            VIDEOS_SETTINGS: [self.choice(), self.removal()],
+            RECORDINGS: [self.archived(segment) for segment in range(self.segments)],
             COMMENTS_FEED: [self.comment(seq) for seq in range(1, self.comments + 1)],
             MEDIA_PARTS: self.media(),
             REACTIONS: [self.reactions(batch) for batch in range(30)],
@@ -73,6 +90,40 @@ class Broadcast:
             segment_max_ms=10_000,
             audio=True,
             video=True,
+        )
+
+    def choice(self) -> VideoSettingsChanged:
+        return VideoSettingsChanged(
+            video_id=self.video_id,
+            channel=CHANNEL,
+            title="Ann paints a boat",
+            keep_days=0,
+            visibility=Visibility.UNLISTED,
+            changed_ms=START_MS + 10_000,  # before the video's last change, and yet it stays
+            changed_by=CHANNEL,
+        )
+
+    def removal(self) -> VideoRemoved:
+        return VideoRemoved(
+            video_id=self.video_id,
+            channel=CHANNEL,
+            title="Ann paints a boat",
+            reason="expired",
+            files=3,
+            size=1_000,
+            removed_ms=START_MS + 100_000,
+            removed_by="retention",
+        )
+
+    def archived(self, segment: int) -> SegmentArchived:
+        return SegmentArchived(
+            video_id=self.video_id,
+            channel=CHANNEL,
+            rendition="source",
+            segment=segment,
+            size=segment * 1_000,
+            missing=(1, 3) if segment else (),
+            archived_ms=START_MS + segment,
         )
 
     def comment(self, seq: int) -> CommentAccepted:
@@ -248,8 +299,11 @@ class Broadcast:
                 for segment in range(self.segments)
             ),
             "renditions": [("audio", "avc1.64001f"), ("source", "avc1.64001f")],
-            "videos": [("Ann paints", "ended", START_MS + 90_000, self.segments - 1)],
-            "videos_by_channel": [(self.video_id, "ended")],
+            "archived": sorted((n, n * 1_000, (1, 3) if n else ()) for n in range(self.segments)),
+            "videos": [
+                ("Ann paints a boat", "ended", START_MS + 90_000, self.segments - 1, 0, "unlisted", START_MS + 100_000)
+            ],
+            "videos_by_channel": [(self.video_id, "ended", "Ann paints a boat", "unlisted", START_MS + 100_000)],
             "breaks": [("cue-1", True, "", 3, 30_000), ("cue-2", False, "overlap", None, None)],
             "captions": [
                 (segment, 0, ((segment * 90_000 + 3_000, 3), (segment * 90_000 + 6_000, 6)))
@@ -272,13 +326,15 @@ QUERIES = {
     "comment_totals": ("comment_id, likes", f"{ONE} AND shard IN ({', '.join(map(str, range(32)))})"),
     "segments": ("rendition, segment, part_count, parts", f"{ONE} AND rendition IN ('audio', 'source') AND bucket = 0"),
     "renditions": ("rendition, codecs", ONE),
-    "videos": ("title, state, ended_ms, last_segment", ONE),
-    "videos_by_channel": ("video_id, state", f"channel = '{CHANNEL}' AND {ONE}"),
+    "archived": ("segment, archived_size, missing", f"{ONE} AND rendition = 'source' AND bucket = 0"),
+    "videos": ("title, state, ended_ms, last_segment, keep_days, visibility, removed_ms", ONE),
+    "videos_by_channel": ("video_id, state, title, visibility, removed_ms", f"channel = '{CHANNEL}' AND {ONE}"),
     "breaks": ("break_id, accepted, reason, segment, duration_ms", ONE),
     "captions": ("segment, part, pictures", f"{ONE} AND bucket = 0"),
     "caption_files": ("language, label, kind, bytes", ONE),
     "caption_texts": ("language, text", f"{ONE} AND language IN ('de', 'en')"),
 }
+TABLES = {"archived": "segments"}
 WRITTEN = {
     "comments": "text",
     "likes": "liked",
@@ -311,14 +367,14 @@ async def write_times(session: Cassandra, video_id: str) -> Rows:
 
 
 async def _select(session: Cassandra, table: str, columns: str, video_id: str) -> list[tuple[object, ...]]:
-    query = f"SELECT {columns} FROM $keyspace.{table} WHERE {QUERIES[table][1]}"
+    query = f"SELECT {columns} FROM $keyspace.{TABLES.get(table, table)} WHERE {QUERIES[table][1]}"
     return [row async for row in session.every_row(query, (video_id,))]
 
 
 def _plain(value: object) -> object:
     """Maps and lists as values that compare: of parts, number, dts, duration, size; of pictures, pts and size."""
     if isinstance(value, list):
-        return tuple((picture.pts, len(picture.data)) for picture in value)
+        return tuple(n if isinstance(n, int) else (n.pts, len(n.data)) for n in value)
     if not hasattr(value, "items"):
         return value
     items = dict(value.items())

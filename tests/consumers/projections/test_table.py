@@ -13,7 +13,7 @@ from consumers.projections.likes import like_writes
 from consumers.projections.segments import segment_writes
 from consumers.projections.table import TOPICS, ProjectionError, writes_of_event, writes_of_record
 from consumers.projections.totals import totals_writes
-from consumers.projections.videos import video_writes
+from consumers.projections.videos import choice_writes, video_writes
 from schemas import codec
 from schemas.events import GopClosed, Like, SegmentClosed, Track, VideoState
 from schemas.topics import COMMENTS_FEED, VIDEOS, Topic
@@ -148,6 +148,15 @@ def test_the_end_of_a_video_wins_over_a_change_in_the_same_millisecond() -> None
     live = dataclasses.replace(BROADCAST.video(VideoState.LIVE), changed_ms=ended.changed_ms)
     for live_write, ended_write in zip(video_writes(live), video_writes(ended), strict=True):
         assert named(live_write)["TIMESTAMP"] < named(ended_write)["TIMESTAMP"]
+
+
+def test_what_an_owner_chose_wins_over_all_that_the_ingest_says_later() -> None:
+    later = dataclasses.replace(BROADCAST.video(VideoState.ENDED), changed_ms=BROADCAST.choice().changed_ms + 10**12)
+    newer = dataclasses.replace(BROADCAST.choice(), changed_ms=BROADCAST.choice().changed_ms + 1)
+    for said, chose, chose_again in zip(
+        video_writes(later), choice_writes(BROADCAST.choice()), choice_writes(newer), strict=True
+    ):
+        assert named(said)["TIMESTAMP"] < named(chose)["TIMESTAMP"] < named(chose_again)["TIMESTAMP"]
 
 
 def test_a_segment_that_was_found_after_it_was_given_up_stays_found() -> None:

@@ -1,0 +1,54 @@
+"""Fold of `videos` and `videos.settings`: what holds for every video, and which were asked to be kept of late."""
+
+from collections.abc import Iterator
+
+from schemas.events import Event, VideoChanged, VideoRemoved, VideoSettingsChanged
+from schemas.video_settings import NOT_KEPT, settled
+from stores.log_reader import Place
+
+
+class KeptVideos:
+    """Every video that is not removed. `switched_on` fills with those whose owner chose to keep them."""
+
+    def __init__(self) -> None:
+        self._videos: dict[str, VideoChanged] = {}
+        self._chosen: dict[str, VideoSettingsChanged] = {}
+        self._removed: dict[str, int] = {}
+        self.switched_on: dict[str, int] = {}
+        """By video, wall clock of the newest choice to keep it."""
+
+    def apply(self, event: Event, _place: Place | None = None) -> None:
+        """Fold one event."""
+        if isinstance(event, VideoChanged):
+            self._videos[event.video_id] = event
+        elif isinstance(event, VideoSettingsChanged):
+            self._chosen[event.video_id] = event
+            if event.keep_days == NOT_KEPT:
+                self.switched_on.pop(event.video_id, None)
+            else:
+                self.switched_on[event.video_id] = event.changed_ms
+        elif isinstance(event, VideoRemoved):
+            self._removed[event.video_id] = event.removed_ms
+            self._chosen.pop(event.video_id, None)
+            self.switched_on.pop(event.video_id, None)
+
+    def get(self, video_id: str) -> VideoChanged | None:
+        """What holds for a video; None when it is unknown or removed."""
+        video = self._videos.get(video_id)
+        if video is None or video_id in self._removed:
+            return None
+        return settled(video, self._chosen.get(video_id))
+
+    def is_removed(self, video_id: str) -> bool:
+        """Whether the video's recording was removed."""
+        return video_id in self._removed
+
+    def forget_switches_before(self, changed_ms: int) -> None:
+        """Of what was switched on before, nothing is hot that is not archived."""
+        for video_id in [v for v, at_ms in self.switched_on.items() if at_ms < changed_ms]:
+            del self.switched_on[video_id]
+
+    def __iter__(self) -> Iterator[VideoChanged]:
+        """Every video that is not removed, as it holds."""
+        found = (self.get(video_id) for video_id in list(self._videos))
+        return (video for video in found if video is not None)
