@@ -9,7 +9,16 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.routing import BaseRoute
 
-from gateway import audience_routes, health_routes, link_routes, media_routes, pages, registry_routes
+from gateway import (
+    audience_routes,
+    health_routes,
+    link_routes,
+    media_routes,
+    pages,
+    picture_routes,
+    registry_routes,
+    shelf_routes,
+)
 from gateway.catching_up import UntilCaughtUp
 from gateway.problems import Problem, answer_crash, answer_http_error, answer_problem
 from gateway.state import GatewayState
@@ -20,6 +29,8 @@ Install = Callable[[GatewayState], list[BaseRoute]]
 
 GROUPS: Final[tuple[Install, ...]] = (
     media_routes.install,
+    picture_routes.install,
+    shelf_routes.install,
     audience_routes.install,
     link_routes.install,
     pages.install,

@@ -23,14 +23,12 @@ class FrameRequest:
     """A frame, or media from it on.
 
     Attributes:
-        device: `deviceType` as it was given; empty: none.
         offset: seconds from the start, or (with a minus) from the end; None: the live edge, or the start of a recording.
         width: of a still at most; None: as wide as the rendition that fits the device.
         exact: the picture itself, not the nearest keyframe.
         duration_s: how much media a `video/mp4` holds.
     """
 
-    device: str = ""
     offset: float | None = None
     width: int | None = None
     exact: bool = False
@@ -48,7 +46,6 @@ def frame_request(query: Mapping[str, str]) -> FrameRequest:
     except OffsetError as error:
         raise Problem(400, "bad_offset", str(error)) from error
     return FrameRequest(
-        device=query.get("deviceType", ""),
         offset=offset,
         width=asked_width(query),
         exact=_flag(query, "exact"),

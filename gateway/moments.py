@@ -3,15 +3,20 @@
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Final
 
 from gateway.rendition_fold import RenditionFold
 from gateway.video_fold import VideoFold
+from media.devices import Offer, Wish, chosen
 from media.hls import Part, Segment
 from media.pictures import DECODERS
 from schemas.events import Track, VideoState
 
 EPSILON_S: Final = 0.0005
+MEASURED: Final = 10
+"""A rendition needs as many bits per second as its newest segments."""
+
 MOST_SEGMENTS: Final = 60
 """So many segments back a keyframe is looked for: more than the longest GOP has."""
 
@@ -92,6 +97,12 @@ def by_width(renditions: Sequence[RenditionFold], width: int) -> list[RenditionF
     return sorted(renditions, key=lambda r: (width_of(r) < width, abs(width_of(r) - width)))
 
 
+def suiting(renditions: Sequence[RenditionFold], wish: Wish) -> list[RenditionFold]:
+    """Those that suit a client's device, the one to begin with first; none for a device without a picture."""
+    by_name = {rendition.name: rendition for rendition in renditions}
+    return [by_name[offer.name] for offer in chosen([_offer(rendition) for rendition in renditions], wish)]
+
+
 def moment_at(fold: VideoFold, rendition: RenditionFold, at_s: float, *, exact: bool) -> Moment | None:
     """Where a media time is in a rendition; None where there is no media: a gap, or no keyframe before it."""
     segments = list(rendition.segments)
@@ -121,6 +132,15 @@ def has_settled(fold: VideoFold) -> bool:
     """Whether a video is over and whole: nothing of it changes any more."""
     ended = fold.video is not None and fold.video.state is VideoState.ENDED
     return ended and all(fold.has_ended(rendition) for rendition in fold.listed)
+
+
+def _offer(rendition: RenditionFold) -> Offer:
+    info = rendition.info
+    assert info is not None
+    newest = [s for s in islice(reversed(rendition.segments), MEASURED) if s.closed and not s.gap]
+    lasts_s = sum(segment.duration_s for segment in newest)
+    bits = 8 * sum(segment.size for segment in newest) / lasts_s if lasts_s else 0.0
+    return Offer(rendition.name, info.codecs, info.width, info.height, info.frame_rate, bits)
 
 
 def _exactly(run: Sequence[Segment], at_s: float) -> tuple[Piece, ...]:

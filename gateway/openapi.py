@@ -5,8 +5,10 @@ from importlib.metadata import version
 from typing import Any, Final
 
 from gateway.feed_messages import MAX_HISTORY, MAX_REACTIONS, MAX_TEXT_CHARS, REACTIONS
+from gateway.frame_request import LONGEST_S, OFFERED
 from gateway.guests import MAX_NAME_CHARS
 from gateway.signed_links import MAX_LIFETIME_S, TAG
+from media.stills import LEAST_WIDTH, MOST_WIDTH
 from schemas.ids import CHANNEL_NAME, COMMENT_ID, VIDEO_ID
 
 Schema = dict[str, Any]
@@ -57,6 +59,10 @@ SCHEMAS: Final[dict[str, Schema]] = {
         ended_ms=OPTIONAL_TIME_MS,
         totals={"$ref": "#/components/schemas/Totals"},
     ),
+    "PastVideo": _object(
+        id=TEXT, channel=TEXT, title=TEXT, started_ms=TIME_MS, ended_ms=TIME_MS, duration_ms=WHOLE, poster=TEXT
+    ),
+    "Videos": _object(videos=_list("PastVideo")),
     "User": _object(id=TEXT, name=TEXT),
     "Comment": _object(
         type={"const": "comment"},
@@ -183,6 +189,34 @@ def _call(
     return call
 
 
+def _file(summary: str, *parameters: Schema, types: tuple[str, ...], problems: tuple[int, ...]) -> Schema:
+    """One operation that answers with bytes of one of these types."""
+    call = _call(summary, *parameters, answers={"200": None, "304": None}, problems=problems)
+    call["responses"]["200"]["content"] = {name: {"schema": {"contentMediaType": name}} for name in types}
+    return call
+
+
+def _query(name: str, description: str, **schema: Any) -> Schema:
+    return {"name": name, "in": "query", "schema": schema, "description": description}
+
+
+SHEET: Final = {
+    "name": "sheet",
+    "in": "path",
+    "required": True,
+    "schema": {"type": "string", "pattern": "^[0-9]{1,9}$"},
+}
+WIDTH: Final = _query(
+    "width", "Pixels; the aspect is kept, nothing is enlarged", type="integer", minimum=LEAST_WIDTH, maximum=MOST_WIDTH
+)
+FRAME: Final = (
+    _query("offset", "Seconds, HH:MM:SS.mmm, or either after a minus: from the live edge", type="string"),
+    _query("deviceType", "The device that it is for: chooses the rendition", type="string"),
+    WIDTH,
+    _query("exact", "The picture itself, not the nearest keyframe", type="boolean", default=False),
+    _query("duration", "Seconds of media in a video/mp4", type="number", exclusiveMinimum=0, maximum=LONGEST_S),
+)
+
 WRITING: Final = (400, 401, 404, 408, 413, 422, 429, 503)
 LIKING: Final = (400, 401, 404, 429)
 
@@ -259,6 +293,22 @@ PATHS: Final[dict[str, Schema]] = {
     "/v1/videos/{video}/like": {
         "put": _call("Like a video", VIDEO, answers={"202": None}, problems=LIKING, security="guest"),
         "delete": _call("Like it no more", VIDEO, answers={"202": None}, problems=LIKING, security="guest"),
+    },
+    "/v1/videos": {"get": _call("Finished videos of all channels", LIMIT, answers={"200": "Videos"}, problems=(400,))},
+    "/v1/channels/{channel}/videos": {
+        "get": _call("Finished videos of a channel", CHANNEL, LIMIT, answers={"200": "Videos"}, problems=(400,))
+    },
+    "/v1/videos/{video}/frame": {
+        "get": _file("A frame, or media from it on", VIDEO, *FRAME, types=OFFERED, problems=(400, 404, 406, 416, 503))
+    },
+    "/v1/videos/{video}/poster.jpg": {
+        "get": _file("The poster", VIDEO, WIDTH, types=("image/jpeg",), problems=(400, 404, 503))
+    },
+    "/v1/videos/{video}/thumbnails.vtt": {
+        "get": _file("Where the preview thumbnails are", VIDEO, types=("text/vtt",), problems=(404, 503))
+    },
+    "/v1/videos/{video}/sprites/{sheet}.jpg": {
+        "get": _file("A sheet of thumbnails", VIDEO, SHEET, types=("image/jpeg",), problems=(400, 404, 503))
     },
     "/v1/videos/{video}/reactions": {
         "post": _call("React", VIDEO, body="NewReaction", answers={"202": None}, problems=WRITING, security="guest")

@@ -51,6 +51,10 @@ class VideoDirectory:
         mine = (video for video in self._by_id.values() if video.channel == channel)
         return sorted(mine, key=lambda video: video.video_id, reverse=True)
 
+    def every(self) -> Iterator[VideoChanged]:
+        """Every video that is remembered, in no order."""
+        return iter(self._by_id.values())
+
     def __len__(self) -> int:
         return len(self._by_id)
 

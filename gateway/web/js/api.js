@@ -49,6 +49,18 @@ export const readChannel = (name) => call(`/v1/channels/${encodeURIComponent(nam
 /** One video. @throws {Problem} 404: there is none of this id. */
 export const readVideo = (id) => call(`/v1/videos/${encodeURIComponent(id)}`);
 
+/** Finished videos that can be watched, newest first; of one channel or of all. */
+export async function listVideos(channel = "") {
+  const answer = await call(channel ? `/v1/channels/${encodeURIComponent(channel)}/videos` : "/v1/videos");
+  return Array.isArray(answer?.videos) ? answer.videos : [];
+}
+
+/** Whether something is there to be fetched. */
+export async function exists(path) {
+  const answer = await fetch(at(path), { method: "HEAD", signal: AbortSignal.timeout(10000) }).catch(() => null);
+  return answer?.ok ?? false;
+}
+
 /** Comments older than `before`, oldest first. */
 export async function readEarlierComments(video, before, limit) {
   const query = new URLSearchParams({ limit: String(limit), before: String(before) });

@@ -2,22 +2,26 @@
  * The player's own controls: buttons, seek bar, quality menu, keyboard, and what lies over the picture.
  * @module controls
  */
-import { byId, element, setText } from "./dom.js";
+import { byId, setText } from "./dom.js";
 import { clock, distance } from "./format.js";
 import { setIcon } from "./icons.js";
+import { mountMenu } from "./menu.js";
 import { mountSeekBar } from "./seekbar.js";
 
 const IDLE_MS = 2600;
 const VOLUME_STORED_AS = "logcast.volume";
+const CAPTIONS_STORED_AS = "logcast.captions";
+const SPEEDS = [0.5, 0.75, 1, 1.25, 1.5, 1.75, 2];
 /** Closer than this to where a live viewer is meant to be counts as live. */
 const LIVE_TOLERANCE_S = 3;
 
 /**
  * Wire the controls of the watch page to a player.
  * @param {import("./player.js").Player} player
- * @param {{breaks: () => object[], openChat: () => void}} options `breaks` gives the marks of the seek bar
+ * @param {{breaks: () => object[], thumbnails: import("./thumbnails.js").Thumbnails, openChat: () => void}} options
+ *   `breaks` gives the marks of the seek bar
  */
-export function mountControls(player, { breaks, openChat }) {
+export function mountControls(player, { breaks, thumbnails, openChat }) {
   const stage = byId("stage");
   const video = byId("video");
   const actions = new Map(Object.entries({
@@ -38,9 +42,11 @@ export function mountControls(player, { breaks, openChat }) {
   mountPlay(player, video, stage);
   mountVolume(video);
   mountQuality(player);
+  mountCaptions(player);
+  mountSpeed(player);
   mountWindowButtons(stage, video);
   mountLive(player);
-  mountSeekBar(byId("seek"), player, breaks);
+  mountSeekBar(byId("seek"), player, { breaks, thumbnails });
   const wake = mountIdle(stage, video);
   document.addEventListener("keydown", (event) => {
     const action = isShortcut(event) && actions.get(event.key.length === 1 ? event.key.toLowerCase() : event.key);
@@ -106,7 +112,7 @@ function mountVolume(video) {
   slider.addEventListener("input", () => setVolume(video, Number(slider.value) / 100));
   video.addEventListener("volumechange", () => {
     show();
-    if (!video.muted) storeVolume(video.volume);
+    if (!video.muted) keep(VOLUME_STORED_AS, String(video.volume));
   });
   for (const event of ["loadeddata", "emptied"]) video.addEventListener(event, show);
   show();
@@ -123,58 +129,43 @@ function toggleMute(video) {
 }
 
 function storedVolume() {
+  const stored = Number(kept(VOLUME_STORED_AS) ?? 1);
+  return stored >= 0 && stored <= 1 ? stored : 1;
+}
+
+function kept(name) {
   try {
-    const stored = Number(localStorage.getItem(VOLUME_STORED_AS) ?? 1);
-    return stored >= 0 && stored <= 1 ? stored : 1;
+    return localStorage.getItem(name);
   } catch {
-    return 1;
+    return null;
   }
 }
 
-function storeVolume(volume) {
+function keep(name, value) {
   try {
-    localStorage.setItem(VOLUME_STORED_AS, String(volume));
+    localStorage.setItem(name, value);
   } catch {
-    // Storage is blocked: the volume lasts as long as the page.
+    // Storage is blocked: the choice lasts as long as the page.
   }
 }
 
 function mountQuality(player) {
   const button = byId("quality");
-  const menu = byId("quality-menu");
-  const open = (shown) => {
-    menu.hidden = !shown;
-    button.setAttribute("aria-expanded", String(shown));
-    if (shown) (menu.querySelector("[aria-checked=true]") ?? menu.firstElementChild)?.focus();
-  };
-  const choose = (index) => {
-    player.setLevel(index);
-    open(false);
-    button.focus();
-  };
-  const draw = () => {
-    const levels = player.levels;
+  const draw = mountMenu(button, byId("quality-menu"), () => {
+    const levels = player.levels.filter(({ height }) => height > 0);
     const current = levels.find((level) => level.index === player.level);
-    const words = player.automatic ? `Auto${current ? ` · ${current.label}` : ""}` : (current?.label ?? "…");
-    setText(button, words);
-    button.setAttribute("aria-label", `Quality: ${words}`);
-    button.hidden = levels.length === 0;
-    const focused = menu.contains(document.activeElement) ? document.activeElement.dataset.level : null;
-    const item = (index, text, detail, checked) =>
-      element("button", { type: "button", role: "menuitemradio", class: "menu__item", tabindex: "-1", "aria-checked": checked, "data-level": index, "data-testid": "quality-item", onclick: () => choose(index) },
-        element("span", {}, text), element("span", { class: "menu__detail" }, detail));
-    menu.replaceChildren(
-      item(-1, "Auto", current && player.automatic ? `now ${current.label}` : "by bandwidth", player.automatic),
-      ...levels.map((level) => item(level.index, level.label, levelDetail(level), !player.automatic && level.index === player.level)),
-    );
-    if (focused !== null) menu.querySelector(`[data-level="${CSS.escape(focused)}"]`)?.focus();
-  };
-  button.addEventListener("click", () => open(menu.hidden));
-  menu.addEventListener("keydown", (event) => moveInMenu(event, menu, () => (open(false), button.focus())));
-  document.addEventListener("pointerdown", ({ target }) => !menu.hidden && !menu.parentElement.contains(target) && open(false));
+    const automatic = player.automatic && !player.audioOnly;
+    const words = player.audioOnly ? "Sound" : automatic ? `Auto${current ? ` · ${current.label}` : ""}` : (current?.label ?? "…");
+    const choose = (index) => () => (player.setAudioOnly(false), player.setLevel(index));
+    const items = [
+      { key: "-1", text: "Auto", detail: current && automatic ? `now ${current.label}` : "by bandwidth", checked: automatic, choose: choose(-1) },
+      ...levels.map((level) => ({ key: String(level.index), text: level.label, detail: levelDetail(level), checked: !player.automatic && !player.audioOnly && level.index === player.level, choose: choose(level.index) })),
+    ];
+    if (player.hasSound) items.push({ key: "sound", text: "Sound only", detail: "no picture", checked: player.audioOnly, choose: () => player.setAudioOnly(true) });
+    return { words, label: `Quality: ${words}`, items: levels.length || player.audioOnly ? items : [] };
+  });
   player.addEventListener("levels", draw);
   player.addEventListener("state", draw);
-  draw();
 }
 
 function levelDetail({ name, label: shown, bitrate }) {
@@ -182,15 +173,45 @@ function levelDetail({ name, label: shown, bitrate }) {
   return name && name !== shown ? `${name} · ${rate}` : rate;
 }
 
-function moveInMenu(event, menu, close) {
-  const items = [...menu.children];
-  const at = items.indexOf(document.activeElement);
-  const to = { ArrowDown: at + 1, ArrowUp: at - 1, Home: 0, End: items.length - 1 }[event.key];
-  if (to !== undefined) items[(to + items.length) % items.length].focus();
-  else if (event.key === "Escape" || event.key === "Tab") close();
-  else return;
-  event.preventDefault();
-  event.stopPropagation();
+function mountCaptions(player) {
+  const button = byId("captions");
+  setIcon(button, "captions");
+  const choose = (index) => () => {
+    player.setCaption(index);
+    keep(CAPTIONS_STORED_AS, player.captions[index]?.language ?? "");
+  };
+  const draw = mountMenu(button, byId("captions-menu"), () => {
+    const tracks = player.captions;
+    const shown = tracks.find(({ index }) => index === player.caption);
+    button.setAttribute("aria-pressed", String(Boolean(shown)));
+    const items = tracks.map(({ index, label: text, language }) => ({ key: String(index), text, detail: language, checked: index === player.caption, choose: choose(index) }));
+    if (items.length) items.unshift({ key: "-1", text: "Off", checked: !shown, choose: choose(-1) });
+    return { words: null, label: `Captions: ${shown?.label ?? "off"}`, items };
+  });
+  let wished = false;
+  player.addEventListener("levels", () => {
+    const language = kept(CAPTIONS_STORED_AS);
+    const track = language && !wished && player.captions.find((one) => one.language === language);
+    if (track) {
+      wished = true;
+      player.setCaption(track.index);
+    }
+    draw();
+  });
+  player.addEventListener("state", () => {
+    if (player.state === "starting") wished = false;
+    draw();
+  });
+}
+
+function mountSpeed(player) {
+  const draw = mountMenu(byId("speed"), byId("speed-menu"), () => ({
+    words: `${player.speed}×`,
+    label: `Speed: ${player.speed}×`,
+    items: player.live || player.window.end <= 0 ? [] : SPEEDS.map((speed) => ({ key: String(speed), text: speed === 1 ? "Normal" : `${speed}×`, checked: player.speed === speed, choose: () => player.setSpeed(speed) })),
+  }));
+  player.addEventListener("levels", draw);
+  player.addEventListener("state", draw);
 }
 
 function mountWindowButtons(stage, video) {
@@ -239,9 +260,11 @@ function mountLive(player) {
     button.hidden = !player.live;
     button.dataset.live = String(atLive);
     button.disabled = atLive && !byId("video").paused;
-    setText(byId("golive-text"), atLive ? "Live" : "Go live");
-    setText(number, player.live ? (behind === null ? "" : distance(behind)) : place(player));
-    words.hidden = !player.live || behind === null;
+    const far = behind !== null && !atLive;
+    setText(byId("golive-text"), far ? `Live −${clock(behind)}` : "Live");
+    button.setAttribute("aria-label", far ? `Go live, now ${clock(behind)} behind` : atLive ? "Live" : "Go live");
+    setText(number, player.live ? (behind === null || far ? "" : distance(behind)) : place(player));
+    words.hidden = !player.live || behind === null || far;
   };
   player.addEventListener("tick", draw);
   player.addEventListener("state", draw);

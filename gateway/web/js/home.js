@@ -2,13 +2,16 @@
  * The start page: what is live, kept fresh while it is looked at.
  * @module home
  */
-import { listChannels } from "./api.js";
-import { byId, element, hue, mountCopyButtons, setText } from "./dom.js";
+import { listChannels, listVideos } from "./api.js";
+import { byId, element, mountCopyButtons, setText } from "./dom.js";
 import { ago, compact, counted } from "./format.js";
 import { icon, mountIcons } from "./icons.js";
+import { drawShelf, poster } from "./shelf.js";
 
 const REFRESH_MS = 4000;
 const EARLIER = 12;
+/** The picture of what is live is asked for again so often. */
+const FRAME_MS = 20000;
 const LIVE_STATES = new Set(["live", "interrupted"]);
 
 let timer = 0;
@@ -23,7 +26,8 @@ async function refresh() {
   clearTimeout(timer);
   if (document.visibilityState === "hidden") return;
   try {
-    show(await listChannels());
+    const [channels, videos] = await Promise.all([listChannels(), listVideos().catch(() => [])]);
+    show(channels, videos);
   } catch (problem) {
     setText(byId("summary"), problem.message);
     byId("summary").dataset.wrong = "true";
@@ -31,7 +35,7 @@ async function refresh() {
   timer = setTimeout(refresh, REFRESH_MS);
 }
 
-function show(channels) {
+function show(channels, videos) {
   const live = channels.filter(({ state }) => LIVE_STATES.has(state)).sort((left, right) => (right.viewers ?? 0) - (left.viewers ?? 0));
   const earlier = channels.filter(({ state, video_id: video }) => !LIVE_STATES.has(state) && video)
     .sort((left, right) => (right.started_ms ?? 0) - (left.started_ms ?? 0)).slice(0, EARLIER);
@@ -39,9 +43,13 @@ function show(channels) {
   delete byId("summary").dataset.wrong;
   setText(byId("summary"), live.length ? `${counted(live.length, "stream")}, ${counted(watching, "viewer")}` : "No stream at the moment");
   byId("empty").hidden = live.length > 0;
-  byId("past").hidden = earlier.length === 0;
+  byId("past").hidden = videos.length === 0;
+  drawShelf(byId("videos"), videos);
+  const listed = new Set(videos.map(({ id }) => id));
+  const quiet = earlier.filter(({ video_id: video }) => !listed.has(video));
+  byId("quiet").hidden = quiet.length === 0;
   draw(byId("live"), live, true);
-  draw(byId("earlier"), earlier, false);
+  draw(byId("earlier"), quiet, false);
 }
 
 /** Update the cards in place, so that focus and hover stay where they are. */
@@ -56,14 +64,11 @@ function draw(list, channels, live) {
   for (const gone of old.values()) gone.remove();
 }
 
-function newCard({ name }, live) {
-  const poster = element("div", { class: "poster", "aria-hidden": "true" }, element("span", { class: "poster__letter" }, [...name][0].toUpperCase()));
-  poster.style.setProperty("--hue", String(hue(name)));
-  poster.style.setProperty("--at", `${10 + (hue(`${name}·`) % 81)}%`);
+function newCard({ name, video_id: video }, live) {
   const badge = element("span", { class: live ? "badge badge--live" : "badge", "data-part": "badge" });
   return element("li", { "data-channel": name },
     element("a", { class: "card", "data-testid": "card" },
-      element("div", { class: "card__picture" }, poster, badge),
+      element("div", { class: "card__picture" }, poster(name, live ? frameOf(video) : `/v1/videos/${video}/poster.jpg?width=480`), badge),
       element("div", { class: "card__text" },
         element("h3", { class: "card__title", "data-part": "title" }),
         element("p", { class: "card__channel", "data-part": "channel" }, name),
@@ -85,4 +90,11 @@ function update(item, { name, title, state, viewers, likes, started_ms: startedM
   setText(part("viewers"), compact(viewers ?? 0));
   setText(part("likes"), compact(likes ?? 0));
   setText(part("since"), startedMs ? ago(startedMs, Date.now()) : "");
+  const image = item.querySelector("img");
+  if (live && video && image.getAttribute("src") !== frameOf(video)) image.src = frameOf(video);
+}
+
+/** The newest picture of what is live; the address changes when it is time for another. */
+function frameOf(video) {
+  return `/v1/videos/${video}/frame?width=480&t=${Math.floor(Date.now() / FRAME_MS)}`;
 }

@@ -12,7 +12,7 @@
  * "starting" and "reconnecting" retry by themselves, with a back-off that resets once the picture moves. "offline",
  * "ended" and "unsupported" stay until `open()`.
  *
- * Events: `state` {state}, `levels` (the list or the current one changed), `tick` (4 a second while a source is open).
+ * Events: `state` {state}, `levels` (renditions, captions or speed: the list or what is chosen), `tick` (4 a second while a source is open).
  * @module player
  */
 
@@ -82,6 +82,11 @@ export function latencyOf(programMs, nowMs, edgeS) {
   return byClock > 0 && Math.abs(byClock - edgeS) < 5 ? byClock : edgeS;
 }
 
+/** An address with one more parameter in its query. */
+export function withParameter(url, name, value) {
+  return `${url}${url.includes("?") ? "&" : "?"}${name}=${encodeURIComponent(value)}`;
+}
+
 function bufferedEnd({ buffered }) {
   return buffered.length ? buffered.end(buffered.length - 1) : 0;
 }
@@ -104,6 +109,10 @@ export class Player extends EventTarget {
   #smoothMs = 0; // since when it has moved without a stall
   #level = -1;
   #held = false; // the viewer paused: a new source does not start to play by itself
+  #shift = null; // media time of the video minus the browser's time
+  #resumeS = -1; // where a source that was over begins when it is opened again another way
+  #resumeMs = 0; // the same by the picture's clock, for one that goes on
+  #speed = 1;
 
   /** @param {HTMLVideoElement} video */
   constructor(video, { random = Math.random, loadHls = async () => (await import(HLS)).default } = {}) {
@@ -119,6 +128,8 @@ export class Player extends EventTarget {
     this.following = true;
     /** Set when the stream is known to be over: what is left is played, then it is "ended". */
     this.finishing = false;
+    /** True while only the sound is played. */
+    this.audioOnly = false;
     /** Set while the streamer's connection is known to be broken: a standing picture is waited for, not started over. */
     this.patient = false;
     video.addEventListener("waiting", () => this.#waiting());
@@ -141,6 +152,32 @@ export class Player extends EventTarget {
       return { index, label, name, height: level.height ?? 0, bitrate: level.bitrate };
     });
     return levels.sort((left, right) => right.height - left.height || right.bitrate - left.bitrate);
+  }
+
+  /** Seconds since the start of the video (what offsets and thumbnails count) of a time of `currentTime`; null: not known. */
+  mediaTimeOf(seconds) {
+    if (this.#hls) return this.#shift === null ? null : seconds + this.#shift;
+    return this.live ? null : seconds;
+  }
+
+  /** The captions that there are: `{index, label, language}`. */
+  get captions() {
+    return (this.#hls?.subtitleTracks ?? []).map(({ name, lang }, index) => ({ index, label: name || lang || `Captions ${index + 1}`, language: lang ?? "" }));
+  }
+
+  /** Index of the captions that are shown; -1: none. */
+  get caption() {
+    return this.#hls?.subtitleDisplay ? this.#hls.subtitleTrack : -1;
+  }
+
+  /** How fast it plays; always 1 at what is live. */
+  get speed() {
+    return this.#speed;
+  }
+
+  /** True where there is sound that can be played without the picture. */
+  get hasSound() {
+    return this.audioOnly || (this.#hls?.levels ?? []).some(({ audioCodec, height }) => audioCodec && height);
   }
 
   /** Index of the rendition on the screen, as in `levels`; -1: none yet. */
@@ -204,6 +241,10 @@ export class Player extends EventTarget {
     this.following = true;
     this.finishing = this.patient = false;
     this.#held = false;
+    this.audioOnly = false;
+    this.#resumeS = -1;
+    this.#resumeMs = 0;
+    this.setSpeed(1);
     this.#setState("starting");
     this.#start();
   }
@@ -250,6 +291,31 @@ export class Player extends EventTarget {
     this.dispatchEvent(new Event("levels"));
   }
 
+  /** Show captions (their index), or -1 for none. */
+  setCaption(index) {
+    if (!this.#hls) return;
+    this.#hls.subtitleDisplay = index >= 0;
+    this.#hls.subtitleTrack = index;
+    this.dispatchEvent(new Event("levels"));
+  }
+
+  /** Play faster or slower; only what is over. */
+  setSpeed(speed) {
+    this.#speed = this.live ? 1 : speed;
+    this.#video.defaultPlaybackRate = this.#video.playbackRate = this.#speed;
+    this.dispatchEvent(new Event("levels"));
+  }
+
+  /** Play only the sound, or the picture again, from the same place. */
+  setAudioOnly(wanted) {
+    if (wanted === this.audioOnly || !this.#url) return;
+    this.audioOnly = wanted;
+    this.#resumeS = this.live ? -1 : this.#video.currentTime;
+    this.#resumeMs = this.live && !this.following ? (this.programMs ?? 0) : 0;
+    this.#setState("starting");
+    this.#start();
+  }
+
   // -- the source --------------------------------------------------------------------------------------------------------
 
   async #start() {
@@ -268,16 +334,30 @@ export class Player extends EventTarget {
   }
 
   #attach(Hls, generation) {
-    const hls = new Hls({ ...HLS_CONFIG });
+    const hls = new Hls({ ...HLS_CONFIG, startPosition: this.#resumeS });
     this.#hls = hls;
+    this.#shift = null;
     const mine = (handler) => (_, data) => generation === this.#generation && handler(data);
     const changed = mine(() => this.dispatchEvent(new Event("levels")));
     hls.on(Hls.Events.MANIFEST_PARSED, changed);
     hls.on(Hls.Events.LEVEL_SWITCHED, changed);
     hls.on(Hls.Events.LEVELS_UPDATED, changed);
+    hls.on(Hls.Events.SUBTITLE_TRACKS_UPDATED, changed);
+    hls.on(Hls.Events.SUBTITLE_TRACK_SWITCH, changed);
+    hls.on(Hls.Events.LEVEL_LOADED, mine(() => this.#resume()));
+    hls.on(Hls.Events.INIT_PTS_FOUND, mine(({ initPTS, timescale }) => (this.#shift ??= initPTS / timescale)));
     hls.on(Hls.Events.ERROR, mine((error) => error.fatal && this.#failed(error)));
-    hls.loadSource(this.#url);
+    hls.loadSource(this.audioOnly ? withParameter(this.#url, "deviceType", "audio-only") : this.#url);
     hls.attachMedia(this.#video);
+  }
+
+  /** Go to where the picture was in another form of the same live source. */
+  #resume() {
+    if (!this.#resumeMs) return;
+    const fragments = this.#hls.latestLevelDetails?.fragments ?? [];
+    const at = fragments.findLast(({ programDateTime }) => programDateTime !== null && programDateTime <= this.#resumeMs);
+    if (at) this.#video.currentTime = at.start + Math.min(at.duration, (this.#resumeMs - at.programDateTime) / 1000);
+    this.#resumeMs = 0;
   }
 
   #close() {

@@ -7,7 +7,7 @@
  * `window.logcast` is there for tests and for looking in: `{player, feed, breaks}`.
  * @module watch
  */
-import { readChannel, readVideo } from "./api.js";
+import { exists, listVideos, readChannel, readVideo } from "./api.js";
 import { AdBreaks } from "./breaks.js";
 import { Chat, viewersText } from "./chat.js";
 import { mountControls } from "./controls.js";
@@ -20,9 +20,13 @@ import { OwnerTools } from "./owner.js";
 import { Player } from "./player.js";
 import { Burst, Taps } from "./reactions.js";
 import { at } from "./site.js";
+import { drawShelf } from "./shelf.js";
 import { mountStageCard } from "./stage.js";
+import { Thumbnails } from "./thumbnails.js";
 
 const POLL_MS = 4000;
+/** A stream that has just ended is on the shelf a moment later. */
+const SHELF_MS = 15000;
 const VIDEO_ID = /^[0-9a-hjkmnp-tv-z]{20}$/;
 
 mountIcons();
@@ -36,10 +40,11 @@ const taps = new Taps();
 const chat = new Chat(byId("chat"), { feed, identity, react, programMs: () => player.programMs });
 const breaks = new AdBreaks(byId("break"), { entered: ({ durationMs }) => chat.note(`Ad break · ${clock(durationMs / 1000)}`) });
 const card = mountStageCard(player, subject);
+const thumbnails = new Thumbnails();
 let video = null; // {id, state} of what is played or was
 
 window.logcast = { player, feed, breaks };
-mountControls(player, { breaks: () => breaks.list, openChat: () => chat.focus() });
+mountControls(player, { breaks: () => breaks.list, thumbnails, openChat: () => chat.focus() });
 mountTools();
 mountLike();
 player.addEventListener("tick", () => breaks.show(player.programMs));
@@ -110,6 +115,7 @@ function listen() {
 /** Make the picture agree with what the channel has: a live video is opened, an ended one is played out. */
 function turnTo(next) {
   const other = next.id !== video?.id;
+  if (other || next.state !== video?.state) showKept(next);
   video = next;
   byId("live-badge").hidden = next.state !== "live";
   card.videoIs(next);
@@ -123,6 +129,30 @@ function turnTo(next) {
   } else if (player.state !== "ended") {
     player.stop("offline");
   }
+}
+
+/** What a video has besides its stream: a poster, thumbnails, a file, and others before it. */
+function showKept({ id, state }) {
+  thumbnails.turnTo(id);
+  const download = byId("download");
+  download.hidden = true;
+  if (id) {
+    byId("video").poster = at(`/v1/videos/${id}/poster.jpg?width=1280`);
+    byId("stage").dataset.poster = "";
+  }
+  if (id && state === "ended") {
+    download.href = at(`/v1/videos/${id}/download`);
+    exists(`/v1/videos/${id}/download`).then((there) => (download.hidden = !there || video?.id !== id));
+  }
+  showShelf();
+  if (state === "ended") setTimeout(showShelf, SHELF_MS);
+}
+
+async function showShelf() {
+  if (!subject.channel) return;
+  const videos = (await listVideos(subject.channel).catch(() => [])).filter(({ id }) => id !== video?.id || subject.kind === "video");
+  byId("past").hidden = videos.length === 0;
+  drawShelf(byId("past-list"), videos, { current: subject.kind === "video" ? subject.name : "", showChannel: false });
 }
 
 function masterOf(id) {
