@@ -63,6 +63,9 @@ SKIP_TARGETS: Final = 6
 PARTS_KEPT_TARGETS: Final = 3
 """Parts are listed up to so many target durations from the end (section 6.2.2)."""
 
+PARTS_KEPT_SEGMENTS: Final = 3
+"""And of so many segments at most, the one that is hinted among them: segments may be much shorter than the target."""
+
 LEAST_FILL: Final = 0.85
 """What a part lasts at least, of the Part Target Duration, unless it is its segment's last (4.4.4.9)."""
 
@@ -223,10 +226,12 @@ def _end(segment: Segment) -> str:
 
 
 def _first_with_parts(window: Window) -> int:
-    """Index of the first segment whose parts are listed: those that end within three targets of the end."""
+    """Index of the first segment whose parts are listed: of those that end within three targets of the end."""
     if window.vod:
         return len(window.segments)
-    return _first_within(window, PARTS_KEPT_TARGETS)
+    next_is_hinted = bool(window.segments) and window.segments[-1].closed and not window.ended
+    first = len(window.segments) - PARTS_KEPT_SEGMENTS + next_is_hinted
+    return max(first, _first_within(window, PARTS_KEPT_TARGETS))
 
 
 def _skippable(window: Window) -> int:

@@ -113,7 +113,7 @@ def multivariant_playlist(
     if audio is not None:
         lines.append(_audio_variant(audio, bool(subtitles)))
         lines.append(f"{prefix}{audio.name}/media.m3u8{query}")
-    lines += _keyframes(videos, prefix, query)
+    lines += _keyframes(videos, scores, prefix, query)
     return "\n".join([*lines, ""])
 
 
@@ -188,13 +188,14 @@ def _captions(subtitled: bool) -> list[str]:
     return [*([f'SUBTITLES="{SUBTITLES_GROUP}"'] if subtitled else []), "CLOSED-CAPTIONS=NONE"]
 
 
-def _keyframes(videos: Sequence[Video], prefix: str, query: str) -> Iterator[str]:
+def _keyframes(videos: Sequence[Video], scores: dict[str, int], prefix: str, query: str) -> Iterator[str]:
     """The I-frame playlists (4.4.6.3)."""
     for video in videos:
         if video.keyframes is None:
             continue
         attributes = [
             _bandwidth([video.keyframes]),
+            f"SCORE={scores[video.name]}",
             f'CODECS="{video.codecs}"',
             f"RESOLUTION={video.width}x{video.height}",
             *([f"VIDEO-RANGE={shown}"] if (shown := video_range(video.codecs)) else []),
