@@ -230,16 +230,24 @@ class MediaRoutes:
 
     async def _part(self, video_id: str, name: str, number: int, part: int) -> list[bytes]:
         """A part's bytes, waited for when it is the hinted one; empty where there is none."""
+        if not await self._is_there(video_id, name, number, part):
+            if part == 0 or part != await self._catalogue.parts_of(video_id, name, number):
+                return []
+            number, part = number + 1, 0  # the next segment's first, under the name that it was hinted by
+            if not await self._is_there(video_id, name, number, part):
+                return []
+        data = await self._read(self._reader.part(video_id, name, number, part))
+        return [] if data is None else [data]
+
+    async def _is_there(self, video_id: str, name: str, number: int, part: int) -> bool:
+        """Whether a part is stored, once it was waited for if it is about to come."""
         fold = self._broadcasts.get(video_id)
         rendition = fold.renditions.get(name) if fold is not None else None
         known = rendition is not None and rendition.has_part(number, part)
         if fold is not None and rendition is not None and not known and _is_awaited(fold, rendition, number, part):
             await self._wait(fold, name, (number, part), WAIT_TARGETS * self._target(fold))
             known = rendition.has_part(number, part)
-        if not known and part >= await self._catalogue.parts_of(video_id, name, number):
-            return []
-        data = await self._read(self._reader.part(video_id, name, number, part))
-        return [] if data is None else [data]
+        return known or part < await self._catalogue.parts_of(video_id, name, number)
 
     async def _whole(self, video_id: str, name: str, number: int) -> list[bytes]:
         """A complete segment's parts; empty where it is not complete, is a gap, or is no longer stored."""

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final, Self
 
-from media.hls import PARTS_KEPT_TARGETS, Part, Segment, following
+from media.hls import PARTS_KEPT_TARGETS, Part, Segment, following, next_part_uri
 from schemas.events import PartReady, SegmentClosed, Track, TrackInfo
 
 LOST_AFTER_S: Final = 12.0
@@ -261,10 +261,12 @@ class RenditionFold:
             return False
         if not waiting.parts and waiting.closed is None:
             del self._waiting[self._next]
+        uri = event.name.rpartition("/")[2]
         if count == 0:
+            before = self.segments[-1] if self.segments else None
+            uri = next_part_uri(self.segments, goes_on=before is not None and before.epoch == event.epoch)
             self._open(event)
         last = self.segments[-1]
-        uri = event.name.rpartition("/")[2]
         part = Part(uri, event.dts, event.duration, event.timescale, event.independent, event.size)
         self.segments[-1] = replace(
             last,

@@ -1,6 +1,7 @@
 """What a folded video offers: its renditions with their measured rates, and which of them suit a client."""
 
 from dataclasses import dataclass
+from typing import Final
 
 from gateway.rendition_fold import RenditionFold
 from gateway.video_fold import VideoFold
@@ -9,6 +10,9 @@ from media.hls import target_duration_s
 from media.hls_iframes import has_keyframe
 from media.hls_multivariant import Audio, Rates, Video, measured_rates
 from schemas.events import Track
+
+LEAST_SEGMENT_S: Final = 1.0
+"""What an open segment is taken to last at least when rates are measured."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,5 +79,6 @@ def _rates(rendition: RenditionFold, target: int, nominal: int) -> Rates:
 
 def _keyframe_rates(rendition: RenditionFold, target: int) -> Rates | None:
     """Of the I-frame playlist; None where it would hold no picture."""
-    whole = [s for s in rendition.segments if s.closed and has_keyframe(s)]
-    return measured_rates(((s.duration_s, s.keyframe_size) for s in whole), target) if whole else None
+    found = [s for s in rendition.segments if has_keyframe(s)]
+    lengths = (s.duration_s if s.closed else max(s.duration_s, LEAST_SEGMENT_S) for s in found)
+    return measured_rates(zip(lengths, (s.keyframe_size for s in found), strict=True), target) if found else None

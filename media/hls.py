@@ -22,6 +22,7 @@ from media.hls_window import (
     edge,
     end_ms,
     following,
+    next_part_uri,
     part_uri,
     segment_uri,
     target_duration_s,
@@ -41,8 +42,8 @@ __all__ = [
     "Window",
     "edge",
     "following",
-    "hinted",
     "media_playlist",
+    "next_part_uri",
     "part_uri",
     "segment_uri",
     "target_duration_s",
@@ -65,9 +66,6 @@ PARTS_KEPT_TARGETS: Final = 3
 
 PARTS_KEPT_SEGMENTS: Final = 3
 """And of so many segments at most, the one that is hinted among them: segments may be much shorter than the target."""
-
-LEAST_FILL: Final = 0.85
-"""What a part lasts at least, of the Part Target Duration, unless it is its segment's last (4.4.4.9)."""
 
 MAX_TEXTS: Final = 4_000
 
@@ -122,22 +120,6 @@ def media_playlist(window: Window, *, skip: Skip = Skip.NOTHING, texts: SegmentT
     return "\n".join([*lines, ""])
 
 
-def hinted(window: Window) -> tuple[int, int]:
-    """(segment, part) to hint (4.4.5.3): what comes next, as far as it can be known.
-
-    A part that lasts less than 85 % of its target can only be its segment's last (4.4.4.9), so that the next segment is
-    hinted before the end of this one was announced.
-    """
-    segment, part = following(window.segments)
-    if not part or not window.segments[-1].parts:
-        return segment, part
-    last = window.segments[-1]
-    target_ms = last.part_target_ms or window.part_target_ms
-    if last.parts[-1].duration_s * 1000 < LEAST_FILL * target_ms - 0.01:
-        return segment + 1, 0
-    return segment, part
-
-
 def _header(window: Window) -> Iterator[str]:
     yield "#EXTM3U"
     yield f"#EXT-X-VERSION:{_version(window)}"
@@ -185,11 +167,11 @@ def _tail(window: Window) -> Iterator[str]:
     if window.ended:
         yield "#EXT-X-ENDLIST"
         return
-    segment, part = hinted(window)
-    new_map = window.next_init_uri not in (None, window.segments[-1].init_uri if window.segments else None)
-    if part == 0 and new_map:
+    last = window.segments[-1] if window.segments else None
+    changes = last is not None and last.closed and window.next_init_uri not in (None, last.init_uri)
+    if changes:
         yield f'#EXT-X-PRELOAD-HINT:TYPE=MAP,URI="{window.next_init_uri}"'
-    yield f'#EXT-X-PRELOAD-HINT:TYPE=PART,URI="{part_uri(segment, part)}"'
+    yield f'#EXT-X-PRELOAD-HINT:TYPE=PART,URI="{next_part_uri(window.segments, goes_on=not changes)}"'
     yield from map(_report, window.reports)
 
 

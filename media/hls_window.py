@@ -160,6 +160,19 @@ def following(segments: Sequence[Segment]) -> tuple[int, int]:
     return (last.number + 1, 0) if last.closed else (last.number, last.part_count)
 
 
+def next_part_uri(segments: Sequence[Segment], *, goes_on: bool = True) -> str:
+    """The URI of the part that comes next, which is known before it is known whether a segment ends.
+
+    The first part of a segment is named as if it were one more of the segment before: so a part that is hinted (4.4.5.3)
+    always comes under that name. Where it does not go on from there (`goes_on`: after a discontinuity, after what is
+    lost, at the start) it has its own name.
+    """
+    last = segments[-1] if segments else None
+    if last is not None and last.closed and not last.gap and last.part_count and goes_on:
+        return part_uri(last.number, last.part_count)
+    return part_uri(*following(segments))
+
+
 def edge(segments: Sequence[Segment]) -> tuple[int, int | None]:
     """(LAST-MSN, LAST-PART) of a playlist that has a segment."""
     last = segments[-1]

@@ -19,6 +19,9 @@ PART_TARGET_MS = 200
 LOST = ("480p", 20, 2)
 """A part that never comes."""
 
+LOST_WHOLE = ("480p", 40)
+"""A segment that a worker gave up."""
+
 EPOCHS = frozenset({10, 30})
 RENDITIONS = ("source", "480p", "audio")
 
@@ -86,9 +89,9 @@ def _events() -> Iterator[Media]:
     for number in range(SEGMENTS):
         for part in range(4):
             for tape in tapes:
-                if (tape.rendition, number, part) != LOST:
+                if (tape.rendition, number, part) != LOST and (tape.rendition, number) != LOST_WHOLE:
                     size = 300 + number if part == 0 and tape.rendition != "audio" else 0
                     made = replace(tape.part(number, part), part_target_ms=PART_TARGET_MS, keyframe_size=size)
                     yield replace(made, gop=number)
         for tape in tapes:
-            yield tape.closed(number)
+            yield tape.closed(number, parts=0 if (tape.rendition, number) == LOST_WHOLE else None)

@@ -281,6 +281,23 @@ async def test_a_hinted_part_is_waited_for(gateway: Gateway) -> None:
     assert (await waiting).content == data_of(part.name)
 
 
+async def test_a_hinted_part_is_the_next_segment_s_first_where_the_segment_ends(gateway: Gateway) -> None:
+    started(gateway, parts=4)
+    hint = read((await gateway.get(PLAYLIST)).text).hints[0]
+    assert hint == "00000002.0004.m4s"
+    waiting = await parked(gateway, gateway.get(f"/v1/videos/{VIDEO}/source/{hint}"))
+    gateway.fold(SOURCE.closed(2))
+    await asyncio.sleep(0)
+    assert not waiting.done()
+    assert read((await gateway.get(PLAYLIST)).text).hints == [hint], "it is still what comes next"
+    gateway.fold(SOURCE.part(3, 0))
+    answer = await waiting
+    assert answer.content == data_of(f"{VIDEO}/source/00000003.0000.m4s")
+    assert read((await gateway.get(PLAYLIST)).text).segments[-1].parts[0][0] == hint
+    assert (await gateway.get(f"/v1/videos/{VIDEO}/source/00000003.0000.m4s")).content == answer.content
+    assert (await gateway.get(f"/v1/videos/{VIDEO}/source/00000001.0005.m4s")).status_code == 404
+
+
 async def test_a_hinted_part_that_does_not_come_is_not_found(gateway: Gateway) -> None:
     started(gateway, parts=4)
     waiting = await parked(gateway, gateway.get(f"/v1/videos/{VIDEO}/source/00000002.0004.m4s"))
@@ -294,7 +311,7 @@ async def test_a_hinted_part_that_does_not_come_is_not_found(gateway: Gateway) -
         f"/v1/videos/{VIDEO}/source/00000002.m4s",
         f"/v1/videos/{VIDEO}/source/00000009.m4s",
         f"/v1/videos/{VIDEO}/source/00000009.0000.m4s",
-        f"/v1/videos/{VIDEO}/source/00000001.0004.m4s",
+        f"/v1/videos/{VIDEO}/source/00000001.0005.m4s",
         f"/v1/videos/{VIDEO}/source/1.m4s",
         f"/v1/videos/{VIDEO}/source/000000001.m4s",
         f"/v1/videos/{VIDEO}/source/000000001.00000.m4s",

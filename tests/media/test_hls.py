@@ -18,8 +18,8 @@ from media.hls import (
     Window,
     edge,
     following,
-    hinted,
     media_playlist,
+    next_part_uri,
     part_uri,
     segment_uri,
     target_duration_s,
@@ -118,13 +118,16 @@ def test_what_comes_next_is_hinted() -> None:
     assert edge([replace(segment(4, 0), gap=True)]) == (4, None)
 
 
-def test_after_a_short_part_the_next_segment_is_hinted() -> None:
+def test_the_next_part_has_the_same_name_whether_the_segment_ends_or_not() -> None:
     grown = replace(segment(4, 2), closed=False)
-    assert hinted(window(grown)) == (4, 2)
-    short = replace(grown, parts=(grown.parts[0], replace(grown.parts[1], duration=200)))
-    assert hinted(window(short)) == (5, 0)
-    assert hinted(window(replace(short, closed=True))) == (5, 0)
-    assert hinted(window()) == (0, 0)
+    assert next_part_uri([grown]) == next_part_uri([replace(grown, closed=True)]) == part_uri(4, 2)
+
+
+def test_what_does_not_go_on_from_the_segment_before_has_a_name_of_its_own() -> None:
+    assert next_part_uri([]) == part_uri(0, 0)
+    assert next_part_uri([segment(4)], goes_on=False) == part_uri(5, 0)
+    assert next_part_uri([replace(segment(4, 2), gap=True)]) == part_uri(5, 0)
+    assert next_part_uri([replace(segment(4, 2), closed=False)], goes_on=False) == part_uri(4, 2)
 
 
 @pytest.mark.parametrize(("longest_ms", "target"), [(300, 1), (2_000, 2), (2_499, 2), (2_500, 3), (10_000, 10)])
