@@ -31,9 +31,15 @@ def media_texts() -> dict[str, str]:
     return texts
 
 
+@cache
+def media_playlists() -> dict[str, ReadPlaylist]:
+    """The same, read."""
+    return {name: read(text) for name, text in media_texts().items()}
+
+
 def every(kind: Callable[[ReadPlaylist], bool] = lambda _: True) -> Iterator[tuple[str, ReadPlaylist]]:
     """The media playlists of a kind, read; there must be both made-up and folded ones."""
-    found = [(name, playlist) for name, text in media_texts().items() if kind(playlist := read(text))]
+    found = [(name, playlist) for name, playlist in media_playlists().items() if kind(playlist)]
     assert any(name.endswith(".m3u8") for name, _ in found)
     assert any(not name.endswith(".m3u8") for name, _ in found)
     yield from found
@@ -51,10 +57,10 @@ def seconds(date: str) -> float:
     return datetime.fromisoformat(date).timestamp()
 
 
-def histories() -> Iterator[tuple[str, list[ReadPlaylist]]]:
+@cache
+def histories() -> list[tuple[str, list[ReadPlaylist]]]:
     """What each rendition served, in order, up to its end."""
-    for name in RENDITIONS:
-        yield name, [read(text) for text in [*story().full[name], story().ended[name]]]
+    return [(name, [read(text) for text in [*story().full[name], story().ended[name]]]) for name in RENDITIONS]
 
 
 # 4.1, 4.2, 8: the text
