@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Final
 
 from gateway.broadcasts import Broadcasts
+from gateway.dvr import DvrViews
 from gateway.problems import Problem
 from gateway.recorded import IndexAwayError, RecordedVideos
 from gateway.video_fold import RENDITION_NAME, VideoFold
@@ -32,11 +33,13 @@ class Catalogue:
         videos: VideoDirectory,
         broadcasts: Broadcasts,
         recorded: RecordedVideos,
+        views: DvrViews,
         clock: Callable[[], int],
     ) -> None:
         self._videos = videos
         self._broadcasts = broadcasts
         self._recorded = recorded
+        self._views = views
         self._clock = clock
         self._hot_ms = settings.hot_retention_s * 1000 - HOT_MARGIN_MS
 
@@ -90,13 +93,23 @@ class Catalogue:
             return None
         return live if self._clock() - live.video.changed_ms < LINGER_MS else None
 
+    async def further_back(self, fold: VideoFold, dvr_s: int | None) -> tuple[VideoFold, str]:
+        """A fold that reaches back at least `dvr_s` seconds, and the query that leads to it.
+
+        A recorded video has all of it already, and no query.
+        """
+        if dvr_s is None or fold.video is None or fold is not self._broadcasts.get(fold.video_id):
+            return fold, ""
+        return await self._views.view(fold, dvr_s), f"?dvr={self._views.span_s(dvr_s, kept=fold.video.keep_days != 0)}"
+
     async def parts_of(self, video_id: str, rendition: str, segment: int) -> int:
         """How many parts a complete segment has; 0 where it is not complete, is a gap, or never was.
 
         Raises:
             Problem: 503, the index does not answer and memory does not know.
         """
-        for fold in (self._broadcasts.get(video_id), self._recorded.held(video_id)):
+        held = self._broadcasts.get(video_id), self._recorded.held(video_id), *self._views.held(video_id)
+        for fold in held:
             known = fold.renditions.get(rendition) if fold is not None else None
             found = known.segment(segment) if known is not None else None
             if found is not None:

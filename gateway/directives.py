@@ -6,6 +6,7 @@ from urllib.parse import parse_qsl
 
 from gateway.problems import Problem
 from media.hls import Skip
+from media.offsets import OffsetError, parse_offset
 
 MAX_QUERY_BYTES: Final = 2_000
 MAX_FIELDS: Final = 20
@@ -21,13 +22,16 @@ PART_LEAD_S: Final = 3.0
 class Directives:
     """What the client wants: wait for segment `msn` (and `part` of it), and leave out what it has (`skip`).
 
-    `vod`: it came by the multivariant playlist of a video that had ended, and wants all of it.
+    `vod`: it came by the multivariant playlist of a video that had ended, and wants all of it. `dvr_s`: how far back a live playlist
+    should reach, seconds. `start_s`: where to begin to play, seconds from the start of the video, or below 0 from its end.
     """
 
     msn: int | None = None
     part: int | None = None
     skip: Skip = Skip.NOTHING
     vod: bool = False
+    dvr_s: int | None = None
+    start_s: float | None = None
 
 
 def parse_directives(query: bytes) -> Directives:
@@ -45,7 +49,14 @@ def parse_directives(query: bytes) -> Directives:
     msn, part = _number(fields, "_HLS_msn"), _number(fields, "_HLS_part")
     if part is not None and msn is None:
         raise _bad("_HLS_part was given without _HLS_msn")
-    return Directives(msn, part, _skip(fields.get("_HLS_skip")), fields.get("vod") == "1")
+    return Directives(
+        msn,
+        part,
+        _skip(fields.get("_HLS_skip")),
+        vod=fields.get("vod") == "1",
+        dvr_s=_number(fields, "dvr"),
+        start_s=_start(fields.get("start")),
+    )
 
 
 def check_lead(directives: Directives, following: tuple[int, int], target_s: int, part_target_ms: int) -> None:
@@ -66,6 +77,15 @@ def check_lead(directives: Directives, following: tuple[int, int], target_s: int
     parts = int((target_s + PART_LEAD_S) * 1000 / part_target_ms) + 1
     if directives.part is not None and directives.part > (count if directives.msn == at else 0) + parts:
         raise _bad(f"_HLS_part={directives.part} of {directives.msn} is too far ahead, the next part is {at}.{count}")
+
+
+def _start(text: str | None) -> float | None:
+    if text is None:
+        return None
+    try:
+        return parse_offset(text)
+    except OffsetError as error:
+        raise _bad(f"start: {error}") from error
 
 
 def _skip(text: str | None) -> Skip:

@@ -8,6 +8,7 @@ from typing import Final
 
 from gateway.broadcasts import ENTRY_BYTES, Broadcasts
 from gateway.catalogue import Catalogue
+from gateway.dvr import DvrViews
 from gateway.playlists import Playlists
 from gateway.recorded import RecordedVideos
 from gateway.segment_reader import SegmentReader
@@ -47,14 +48,15 @@ def _made(state: GatewayState) -> MediaAccess:
     memory_bytes = settings.gateway_memory_mb * 1024 * 1024
     broadcasts = Broadcasts(settings, state.videos, state.clock)
     recorded = RecordedVideos(state.cassandra, state.clock, memory_bytes // 8 // ENTRY_BYTES, settings.hot_retention_s)
-    catalogue = Catalogue(settings, state.videos, broadcasts, recorded, state.clock)
+    views = DvrViews(settings, recorded, state.clock)
+    catalogue = Catalogue(settings, state.videos, broadcasts, recorded, views, state.clock)
     state.subscribe(VIDEOS, broadcasts.video)
     state.subscribe(MEDIA_PARTS, broadcasts.media, broadcasts.log_start_ms)
     state.subscribe(MEDIA_PARTS, catalogue.media, broadcasts.log_start_ms)
     state.subscribe(ADS_BREAKS, broadcasts.ad_break, broadcasts.log_start_ms)
     state.after_batch(broadcasts.folded)
     state.on_stop(broadcasts.stop)
-    state.resource(lambda: _ticking(broadcasts))
+    state.resource(lambda: _ticking(broadcasts, views))
     reader = SegmentReader(state.memory, state.segments)
     state.resource(lambda: _recordings(state, reader))
     return MediaAccess(broadcasts, catalogue, reader, Playlists(settings))
@@ -67,11 +69,12 @@ async def _recordings(state: GatewayState, reader: SegmentReader) -> AsyncIterat
 
 
 @asynccontextmanager
-async def _ticking(broadcasts: Broadcasts) -> AsyncIterator[None]:
+async def _ticking(broadcasts: Broadcasts, views: DvrViews) -> AsyncIterator[None]:
     async def tick() -> None:
         while True:
             await asyncio.sleep(TICK_S)
             broadcasts.tick()
+            views.tick(broadcasts.get)
 
     task = asyncio.create_task(tick())
     try:

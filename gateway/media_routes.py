@@ -113,7 +113,7 @@ class MediaRoutes:
         fold, rendition = await self._find(scope, follow=not directives.vod)
         vod = directives.vod or self._catalogue.lingering(fold.video_id) is None
         if fold.has_ended(rendition):
-            body = self._playlists.media(fold, rendition, vod=vod)
+            body = await self._media_text(fold, rendition, directives, vod=vod)
             await self._send_playlist(request, send, body, ENDED_AGE_S)
             return
         target = self._target(fold)
@@ -123,8 +123,14 @@ class MediaRoutes:
             near = directives.msn >= rendition.following[0] - 1  # an answer to it stays the right one
             max_age = 6 * target if near else 1
             await self._reach(fold, rendition, directives, WAIT_TARGETS * target)
-        body = self._playlists.media(fold, rendition, skip=directives.skip)
+        body = await self._media_text(fold, rendition, directives, vod=False)
         await self._send_playlist(request, send, body, max_age)
+
+    async def _media_text(self, fold: VideoFold, rendition: RenditionFold, asked: Directives, *, vod: bool) -> Body:
+        """The playlist as it is now, or further back where that was asked for."""
+        shown, query = (fold, "") if asked.vod else await self._catalogue.further_back(fold, asked.dvr_s)
+        of = shown.renditions.get(rendition.name, rendition)
+        return self._playlists.media(shown, of, skip=asked.skip, vod=vod, query=query, start_s=asked.start_s)
 
     async def iframe_playlist(self, scope: Scope, request: Request, send: Send) -> None:
         """The I-frame playlist of a video rendition: its key pictures, for seeking and fast forward."""
@@ -184,7 +190,11 @@ class MediaRoutes:
                 503, "starting", f"video {video_id} has no media yet; ask again", headers={"Retry-After": "1"}
             )
         followed = self._catalogue.lingering(video_id) is not None
-        body = self._playlists.multivariant(fold, prefix, query="?vod=1" if followed else "", wish=wish)
+        directives = parse_directives(scope["query_string"])
+        query = "?vod=1" if followed else ""
+        if not followed:
+            fold, query = await self._catalogue.further_back(fold, directives.dvr_s)
+        body = self._playlists.multivariant(fold, prefix, query=query, wish=wish, start_s=directives.start_s)
         await send_text(send, request, body, PLAYLIST_TYPE, 1, vary=vary)
 
     async def _find(self, scope: Scope, *, follow: bool) -> tuple[VideoFold, RenditionFold]:

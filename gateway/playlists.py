@@ -1,7 +1,7 @@
 """Playlists of folded videos as bytes, rendered once for each change however many ask."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 from weakref import WeakKeyDictionary
 
@@ -17,6 +17,7 @@ from media.hls import (
     RenditionReport,
     SegmentTexts,
     Skip,
+    Start,
     Window,
     edge,
     media_playlist,
@@ -30,13 +31,18 @@ from stores.settings import Settings
 MAX_TEXTS: Final = 64
 """Multivariant playlists that are kept of one video: by address, query, and what suits the client."""
 
+MAX_KINDS: Final = 16
+"""Media playlists that are kept of one rendition: by what they leave out, where they begin, and their query."""
+
+Kind = tuple[Skip | None, bool, str, float | None]
+
 
 @dataclass(slots=True)
 class _Kept:
     """Of one rendition: the texts of its segments, and the newest playlists by kind, with their versions."""
 
     texts: SegmentTexts = field(default_factory=SegmentTexts)
-    bodies: dict[tuple[Skip | None, bool], tuple[tuple[int, int], Body]] = field(default_factory=dict)
+    bodies: dict[Kind, tuple[tuple[int, int], Body]] = field(default_factory=dict)
 
 
 class Playlists:
@@ -47,44 +53,64 @@ class Playlists:
         self._media: WeakKeyDictionary[RenditionFold, _Kept] = WeakKeyDictionary()
         self._multivariant: WeakKeyDictionary[VideoFold, dict[object, tuple[object, Body]]] = WeakKeyDictionary()
 
-    def media(self, fold: VideoFold, rendition: RenditionFold, *, skip: Skip = Skip.NOTHING, vod: bool = False) -> Body:
+    def media(
+        self,
+        fold: VideoFold,
+        rendition: RenditionFold,
+        *,
+        skip: Skip = Skip.NOTHING,
+        vod: bool = False,
+        query: str = "",
+        start_s: float | None = None,
+    ) -> Body:
         """The media playlist of a rendition of a video whose state is known.
 
-        With `skip` a delta update; with `vod` as a video on demand, where it is over and the fold has all of it.
+        With `skip` a delta update; with `vod` as a video on demand, where it is over and the fold has all of it. `query`
+        goes behind the URIs of other playlists; `start_s` as `start_of` has it.
         """
 
         def text(kept: _Kept) -> str:
-            return media_playlist(window_of(fold, rendition, vod=vod), skip=skip, texts=kept.texts)
+            window = replace(window_of(fold, rendition, vod=vod, query=query), start=start_of(fold, start_s))
+            return media_playlist(window, skip=skip, texts=kept.texts)
 
-        return self._newest(fold, rendition, (skip, vod), text)
+        return self._newest(fold, rendition, (skip, vod, query, start_s), text)
 
     def iframes(self, fold: VideoFold, rendition: RenditionFold, *, vod: bool = False) -> Body:
         """The I-frame playlist of a video rendition."""
-        return self._newest(
-            fold, rendition, (None, vod), lambda _: iframe_playlist(window_of(fold, rendition, vod=vod))
-        )
+        kind = None, vod, "", None
+        return self._newest(fold, rendition, kind, lambda _: iframe_playlist(window_of(fold, rendition, vod=vod)))
 
-    def multivariant(self, fold: VideoFold, prefix: str, *, query: str = "", wish: Wish | None = None) -> Body:
+    def multivariant(
+        self,
+        fold: VideoFold,
+        prefix: str,
+        *,
+        query: str = "",
+        wish: Wish | None = None,
+        start_s: float | None = None,
+    ) -> Body:
         """The multivariant playlist of a video whose state is known, for a client that wishes something.
 
-        `prefix` goes before its URIs and `query` behind them.
+        `prefix` goes before its URIs and `query` behind them; `start_s` as `start_of` has it.
         """
         version = [(r.name, r.segments[0].number, r.segments[-1].number) for r in fold.listed]  # rates are of segments
         kept = self._multivariant.setdefault(fold, {})
-        place = prefix, query, wish or Wish()
+        place = prefix, query, wish or Wish(), start_s
         if place not in kept or kept[place][0] != version:
             variants = variants_of(fold, self._nominal).suiting(wish or Wish())
-            text = multivariant_playlist(variants.videos, variants.audio, prefix=prefix, query=query)
+            text = multivariant_playlist(
+                variants.videos, variants.audio, prefix=prefix, query=query, start=start_of(fold, start_s)
+            )
             if len(kept) >= MAX_TEXTS:
                 kept.clear()
             kept[place] = version, Body(text.encode())
         return kept[place][1]
 
-    def _newest(
-        self, fold: VideoFold, rendition: RenditionFold, kind: tuple[Skip | None, bool], text: Callable[[_Kept], str]
-    ) -> Body:
+    def _newest(self, fold: VideoFold, rendition: RenditionFold, kind: Kind, text: Callable[[_Kept], str]) -> Body:
         kept = self._media.get(rendition) or self._media.setdefault(rendition, _Kept())
         version = rendition.version, fold.version
+        if len(kept.bodies) > MAX_KINDS:
+            kept.bodies.clear()
         if kind not in kept.bodies or kept.bodies[kind][0] != version:
             kept.bodies[kind] = version, Body(text(kept).encode())
         return kept.bodies[kind][1]
@@ -95,7 +121,7 @@ def target_s(video: VideoChanged) -> int:
     return target_duration_s(video.segment_max_ms)
 
 
-def window_of(fold: VideoFold, rendition: RenditionFold, *, vod: bool = False) -> Window:
+def window_of(fold: VideoFold, rendition: RenditionFold, *, vod: bool = False, query: str = "") -> Window:
     """What a rendition's playlist is made of; with `vod` as a video on demand, where it can be one."""
     video = fold.video
     assert video is not None
@@ -111,7 +137,7 @@ def window_of(fold: VideoFold, rendition: RenditionFold, *, vod: bool = False) -
         ended=fold.has_ended(rendition),
         vod=vod and fold.has_ended(rendition) and fold.whole,
         next_init_uri=rendition.next_init_uri,
-        reports=tuple(_report(other) for other in fold.listed if other is not rendition),
+        reports=tuple(_report(other, query) for other in fold.listed if other is not rendition),
         breaks=tuple(
             AdBreak(b.break_id, b.start_ms, b.media_time_ms, b.duration_ms)
             for b in _breaks(fold)
@@ -129,9 +155,17 @@ def _end(planned: BreakPlanned) -> int:
     return planned.start_ms + planned.duration_ms
 
 
-def _report(rendition: RenditionFold) -> RenditionReport:
+def start_of(fold: VideoFold, start_s: float | None) -> Start | None:
+    """Where to begin to play: `start_s` seconds from the start of the video, or below 0 from its end (EXT-X-START)."""
+    if start_s is None or not fold.listed or start_s < 0:
+        return None if start_s is None else Start(start_s)
+    first_s = min(r.segments[0].dts / r.segments[0].timescale for r in fold.listed)
+    return Start(max(0.0, start_s - first_s))
+
+
+def _report(rendition: RenditionFold, query: str) -> RenditionReport:
     number, part = edge(rendition.segments)
-    return RenditionReport(f"../{rendition.name}/media.m3u8", number, part)
+    return RenditionReport(f"../{rendition.name}/media.m3u8{query}", number, part)
 
 
 def is_settled(fold: VideoFold) -> bool:

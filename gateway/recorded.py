@@ -7,7 +7,7 @@ the video came after its end, a video that is not kept loses its oldest parts) i
 import asyncio
 import logging
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
@@ -15,7 +15,7 @@ from typing import Final
 from prometheus_client import Counter, Gauge
 
 from gateway.cassandra_link import CassandraLink
-from gateway.recorded_segments import is_whole, recorded_segments
+from gateway.recorded_segments import epoch_origins, is_whole, recorded_segments
 from gateway.rendition_fold import RenditionFold
 from gateway.video_fold import VideoFold
 from media.hls import Segment
@@ -112,6 +112,22 @@ class RecordedVideos:
                 return row.parts if row.complete else 0
         return 0
 
+    async def before(self, fold: VideoFold, firsts: Mapping[str, int], since_ms: int) -> dict[str, list[Segment]]:
+        """Of a live video the segments before the `firsts` of its renditions that began after `since_ms`, by rendition.
+
+        Errors as `fold`.
+        """
+        rows: dict[str, list[IndexedSegment]] = {}
+        with _away():
+            for name, first in firsts.items():
+                rows[name] = []
+                async for row in self._index.segments_before(fold.video_id, name, first):
+                    if row.parts and row.start_ms < since_ms:
+                        break
+                    rows[name].append(row)
+                rows[name].reverse()
+        return recorded_segments(rows)
+
     @property
     def _index(self) -> SegmentIndex:
         """The index.
@@ -141,6 +157,8 @@ class RecordedVideos:
             segments = self._stored(video, recorded_segments(rows), now_ms)
             fold = _restored(video, renditions, segments)
             if fold is not None:
+                for name, of in fold.renditions.items():
+                    of.origins = epoch_origins(rows[name])
                 fold.breaks = {planned.break_id: planned for planned in await index.breaks(video.video_id)}
         self._keep(video, fold, self._good_until_ms(video, now_ms, whole=whole))
         return fold

@@ -73,9 +73,13 @@ def _meets(row: IndexedSegment, after: IndexedSegment | None) -> bool:
 
 def _segment(row: IndexedSegment) -> Segment:
     times = row.start_ms, row.dts, row.duration, row.timescale
-    return Segment(
-        row.number, row.epoch, *times, row.init, row.independent, (), row.parts, row.size, closed=True, gap=False
-    )
+    segment = Segment(row.number, row.epoch, *times, row.init, row.independent, (), row.parts, row.size, closed=True)
+    return replace(segment, keyframe_size=row.keyframe_size)
+
+
+def epoch_origins(rows: Sequence[IndexedSegment]) -> dict[int, int]:
+    """Media time in ms at which each epoch of a rendition began, as far as its parts told it."""
+    return {row.epoch: row.epoch_ms for row in rows if row.epoch_ms is not None}
 
 
 def _with_gaps(
@@ -106,7 +110,7 @@ def _gap(number: int, row: IndexedSegment | None, before: Sequence[Segment], oth
         last = before[-1]
         start_ms, dts = last.start_ms + round(last.duration_s * 1000), last.dts + last.duration
         gap = replace(last, number=number, start_ms=start_ms, dts=dts, duration=0, independent=True)
-        gap = replace(gap, part_count=0, size=0, gap=True)
+        gap = replace(gap, part_count=0, size=0, keyframe_size=0, gap=True)
         if other is not None:
             gap = replace(gap, epoch=max(last.epoch, other.epoch), start_ms=max(last.start_ms + 1, other.start_ms))
     else:

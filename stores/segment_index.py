@@ -24,8 +24,12 @@ _RENDITIONS: Final = (
     "WHERE video_id = ?"
 )
 _SEGMENTS: Final = (
-    "SELECT segment, epoch, timescale, init, parts, part_count FROM $keyspace.segments "
+    "SELECT segment, epoch, epoch_ms, timescale, init, parts, part_count FROM $keyspace.segments "
     "WHERE video_id = ? AND rendition = ? AND bucket = ? AND segment >= ? AND segment <= ?"
+)
+_BEFORE: Final = (
+    "SELECT segment, epoch, epoch_ms, timescale, init, parts, part_count FROM $keyspace.segments "
+    "WHERE video_id = ? AND rendition = ? AND bucket = ? AND segment < ? ORDER BY segment DESC"
 )
 _BREAKS: Final = (
     "SELECT video_id, channel, break_id, accepted, segment, start_ms, media_time_ms, duration_ms, requested_ms "
@@ -58,6 +62,8 @@ class IndexedSegment:
         size: bytes of the same parts.
         independent: it starts with a sync sample.
         parts: how many parts there are from 0 up to the first that is missing.
+        keyframe_size: bytes from its start to the end of its first sample, an IDR picture; 0 where there is none.
+        epoch_ms: media time at which its epoch began; None where its parts did not tell it.
         part_count: how many there should be; 0: the segment is lost; None: nobody said so yet.
     """
 
@@ -72,6 +78,8 @@ class IndexedSegment:
     independent: bool
     parts: int
     part_count: int | None
+    keyframe_size: int = 0
+    epoch_ms: int | None = None
 
     @property
     def complete(self) -> bool:
@@ -109,6 +117,13 @@ class SegmentIndex:
         for bucket in range(first // BUCKET, last // BUCKET + 1):
             asked = video_id, rendition, bucket, first, last
             async for row in self._cassandra.every_row(_SEGMENTS, asked, page_rows=PAGE_ROWS):
+                yield _segment(row)
+
+    async def segments_before(self, video_id: str, rendition: str, number: int) -> AsyncIterator[IndexedSegment]:
+        """The segments of a rendition before `number` that are in the index, the last one first."""
+        for bucket in range((number - 1) // BUCKET, -1, -1):
+            asked = video_id, rendition, bucket, number
+            async for row in self._cassandra.every_row(_BEFORE, asked, page_rows=PAGE_ROWS):
                 yield _segment(row)
 
     async def breaks(self, video_id: str) -> list[BreakPlanned]:
@@ -164,6 +179,8 @@ def _segment(row: Row) -> IndexedSegment:
         independent=bool(first and first.independent),
         parts=len(there),
         part_count=row.part_count,
+        keyframe_size=(first.keyframe_size or 0) if first else 0,
+        epoch_ms=row.epoch_ms,
     )
 
 

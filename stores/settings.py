@@ -82,6 +82,9 @@ class Settings(BaseSettings):
     window_s: Annotated[int, Field(ge=60, le=86_400)] = Field(600, description="Length of a live playlist.")
     hot_retention_s: Annotated[int, Field(ge=120, le=604_800)] = Field(3_600, description="Parts stay hot so long.")
     gateway_memory_mb: Positive = Field(256, description="Bound of the part cache and of folded state.")
+    dvr_max_s: Annotated[int, Field(ge=60, le=604_800)] = Field(
+        14_400, description="Viewers may go back so far in a running broadcast (`?dvr=SECONDS`)."
+    )
     max_feed_connections: Positive = 20_000
     worker_restart_backoff_max_s: Positive = 30
 

@@ -13,7 +13,7 @@ BUCKET: Final = 1_000
 _WHERE: Final = "WHERE video_id = ? AND rendition = ? AND bucket = ? AND segment = ?"
 ADD_PART: Final = (
     "UPDATE $keyspace.segments USING TIMESTAMP ? SET channel = ?, track = ?, gop = ?, epoch = ?, timescale = ?, "  # noqa: S608  (constants only)
-    f"init = ?, parts[?] = ? {_WHERE}"
+    f"init = ?, epoch_ms = ?, parts[?] = ? {_WHERE}"
 )
 CLOSE: Final = f"UPDATE $keyspace.segments USING TIMESTAMP ? SET part_count = ? {_WHERE}"  # noqa: S608
 ARCHIVE: Final = f"UPDATE $keyspace.segments USING TIMESTAMP ? SET archived_size = ?, missing = ? {_WHERE}"  # noqa: S608
@@ -45,7 +45,8 @@ def _row(event: PartReady | SegmentClosed | SegmentArchived) -> tuple[str, str, 
 def _part(event: PartReady) -> Write:
     e, row = event, _row(event)
     part = (e.dts, e.duration, e.size, e.frames, e.independent, e.captured_ms, e.keyframe_size)
-    values = (_time_us(e), e.channel, e.track.value, e.gop, e.epoch, e.timescale, e.init, e.part, part, *row)
+    epoch_ms = e.epoch_ms if e.epoch_ms >= 0 else None
+    values = (_time_us(e), e.channel, e.track.value, e.gop, e.epoch, e.timescale, e.init, epoch_ms, e.part, part, *row)
     return Write(ADD_PART, values, ("segments", *row[:3]))
 
 

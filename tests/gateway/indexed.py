@@ -44,4 +44,6 @@ def _row(number: int, parts: dict[int, PartReady], count: int | None) -> Indexed
         independent=bool(there and there[0].independent),
         parts=len(there),
         part_count=count,
+        keyframe_size=there[0].keyframe_size if there else 0,
+        epoch_ms=some.epoch_ms if some and some.epoch_ms >= 0 else None,
     )

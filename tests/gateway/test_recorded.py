@@ -1,7 +1,7 @@
 """Recorded videos on a real Cassandra: written as the consumers do, read as viewers do."""
 
 import secrets
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 
 import httpx
@@ -13,12 +13,13 @@ from gateway.app import create_app
 from gateway.recorded_segments import AUDIO_PATIENCE_MS
 from gateway.state import GatewayState
 from schemas.events import Event, PartReady, VideoState
+from schemas.ids import new_video_id
 from stores.cassandra import Cassandra, Write, apply_schema
 from stores.segments import LocalSegmentStore
 from stores.settings import Settings
 from tests.gateway.conftest import Clock, Gateway
-from tests.gateway.playlist_reader import read
-from tests.gateway.tape import START_MS, VIDEO, Media, Tape, data_of, planned, video
+from tests.gateway.playlist_reader import check_update, read
+from tests.gateway.tape import START_MS, Media, Tape, data_of, planned, video
 from tests.waiting import eventually
 
 pytestmark = pytest.mark.integration
@@ -30,7 +31,6 @@ ENDED = replace(
     changed_ms=START_MS + 180_000,
     keep_days=-1,
 )
-PLAYLIST = f"/v1/videos/{VIDEO}/source/media.m3u8"
 
 
 @pytest.fixture(scope="session")
@@ -49,8 +49,19 @@ class Recorder:
     """Writes events as the consumers do, into one video that is this test's own."""
 
     def __init__(self, session: Cassandra, gateway: Gateway) -> None:
+        self.video_id = new_video_id(START_MS, secrets.token_bytes(7))
+        self.playlist = f"/v1/videos/{self.video_id}/source/media.m3u8"
+        self.ended = replace(ENDED, video_id=self.video_id)
         self._session = session
         self._gateway = gateway
+
+    def tape(self, counts: Sequence[int], rendition: str = "source") -> Tape:
+        """A rendition of this video."""
+        return Tape(counts, rendition, self.video_id)
+
+    def tapes(self) -> list[Media]:
+        """A whole video."""
+        return [event for name in ("480p", "audio", "source") for event in self.tape(COUNTS, name).events()]
 
     async def write(self, events: Iterable[Event], *, hot: bool = True) -> None:
         """Into the index, and with `hot` the bytes into the hot store."""
@@ -78,27 +89,16 @@ async def restarted(make_settings: Callable[..., Settings], keyspace: str) -> As
         await eventually(lambda: state.cassandra.session is not None, what="a session")
         gateway = Gateway(app, state, client, LocalSegmentStore(settings.segments_path), clock)
         yield gateway, Recorder(session, gateway)
-        await session.write([])
-        for table in ("segments", "renditions", "videos", "videos_by_channel", "breaks"):
-            await _truncate(session, keyspace, table)
-
-
-async def _truncate(session: Cassandra, keyspace: str, table: str) -> None:
-    await session.rows(f"TRUNCATE {keyspace}.{table}")
-
-
-def tapes() -> list[Media]:
-    return [event for name in ("480p", "audio", "source") for event in Tape(COUNTS, name).events()]
 
 
 async def test_a_video_is_whole_after_a_restart_of_the_gateway(restarted: tuple[Gateway, Recorder]) -> None:
     gateway, recorder = restarted
-    await recorder.write([*tapes(), planned(3, 3_000)])
-    gateway.fold(ENDED)
+    await recorder.write([*recorder.tapes(), replace(planned(3, 3_000), video_id=recorder.video_id)])
+    gateway.fold(recorder.ended)
     master = await gateway.get("/live/ann/master.m3u8")
     assert master.status_code == 200, master.text
-    assert f"../../v1/videos/{VIDEO}/480p/media.m3u8" in master.text
-    text = (await gateway.get(PLAYLIST)).text
+    assert f"../../v1/videos/{recorder.video_id}/480p/media.m3u8" in master.text
+    text = (await gateway.get(recorder.playlist)).text
     assert "#EXT-X-PLAYLIST-TYPE:VOD" in text
     assert text.endswith("#EXT-X-ENDLIST\n")
     assert "#EXT-X-PART" not in text
@@ -107,95 +107,160 @@ async def test_a_video_is_whole_after_a_restart_of_the_gateway(restarted: tuple[
     assert playlist.sequence == 0
     assert [s.uri for s in playlist.segments] == [f"{n:08d}.m4s" for n in range(120)]
     for number in (0, 119):
-        segment = await gateway.get(f"/v1/videos/{VIDEO}/source/{number:08d}.m4s")
-        names = [f"{VIDEO}/source/{number:08d}.{part:04d}.m4s" for part in range(4)]
+        segment = await gateway.get(f"/v1/videos/{recorder.video_id}/source/{number:08d}.m4s")
+        names = [f"{recorder.video_id}/source/{number:08d}.{part:04d}.m4s" for part in range(4)]
         assert segment.content == b"".join(map(data_of, names))
-    part = await gateway.get(f"/v1/videos/{VIDEO}/audio/00000119.0003.m4s")
-    assert part.content == data_of(f"{VIDEO}/audio/00000119.0003.m4s")
-    assert (await gateway.get(f"/v1/videos/{VIDEO}/source/00000120.m4s")).status_code == 404
-    assert (await gateway.get(f"/v1/videos/{VIDEO}/source/00000119.0004.m4s")).status_code == 404
+    part = await gateway.get(f"/v1/videos/{recorder.video_id}/audio/00000119.0003.m4s")
+    assert part.content == data_of(f"{recorder.video_id}/audio/00000119.0003.m4s")
+    assert (await gateway.get(f"/v1/videos/{recorder.video_id}/source/00000120.m4s")).status_code == 404
+    assert (await gateway.get(f"/v1/videos/{recorder.video_id}/source/00000119.0004.m4s")).status_code == 404
 
 
 async def test_it_is_no_vod_before_the_index_has_its_last_segment(restarted: tuple[Gateway, Recorder]) -> None:
     gateway, recorder = restarted
-    events = tapes()
+    events = recorder.tapes()
     last = [e for e in events if e.rendition == "480p" and e.segment == 119]
     await recorder.write(event for event in events if event not in last)
-    gateway.clock.now_ms = ENDED.changed_ms + 1_000
-    gateway.fold(ENDED)
-    assert (await gateway.get(PLAYLIST)).status_code == 404
+    gateway.clock.now_ms = recorder.ended.changed_ms + 1_000
+    gateway.fold(recorder.ended)
+    assert (await gateway.get(recorder.playlist)).status_code == 404
     await recorder.write(last)
     gateway.clock.now_ms += 5_000
-    assert len(read((await gateway.get(PLAYLIST)).text).segments) == 120
+    assert len(read((await gateway.get(recorder.playlist)).text).segments) == 120
 
 
 async def test_the_window_is_served_until_the_index_is_whole_and_goes_on_for_who_followed_it(
     restarted: tuple[Gateway, Recorder],
 ) -> None:
     gateway, recorder = restarted
-    gateway.clock.now_ms = ENDED.changed_ms + 1_000
-    gateway.fold(replace(ENDED, state=VideoState.LIVE, ended_ms=None, last_segment=-1))
-    gateway.fold(*Tape(COUNTS).events(40))
-    gateway.fold(ENDED)
-    await recorder.write(event for event in Tape(COUNTS).events() if event.segment < 119)
-    window = read((await gateway.get(PLAYLIST + "?vod=1")).text)
+    gateway.clock.now_ms = recorder.ended.changed_ms + 1_000
+    gateway.fold(replace(recorder.ended, state=VideoState.LIVE, ended_ms=None, last_segment=-1))
+    gateway.fold(*recorder.tape(COUNTS).events(40))
+    gateway.fold(recorder.ended)
+    await recorder.write(event for event in recorder.tape(COUNTS).events() if event.segment < 119)
+    window = read((await gateway.get(recorder.playlist + "?vod=1")).text)
     assert (window.segments[0].uri, window.segments[-1].uri) > ("00000040.m4s", "00000118.m4s")
-    await recorder.write(Tape(COUNTS).events(119))
+    await recorder.write(recorder.tape(COUNTS).events(119))
     gateway.clock.now_ms += 5_000
-    master = (await gateway.get(f"/v1/videos/{VIDEO}/master.m3u8")).text
+    master = (await gateway.get(f"/v1/videos/{recorder.video_id}/master.m3u8")).text
     assert "source/media.m3u8?vod=1" in master
-    assert len(read((await gateway.get(PLAYLIST + "?vod=1")).text).segments) == 120
-    followed = await gateway.get(PLAYLIST)
+    assert len(read((await gateway.get(recorder.playlist + "?vod=1")).text).segments) == 120
+    followed = await gateway.get(recorder.playlist)
     assert read(followed.text).sequence >= window.sequence
     assert "#EXT-X-ENDLIST" in followed.text
     assert "#EXT-X-PLAYLIST-TYPE" not in followed.text
     gateway.clock.now_ms += 300_000
-    assert len(read((await gateway.get(PLAYLIST)).text).segments) == 120
-    assert "?vod" not in (await gateway.get(f"/v1/videos/{VIDEO}/master.m3u8")).text
+    assert len(read((await gateway.get(recorder.playlist)).text).segments) == 120
+    assert "?vod" not in (await gateway.get(f"/v1/videos/{recorder.video_id}/master.m3u8")).text
 
 
 async def test_audio_that_ended_earlier_delays_it_but_a_moment(restarted: tuple[Gateway, Recorder]) -> None:
     gateway, recorder = restarted
-    await recorder.write([*Tape(COUNTS).events(), *Tape(COUNTS, "audio").events(0, 60)])
-    gateway.clock.now_ms = ENDED.changed_ms + 1_000
-    gateway.fold(ENDED)
-    assert (await gateway.get(PLAYLIST)).status_code == 404
-    gateway.clock.now_ms = ENDED.changed_ms + AUDIO_PATIENCE_MS + 10_000
-    assert len(read((await gateway.get(PLAYLIST)).text).segments) == 120
+    await recorder.write([*recorder.tape(COUNTS).events(), *recorder.tape(COUNTS, "audio").events(0, 60)])
+    gateway.clock.now_ms = recorder.ended.changed_ms + 1_000
+    gateway.fold(recorder.ended)
+    assert (await gateway.get(recorder.playlist)).status_code == 404
+    gateway.clock.now_ms = recorder.ended.changed_ms + AUDIO_PATIENCE_MS + 10_000
+    assert len(read((await gateway.get(recorder.playlist)).text).segments) == 120
 
 
 async def test_a_channel_that_is_not_live_plays_its_last_video_that_is_kept(
     restarted: tuple[Gateway, Recorder],
 ) -> None:
     gateway, recorder = restarted
-    await recorder.write(Tape(COUNTS).events())
-    later = replace(ENDED, video_id="z" * 20, keep_days=0, last_segment=-1)
-    gateway.fold(ENDED, later)
-    assert VIDEO in (await gateway.get("/live/ann/master.m3u8")).text
+    await recorder.write(recorder.tape(COUNTS).events())
+    later = replace(recorder.ended, video_id="z" * 20, keep_days=0, last_segment=-1)
+    gateway.fold(recorder.ended, later)
+    assert recorder.video_id in (await gateway.get("/live/ann/master.m3u8")).text
 
 
 async def test_of_a_video_that_is_not_kept_only_what_is_still_hot_is_listed(
     restarted: tuple[Gateway, Recorder],
 ) -> None:
     gateway, recorder = restarted
-    await recorder.write(Tape(COUNTS).events())
+    await recorder.write(recorder.tape(COUNTS).events())
     gateway.clock.now_ms = START_MS + (3_600 - 60) * 1000 + 60_500
-    gateway.fold(replace(ENDED, keep_days=0))
-    text = (await gateway.get(PLAYLIST)).text
+    gateway.fold(replace(recorder.ended, keep_days=0))
+    text = (await gateway.get(recorder.playlist)).text
     assert read(text).sequence == 61
     assert "#EXT-X-PLAYLIST-TYPE" not in text  # it loses its first segments
     gateway.clock.now_ms += 60_000
-    assert (await gateway.get(PLAYLIST)).status_code == 404
+    assert (await gateway.get(recorder.playlist)).status_code == 404
 
 
 async def test_a_rendition_that_is_made_later_appears(restarted: tuple[Gateway, Recorder]) -> None:
     gateway, recorder = restarted
-    await recorder.write(Tape(COUNTS).events())
-    gateway.fold(ENDED)
-    assert "360p" not in (await gateway.get(f"/v1/videos/{VIDEO}/master.m3u8")).text
-    late = [*Tape(COUNTS, "360p").events()]
+    await recorder.write(recorder.tape(COUNTS).events())
+    gateway.fold(recorder.ended)
+    assert "360p" not in (await gateway.get(f"/v1/videos/{recorder.video_id}/master.m3u8")).text
+    late = [*recorder.tape(COUNTS, "360p").events()]
     gateway.fold(*late)
     await recorder.write(late)
     gateway.clock.now_ms += 20_000
-    assert "360p/media.m3u8" in (await gateway.get(f"/v1/videos/{VIDEO}/master.m3u8")).text
-    assert len(read((await gateway.get(f"/v1/videos/{VIDEO}/360p/media.m3u8")).text).segments) == 120
+    assert "360p/media.m3u8" in (await gateway.get(f"/v1/videos/{recorder.video_id}/master.m3u8")).text
+    assert len(read((await gateway.get(f"/v1/videos/{recorder.video_id}/360p/media.m3u8")).text).segments) == 120
+
+
+async def test_a_live_playlist_reaches_back_as_far_as_it_is_asked_to(restarted: tuple[Gateway, Recorder]) -> None:
+    gateway, recorder = restarted
+    counts = [4] * 400
+    tapes = [recorder.tape(counts), recorder.tape(counts, "audio")]
+    gateway.clock.now_ms = START_MS + 401_000
+    gateway.fold(replace(recorder.ended, state=VideoState.LIVE, ended_ms=None, last_segment=-1))
+    for tape in tapes:
+        gateway.fold(*tape.events(0, 399), tape.part(399, 0))
+        await recorder.write(tape.events(0, 399), hot=False)
+    plain = read((await gateway.get(recorder.playlist)).text)
+    assert plain.sequence > 300
+    master = (await gateway.get("/live/ann/master.m3u8?dvr=600&start=30")).text
+    assert f"/v1/videos/{recorder.video_id}/source/media.m3u8?dvr=900" in master
+    assert "#EXT-X-START:TIME-OFFSET=30" in master
+    back = read((await gateway.get(recorder.playlist + "?dvr=900")).text)
+    assert back.sequence == 0
+    assert [s.number for s in back.segments] == list(range(400))
+    assert [s.uri for s in back.segments[:-1]] == [f"{n:08d}.m4s" for n in range(399)]
+    assert back.edge == plain.edge
+    assert back.segments[-len(plain.segments) :] == plain.segments
+    assert back.reports[0]["URI"] == "../audio/media.m3u8?dvr=900"
+    assert (await gateway.get(f"/v1/videos/{recorder.video_id}/source/00000003.m4s")).status_code == 200
+
+    gateway.fold(*(tapes[0].part(399, part) for part in (1, 2)))
+    delta = (await gateway.get(recorder.playlist + "?dvr=900&_HLS_msn=399&_HLS_part=2&_HLS_skip=YES")).text
+    assert read(delta).edge == (399, 3)
+    assert read(delta).skipped > 380
+    assert len(delta) < 6_000
+
+
+async def test_what_leaves_the_live_window_is_carried_over_without_the_index(
+    restarted: tuple[Gateway, Recorder],
+) -> None:
+    gateway, recorder = restarted
+    counts = [4] * 400
+    tape = recorder.tape(counts)
+    gateway.fold(replace(recorder.ended, state=VideoState.LIVE, ended_ms=None, last_segment=-1))
+    gateway.fold(*tape.events(0, 200))
+    await recorder.write(tape.events(0, 200), hot=False)
+    before = read((await gateway.get(recorder.playlist + "?dvr=900")).text)
+    for number in range(200, 400):
+        gateway.fold(*tape.segment(number))
+        after = read((await gateway.get(recorder.playlist + "?dvr=900")).text)
+        check_update(before, after)
+        before = after
+    assert [s.number for s in before.segments] == list(range(400))
+
+
+async def test_a_view_never_has_a_hole(restarted: tuple[Gateway, Recorder]) -> None:
+    gateway, recorder = restarted
+    tape = recorder.tape([4] * 400)
+    gateway.fold(replace(recorder.ended, state=VideoState.LIVE, ended_ms=None, last_segment=-1))
+    gateway.fold(*tape.events(0, 200))
+    await recorder.write(tape.events(0, 150), hot=False)
+    assert read((await gateway.get(recorder.playlist + "?dvr=900")).text).sequence == 0
+    gateway.fold(*tape.events(200, 300))  # nobody looked meanwhile, and the index ends before the window begins
+    numbers = [s.number for s in read((await gateway.get(recorder.playlist + "?dvr=900")).text).segments]
+    assert numbers == list(range(numbers[0], 300))
+    await recorder.write(tape.events(150, 300), hot=False)
+    gateway.clock.now_ms += 6_000
+    assert [s.number for s in read((await gateway.get(recorder.playlist + "?dvr=900")).text).segments] == list(
+        range(300)
+    )
