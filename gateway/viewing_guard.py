@@ -179,7 +179,7 @@ def _edge_headers(status: int, headers: dict[bytes, bytes]) -> list[tuple[bytes,
     """How long the edge may keep an answer; nothing where it may not."""
     kept = _MAX_AGE.search(headers.get(b"cache-control", b""))
     varies = {name.strip().lower() for name in headers.get(b"vary", b"").split(b",")} - {b"", b"accept-encoding"}
-    if status != 200 or kept is None or varies or b"no-store" in headers[b"cache-control"]:
+    if status not in {200, 304} or kept is None or varies or b"no-store" in headers[b"cache-control"]:
         return []
     return [(b"x-accel-expires", b"%d" % min(int(kept[1]), EDGE_KEEPS_S))]
 

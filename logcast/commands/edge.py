@@ -13,6 +13,47 @@ def command() -> None:
     """The edge: nginx before the gateways (docs/edge.md)."""
 
 
+@command.command("config")
+@click.option(
+    "--origin", "origins", multiple=True, help="A gateway, HOST:PORT; may come again. [default: the local one]"
+)
+@click.option("--listen", default="8088", show_default=True, help="PORT or HOST:PORT.")
+@click.option("--dir", "directory", type=click.Path(file_okay=False, path_type=Path), help="[default: DATA/edge]")
+@click.option("--keys", type=click.Path(dir_okay=False, path_type=Path), help="[default: those of the gateway]")
+@click.option("--workers", default="auto", show_default=True, help="nginx's worker processes.")
+@click.option("--cache-size", default="10g", show_default=True, help="The most that is kept on disk.")
+@click.option("--log", default="off", show_default=True, help="A file for one line a request.")
+@data_option
+def config(
+    origins: tuple[str, ...],
+    listen: str,
+    directory: Path | None,
+    keys: Path | None,
+    workers: str,
+    cache_size: str,
+    log: str,
+    data_dir: Path | None,
+) -> None:
+    """Write nginx.conf and its parts, and print the command that runs them."""
+    import shlex
+
+    from logcast.edge_config import Edge, write_edge
+    from stores.link_keys import link_keys_path
+
+    settings = absolute_settings(data_dir)
+    edge = Edge(
+        directory=(directory or settings.data_dir / "edge").resolve(),
+        origins=origins or (f"{settings.public_host}:{settings.http_port}",),
+        listen=listen,
+        keys=(keys or link_keys_path(settings)).resolve(),
+        workers=workers,
+        cache_size=cache_size,
+        log=log,
+    )
+    write_edge(edge)
+    click.echo(shlex.join(edge.argv))
+
+
 @command.command("rotate-key")
 @click.option(
     "--keep", type=click.IntRange(1, 100), default=3, show_default=True, help="Keys that stay, the new one too."
