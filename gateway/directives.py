@@ -34,8 +34,10 @@ class Directives:
     start_s: float | None = None
 
 
-def parse_directives(query: bytes) -> Directives:
+def parse_directives(query: bytes, *, delivery: bool = True) -> Directives:
     """The directives of a query string; other parameters are the client's own affair.
+
+    Without `delivery` those of section 6.2.5 are passed over: a playlist that has ended ignores them.
 
     Raises:
         Problem: 400, a directive has no meaning.
@@ -46,6 +48,8 @@ def parse_directives(query: bytes) -> Directives:
         fields = dict(parse_qsl(query.decode("latin-1"), keep_blank_values=True, max_num_fields=MAX_FIELDS))
     except ValueError as error:
         raise _bad(f"expected at most {MAX_FIELDS} parameters") from error
+    if not delivery:
+        fields = {name: value for name, value in fields.items() if not name.startswith("_HLS_")}
     msn, part = _number(fields, "_HLS_msn"), _number(fields, "_HLS_part")
     if part is not None and msn is None:
         raise _bad("_HLS_part was given without _HLS_msn")

@@ -109,13 +109,14 @@ class MediaRoutes:
 
     async def media_playlist(self, scope: Scope, request: Request, send: Send) -> None:
         """A media playlist, at once or as soon as it holds what the delivery directives ask for."""
-        directives = parse_directives(scope["query_string"])
+        directives = parse_directives(scope["query_string"], delivery=False)
         fold, rendition = await self._find(scope, follow=not directives.vod)
         vod = directives.vod or self._catalogue.lingering(fold.video_id) is None
         if fold.has_ended(rendition):
             body = await self._media_text(fold, rendition, directives, vod=vod)
             await self._send_playlist(request, send, body, ENDED_AGE_S)
             return
+        directives = parse_directives(scope["query_string"])
         target = self._target(fold)
         max_age = 1
         if directives.msn is not None:
@@ -134,13 +135,15 @@ class MediaRoutes:
 
     async def iframe_playlist(self, scope: Scope, request: Request, send: Send) -> None:
         """The I-frame playlist of a video rendition: its key pictures, for seeking and fast forward."""
-        directives = parse_directives(scope["query_string"])
+        directives = parse_directives(scope["query_string"], delivery=False)
         fold, rendition = await self._find(scope, follow=not directives.vod)
         if rendition.track is not Track.VIDEO:
             raise _no_media(scope)
         vod = directives.vod or self._catalogue.lingering(fold.video_id) is None
         age_s = ENDED_AGE_S if fold.has_ended(rendition) else 1
-        await self._send_playlist(request, send, self._playlists.iframes(fold, rendition, vod=vod), age_s)
+        shown, _ = (fold, "") if directives.vod else await self._catalogue.further_back(fold, directives.dvr_s)
+        of = shown.renditions.get(rendition.name, rendition)
+        await self._send_playlist(request, send, self._playlists.iframes(shown, of, vod=vod), age_s)
 
     async def segment(self, scope: Scope, request: Request, send: Send) -> None:
         """A part, waited for when it is the hinted one; or a whole segment, which is its parts joined."""

@@ -174,6 +174,7 @@ async def test_an_ended_video_has_an_end_and_no_directives(gateway: Gateway) -> 
     assert playlist.ended
     assert not playlist.skipped
     assert answer.headers["cache-control"] == "public, max-age=60"
+    assert (await gateway.get(PLAYLIST + "?_HLS_part=none")).text == answer.text
 
 
 async def test_the_end_answers_those_who_wait(gateway: Gateway) -> None:
