@@ -124,7 +124,8 @@ class RenditionFold:
         if self._next is None:
             self._from_start = False
             self._begin()
-        while self._waiting and (self._take_part() or self._complete() or self._lose(reference, 0.0)):
+        known = self._next is not None
+        while known and self._waiting and (self._take_part() or self._complete() or self._lose(reference, 0.0)):
             pass
         if self.segments and not self.segments[-1].closed:
             self._close(self.segments[-1].duration, gap=False)

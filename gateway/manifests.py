@@ -1,0 +1,135 @@
+"""Manifests (MPD) of folded videos as bytes, rendered once for each change however many ask."""
+
+import math
+from collections.abc import Collection, Mapping, Sequence
+from typing import Final
+from weakref import WeakKeyDictionary
+
+from gateway.playlists import is_settled
+from gateway.rendition_fold import RenditionFold
+from gateway.texts import Body
+from gateway.variants import nominal_rates
+from gateway.video_fold import VideoFold
+from media.dash import Latency, Live, Period, Presentation, Shape, manifest
+from media.dash_periods import Rendition, live_periods, published_us, recorded_periods
+from schemas.events import Track, TrackInfo, VideoChanged, VideoState
+from stores.settings import Settings
+
+UPDATE_MS: Final = 1_000
+BUFFER_MS: Final = 1_000
+SEGMENT_SLACK_MS: Final = 500
+"""A segment may pass the longest by so much: EXT-X-TARGETDURATION rounds it away."""
+
+RECENT_SEGMENTS: Final = 3
+GRAIN_MS: Final = 500
+MARGIN_MS: Final = 1_500
+"""From the end of a segment until every player has heard of it (`UPDATE_MS`) and loaded it."""
+
+MAX_KEPT: Final = 8
+
+
+class Manifests:
+    """Renders the manifests of folds and keeps the newest texts of each."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._nominal = nominal_rates(settings.ladder)
+        self._window_ms = settings.window_s * 1000
+        self._kept: WeakKeyDictionary[VideoFold, dict[tuple[str, str], tuple[object, Body]]] = WeakKeyDictionary()
+
+    def body(self, fold: VideoFold, *, base: str = "", location: str = "") -> Body | None:
+        """The manifest of a video whose state is known; None while nothing of it can be shown.
+
+        `base` goes before the folders of its renditions, `location` is where players are to ask from now on.
+        """
+        version = fold.video, [(r.name, r.finished, *_range(r)) for r in fold.listed]
+        kept = self._kept.setdefault(fold, {})
+        if (base, location) not in kept or kept[base, location][0] != version:
+            presentation = presentation_of(fold, self._window_ms, self._nominal, base, location)
+            if presentation is None:
+                return None
+            while len(kept) >= MAX_KEPT:
+                del kept[next(iter(kept))]
+            kept[base, location] = version, Body(manifest(presentation).encode())
+        return kept[base, location][1]
+
+
+def presentation_of(
+    fold: VideoFold, window_ms: int, nominal: Mapping[str, int], base: str = "", location: str = ""
+) -> Presentation | None:
+    """What the manifest of a video whose state is known is made of; None while nothing of it can be shown.
+
+    Args:
+        fold: of the video.
+        window_ms: how far back a live one may be played.
+        nominal: bits per second by rendition, of those that an encoder was told.
+        base: goes before the folders of its renditions.
+        location: where players are to ask from now on.
+    """
+    video = fold.video
+    assert video is not None
+    renditions = [_rendition(rendition, nominal.get(rendition.name, 0)) for rendition in fold.listed]
+    over = is_over(fold)
+    if over:
+        periods = recorded_periods(renditions)
+    else:
+        periods = live_periods(renditions, video.started_ms, fold.origins, _expected(video, nominal))
+    if not periods:
+        return None
+    live = None
+    if not over:
+        live = _live(video, periods, published_us(renditions), window_ms)
+    longest_ms = video.segment_max_ms + SEGMENT_SLACK_MS
+    return Presentation(video.title, periods, longest_ms, BUFFER_MS, live, base, location)
+
+
+def _expected(video: VideoChanged, ladder: Collection[str]) -> list[str]:
+    """The renditions that a video should have: what its publisher announced, and the rungs of the ladder."""
+    return [*(["audio"] if video.audio else []), *(["source", *ladder] if video.video else [])]
+
+
+def _live(video: VideoChanged, periods: Sequence[Period], publish_us: int, window_ms: int) -> Live:
+    """Players stay behind by a segment, what it takes to hear of it, and half a segment for a network that wavers."""
+    shortest_ms, longest_ms = _recent_ms(periods)
+    target_ms = GRAIN_MS * math.ceil((1.5 * longest_ms + MARGIN_MS) / GRAIN_MS)
+    return Live(
+        available_ms=video.started_ms,
+        published_us=publish_us,
+        update_ms=UPDATE_MS,
+        buffer_ms=window_ms,
+        latency=Latency(target_ms, target_ms - GRAIN_MS, 3 * target_ms),
+        early_ms=max(0, math.floor((shortest_ms - video.part_target_ms) / 100)) * 100,
+    )
+
+
+def is_over(fold: VideoFold) -> bool:
+    """Whether nothing will be added to a video."""
+    video = fold.video
+    return video is not None and video.state is VideoState.ENDED and all(map(fold.has_ended, fold.listed))
+
+
+def is_ready(fold: VideoFold) -> bool:
+    """Whether a manifest would name all renditions: players take them from the first one that they read."""
+    return is_over(fold) or (is_settled(fold) and all(rendition.segments[0].closed for rendition in fold.listed))
+
+
+def _rendition(rendition: RenditionFold, nominal_bits: int) -> Rendition:
+    infos = rendition.infos or ({rendition.segments[-1].init_uri: rendition.info} if rendition.info else {})
+    shapes = {init: _shape(info) for init, info in infos.items()}
+    return Rendition(rendition.name, rendition.track is Track.AUDIO, shapes, tuple(rendition.segments), nominal_bits)
+
+
+def _shape(info: TrackInfo) -> Shape:
+    return Shape(info.codecs, info.width, info.height, info.frame_rate, info.sample_rate, info.channels)
+
+
+def _range(rendition: RenditionFold) -> tuple[int, int, bool]:
+    """What a manifest lists of a rendition: it changes with whole segments only."""
+    last = rendition.segments[-1]
+    return rendition.segments[0].number, last.number, last.closed
+
+
+def _recent_ms(periods: Sequence[Period]) -> tuple[float, float]:
+    """The shortest and the longest of the newest segments, in ms; of pictures where there are any."""
+    tracks = [t for t in periods[-1].tracks if not t.audio] or list(periods[-1].tracks)
+    lasts = [s.duration * 1000 / t.timescale for t in tracks for s in t.spans[-RECENT_SEGMENTS:]]
+    return min(lasts), max(lasts)
