@@ -333,7 +333,7 @@ def _comment_id(request: Request) -> str:
 async def preflight(_request: Request) -> Response:
     """CORS preflight (Fetch standard): every origin may call; there are no cookies to abuse."""
     allowed = {
-        "Access-Control-Allow-Methods": "GET, POST, PUT, DELETE",
+        "Access-Control-Allow-Methods": "GET, POST, PUT, PATCH, DELETE",
         "Access-Control-Allow-Headers": "Authorization, Content-Type",
         "Access-Control-Max-Age": "86400",
     }

@@ -23,9 +23,10 @@ from schemas.events import (
     Event,
     TotalsChanged,
     VideoChanged,
+    VideoSettingsChanged,
     Visibility,
 )
-from schemas.topics import ADS_BREAKS, COMMENTS_FEED, COMMENTS_REJECTED, TOTALS, VIDEOS
+from schemas.topics import ADS_BREAKS, COMMENTS_FEED, COMMENTS_REJECTED, TOTALS, VIDEOS, VIDEOS_SETTINGS
 from stores.accounts import Accounts
 from stores.kafka import EventProducer, LogError
 
@@ -62,6 +63,7 @@ class Audience:
         state.subscribe(TOTALS, self.conversation.apply)
         state.subscribe(ADS_BREAKS, self.conversation.apply, now_ms - BREAKS_HELD_MS)
         state.subscribe(VIDEOS, self._tell_video)
+        state.subscribe(VIDEOS_SETTINGS, self._tell_video)
         state.resource(self._open)
         state.on_stop(lambda: self.rooms.close_all(1012, "the gateway restarts; join again"))
 
@@ -184,10 +186,13 @@ class Audience:
         self._tell(event.channel, event.video_id, message)
 
     def _tell_video(self, event: Event, _place: object = None) -> None:
-        if isinstance(event, VideoChanged):
-            video = self.state.videos.get(event.video_id) or event
+        """Of a change and of a choice: the video as it holds after it."""
+        video = (
+            self.state.videos.get(event.video_id) if isinstance(event, VideoChanged | VideoSettingsChanged) else None
+        )
+        if video is not None:
             private = video.visibility is Visibility.PRIVATE
-            self.rooms.send(event.channel, feed_messages.video(event), private=private)
+            self.rooms.send(video.channel, feed_messages.video(video), private=private)
 
     def _tell_break(self, event: BreakPlanned) -> None:
         message = feed_messages.ad_break(event, self.state.clock())

@@ -10,7 +10,7 @@ from prometheus_client import Counter, Gauge
 from gateway.rendition_fold import Limits, RenditionFold
 from gateway.video_fold import VideoFold
 from gateway.videos import VideoDirectory
-from schemas.events import BreakPlanned, Event, PartReady, SegmentClosed, VideoChanged, VideoState
+from schemas.events import BreakPlanned, Event, PartReady, SegmentClosed, VideoChanged, VideoSettingsChanged, VideoState
 from stores.log_reader import Place
 from stores.settings import Settings
 
@@ -68,9 +68,11 @@ class Broadcasts:
             self._fold(event.video_id).closed(event)
 
     def video(self, event: Event, _place: Place | None = None) -> None:
-        """Fold an event of `videos`."""
-        if isinstance(event, VideoChanged) and event.video_id in self._folds:
-            self._fold(event.video_id).state(event)
+        """Fold an event of `videos` or `videos.settings`, after the directory had it."""
+        if isinstance(event, VideoChanged | VideoSettingsChanged) and event.video_id in self._folds:
+            video = self._videos.get(event.video_id)
+            if video is not None:
+                self._fold(event.video_id).state(video)
 
     def ad_break(self, event: Event, _place: Place | None = None) -> None:
         """Fold an event of `ads.breaks`."""

@@ -57,7 +57,7 @@ class Catalogue:
         known = self._videos.get(video_id)
         if known is not None:
             return known
-        if self._videos.complete or not VIDEO_ID.fullmatch(video_id):
+        if self._videos.complete or self._videos.is_removed(video_id) or not VIDEO_ID.fullmatch(video_id):
             return None
         try:
             return await self._recorded.video(video_id)

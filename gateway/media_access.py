@@ -13,7 +13,7 @@ from gateway.playlists import Playlists
 from gateway.recorded import RecordedVideos
 from gateway.segment_reader import SegmentReader
 from gateway.state import GatewayState
-from schemas.topics import ADS_BREAKS, MEDIA_PARTS, VIDEOS
+from schemas.topics import ADS_BREAKS, MEDIA_PARTS, VIDEOS, VIDEOS_SETTINGS
 from stores.recordings import open_recordings
 
 TICK_S: Final = 5.0
@@ -51,6 +51,7 @@ def _made(state: GatewayState) -> MediaAccess:
     views = DvrViews(settings, recorded, state.clock)
     catalogue = Catalogue(settings, state.videos, broadcasts, recorded, views, state.clock)
     state.subscribe(VIDEOS, broadcasts.video)
+    state.subscribe(VIDEOS_SETTINGS, broadcasts.video)
     state.subscribe(MEDIA_PARTS, broadcasts.media, broadcasts.log_start_ms)
     state.subscribe(MEDIA_PARTS, catalogue.media, broadcasts.log_start_ms)
     state.subscribe(ADS_BREAKS, broadcasts.ad_break, broadcasts.log_start_ms)

@@ -9,7 +9,10 @@ from gateway.frame_request import LONGEST_S, OFFERED
 from gateway.guests import MAX_NAME_CHARS
 from gateway.signed_links import MAX_LIFETIME_S, TAG
 from media.stills import LEAST_WIDTH, MOST_WIDTH
+from schemas.events import Origin, Visibility
 from schemas.ids import CHANNEL_NAME, COMMENT_ID, VIDEO_ID
+from schemas.video_settings import MAX_KEEP_DAYS
+from stores.accounts import MAX_TITLE
 
 Schema = dict[str, Any]
 
@@ -18,6 +21,17 @@ WHOLE: Final[Schema] = {"type": "integer", "minimum": 0}
 TIME_MS: Final[Schema] = {"type": "integer", "description": "Wall clock, ms since 1970 UTC"}
 OPTIONAL_TIME_MS: Final[Schema] = {"type": ["integer", "null"], "description": TIME_MS["description"]}
 OPTIONAL_TEXT: Final[Schema] = {"type": ["string", "null"]}
+OPTIONAL_WHOLE: Final[Schema] = {"type": ["integer", "null"], "minimum": 0}
+KEEP_DAYS: Final[Schema] = {
+    "type": "integer",
+    "minimum": -1,
+    "maximum": MAX_KEEP_DAYS,
+    "description": "Days that the recording is kept after the end; 0: not kept, -1: for ever",
+}
+VISIBILITY: Final[Schema] = {
+    "enum": [visibility.value for visibility in Visibility],
+    "description": "public: listed and open; unlisted: open to who has the address; private: with a signed link or its owner",
+}
 COUNTS: Final[Schema] = {"type": "object", "additionalProperties": WHOLE}
 
 
@@ -63,6 +77,34 @@ SCHEMAS: Final[dict[str, Schema]] = {
         id=TEXT, channel=TEXT, title=TEXT, started_ms=TIME_MS, ended_ms=TIME_MS, duration_ms=WHOLE, poster=TEXT
     ),
     "Videos": _object(videos=_list("PastVideo")),
+    "KeptVideo": _object(
+        id=TEXT,
+        channel=TEXT,
+        title=TEXT,
+        state={"enum": ["live", "interrupted", "ended"]},
+        started_ms=TIME_MS,
+        ended_ms=OPTIONAL_TIME_MS,
+        duration_ms=OPTIONAL_WHOLE,
+        keep_days=KEEP_DAYS,
+        visibility=VISIBILITY,
+        origin={"enum": [origin.value for origin in Origin]},
+    ),
+    "Choice": {
+        "type": "object",
+        "properties": {
+            "title": {"type": "string", "minLength": 1, "maxLength": MAX_TITLE},
+            "keep_days": KEEP_DAYS,
+            "visibility": VISIBILITY,
+        },
+        "minProperties": 1,
+        "additionalProperties": False,
+    },
+    "ChannelSettings": _object(
+        name=TEXT,
+        title=TEXT,
+        keep_days={"type": ["integer", "null"], "description": "null: as the server's settings say"},
+        visibility=VISIBILITY,
+    ),
     "User": _object(id=TEXT, name=TEXT),
     "Comment": _object(
         type={"const": "comment"},
@@ -218,11 +260,22 @@ FRAME: Final = (
 )
 
 WRITING: Final = (400, 401, 404, 408, 413, 422, 429, 503)
+CHOOSING: Final = (400, 401, 404, 408, 413, 422, 503)
 LIKING: Final = (400, 401, 404, 429)
 
 PATHS: Final[dict[str, Schema]] = {
     "/v1/channels": {"get": _call("What is live, and what was", answers={"200": "Channels"})},
-    "/v1/channels/{channel}": {"get": _call("One channel", CHANNEL, answers={"200": "Channel"}, problems=(404,))},
+    "/v1/channels/{channel}": {
+        "get": _call("One channel", CHANNEL, answers={"200": "Channel"}, problems=(404,)),
+        "patch": _call(
+            "Choose how the channel's next videos are kept and shown",
+            CHANNEL,
+            body="Choice",
+            answers={"200": "ChannelSettings"},
+            problems=CHOOSING,
+            security="streamKey",
+        ),
+    },
     "/v1/channels/{channel}/owner": {
         "get": _call(
             "May this token steer the channel?",
@@ -266,7 +319,24 @@ PATHS: Final[dict[str, Schema]] = {
     "/v1/guests": {
         "post": _call("Name yourself", body="NewGuest", answers={"201": "Guest"}, problems=(400, 408, 413, 422, 429))
     },
-    "/v1/videos/{video}": {"get": _call("One video", VIDEO, answers={"200": "Video"}, problems=(404,))},
+    "/v1/videos/{video}": {
+        "get": _call("One video", VIDEO, answers={"200": "Video"}, problems=(404,)),
+        "patch": _call(
+            "Choose how the video is kept and shown",
+            VIDEO,
+            body="Choice",
+            answers={"200": "KeptVideo"},
+            problems=CHOOSING,
+            security="streamKey",
+        ),
+        "delete": _call(
+            "Have the recording of an ended video removed",
+            VIDEO,
+            answers={"202": None},
+            problems=(401, 404, 409, 503),
+            security="streamKey",
+        ),
+    },
     "/v1/videos/{video}/comments": {
         "get": _call(
             "Comments, a page at a time",

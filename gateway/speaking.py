@@ -11,8 +11,16 @@ from prometheus_client import Counter
 
 from gateway.feed_messages import LikeWanted, Post, React
 from gateway.guests import Guest
-from schemas.events import CommentSubmitted, CueRequested, Like, Reaction, ReactionsRecorded, VideoChanged
-from schemas.topics import ADS_CUES, COMMENTS_SUBMITTED, REACTIONS
+from schemas.events import (
+    CommentSubmitted,
+    CueRequested,
+    Like,
+    Reaction,
+    ReactionsRecorded,
+    VideoChanged,
+    VideoSettingsChanged,
+)
+from schemas.topics import ADS_CUES, COMMENTS_SUBMITTED, REACTIONS, VIDEOS_SETTINGS
 from stores.kafka import EventProducer, LogBusyError
 
 log = logging.getLogger(__name__)
@@ -81,6 +89,10 @@ class Speaker:
             requested_by=requested_by,
         )
         await self._producer.send(ADS_CUES, video.video_id, event)
+
+    async def choice(self, chosen: VideoSettingsChanged) -> None:
+        """Say how a video is kept and shown; returns once it is on the log. Errors as `comment`."""
+        await self._producer.send(VIDEOS_SETTINGS, chosen.video_id, chosen)
 
     def like(self, video: VideoChanged, guest: Guest, wanted: LikeWanted) -> None:
         """Like, or not any more; on the log with the next tick."""

@@ -10,7 +10,7 @@ from gateway.cassandra_link import CassandraLink
 from gateway.link_keys import LinkKeys
 from gateway.memory_cache import MemoryCache
 from gateway.videos import VideoDirectory
-from schemas.topics import VIDEOS, Topic
+from schemas.topics import VIDEOS, VIDEOS_SETTINGS, Topic
 from stores.accounts import Accounts
 from stores.hot_tier import open_segment_store
 from stores.link_keys import link_keys_path
@@ -63,6 +63,7 @@ class GatewayState:
         self._on_stop: list[Callable[[], None]] = []
         self._stack = AsyncExitStack()
         self.subscribe(VIDEOS, self.videos.apply)
+        self.subscribe(VIDEOS_SETTINGS, self.videos.apply)
         self.resource(lambda: self.cassandra)
 
     def subscribe(self, topic: Topic, handler: Handler, start_ms: int = BEGINNING) -> None:

@@ -1,9 +1,10 @@
-"""Fold of `videos`: every video's latest state, and the current video of every channel."""
+"""Fold of `videos` and `videos.settings`: every video as it holds, and the current video of every channel."""
 
 from collections.abc import Iterator
 from typing import Final
 
-from schemas.events import Event, VideoChanged
+from schemas.events import Event, VideoChanged, VideoRemoved, VideoSettingsChanged
+from schemas.video_settings import settled
 from stores.log_reader import Place
 
 MAX_VIDEOS: Final = 50_000
@@ -20,18 +21,50 @@ class VideoDirectory:
     def __init__(self, max_videos: int = MAX_VIDEOS) -> None:
         self._by_id: dict[str, VideoChanged] = {}
         self._current: dict[str, str] = {}
+        self._chosen: dict[str, VideoSettingsChanged] = {}
+        self._removed: set[str] = set()
         self._max_videos = max_videos
         self.complete = True
 
     def apply(self, event: Event, _place: Place | None = None) -> None:
-        """Fold one event; others than `VideoChanged` are passed over."""
-        if not isinstance(event, VideoChanged):
+        """Fold one event; the two topics have no order between them."""
+        if isinstance(event, VideoChanged):
+            self._said(event)
+        elif isinstance(event, VideoSettingsChanged):
+            self._chosen[event.video_id] = event
+            if event.video_id in self._by_id:
+                self._by_id[event.video_id] = settled(self._by_id[event.video_id], event)
+        elif isinstance(event, VideoRemoved):
+            self._remove(event)
+
+    def choose(self, video: VideoChanged, chosen: VideoSettingsChanged) -> VideoChanged:
+        """Take a choice that is on its way through the log; gives the video as it holds."""
+        self.apply(chosen)
+        return settled(video, chosen)
+
+    def _said(self, event: VideoChanged) -> None:
+        if event.video_id in self._removed:
             return
-        self._by_id[event.video_id] = event
+        self._by_id[event.video_id] = settled(event, self._chosen.get(event.video_id))
         if event.video_id >= self._current.get(event.channel, ""):
             self._current[event.channel] = event.video_id
         if len(self._by_id) > self._max_videos:
             self._drop_oldest()
+
+    def _remove(self, event: VideoRemoved) -> None:
+        """Forget a video for good; its channel's current one is then the newest of the others."""
+        self._removed.add(event.video_id)
+        self._chosen.pop(event.video_id, None)
+        self._by_id.pop(event.video_id, None)
+        if self._current.get(event.channel) == event.video_id:
+            del self._current[event.channel]
+            others = self.all_of(event.channel)
+            if others:
+                self._current[event.channel] = others[0].video_id
+
+    def is_removed(self, video_id: str) -> bool:
+        """Whether a video was removed: then it is nowhere any more."""
+        return video_id in self._removed
 
     def get(self, video_id: str) -> VideoChanged | None:
         """The latest state of a video."""
@@ -63,4 +96,5 @@ class VideoDirectory:
         oldest = min((video_id for video_id in self._by_id if video_id not in current), default=None)
         if oldest is not None:
             del self._by_id[oldest]
+            self._chosen.pop(oldest, None)
             self.complete = False

@@ -22,6 +22,7 @@ from schemas import events
 from schemas.events import VideoChanged, VideoState
 from schemas.ids import new_video_id
 from schemas.topics import MEDIA_GOPS, MEDIA_SOURCE, VIDEOS, source_partition
+from stores.accounts import Channel
 from stores.kafka import EventProducer, LogError, Written
 from stores.settings import Settings
 
@@ -55,18 +56,17 @@ class Broadcast:
     def __init__(
         self,
         settings: Settings,
-        channel: str,
-        title: str,
+        channel: Channel,
         index: VideoIndex,
         producer: EventProducer,
         clock: Clock,
     ) -> None:
-        self.channel = channel
+        self.channel = channel.name
         self.on_room: Callable[[], None] = lambda: None
         self.failure: Exception | None = None
         self.backlog_bytes = 0
         self._settings = settings
-        self._title = title
+        self._of = channel
         self._index = index
         self._producer = producer
         self._clock = clock
@@ -124,7 +124,7 @@ class Broadcast:
         return VideoChanged(
             video_id=new_video_id(now_ms, self._clock.random_bytes(8)),
             channel=self.channel,
-            title=self._title,
+            title=self._of.title,
             state=VideoState.INTERRUPTED,  # until its first GOP
             started_ms=now_ms,
             changed_ms=now_ms,
@@ -133,7 +133,8 @@ class Broadcast:
             segment_max_ms=self._settings.segment_max_ms,
             audio=False,
             video=False,
-            keep_days=self._settings.keep_days_default,
+            keep_days=self._settings.keep_days_default if self._of.keep_days is None else self._of.keep_days,
+            visibility=self._of.visibility,
         )
 
     async def _close_gop_of_before(self, standing: Standing) -> None:

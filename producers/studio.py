@@ -64,7 +64,7 @@ class Studio:
             raise Refusal("NetStream.Publish.Denied", "too many publishers now; try again later")
         await self._take_over(channel.name)
         seat = self._on_air[channel.name] = OnAir(publisher, asyncio.Event())
-        broadcast = Broadcast(self._settings, channel.name, channel.title, self._index, self._producer, self._clock)
+        broadcast = Broadcast(self._settings, channel, self._index, self._producer, self._clock)
         try:
             async with asyncio.timeout(LEAVE_TIMEOUT_S):
                 await self._reader.catch_up(LEAVE_TIMEOUT_S)

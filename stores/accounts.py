@@ -5,7 +5,7 @@ hash is enough here, unlike for passwords: nobody can try 2^160 keys however fas
 work factor a key is found by one look into a unique index. The key itself is shown once, by `create_channel` and
 `rotate_key`, and is in no `repr`, no log and no error.
 
-Errors: `AccountsError` is the base of `BadChannelName`, `BadTitle`, `ChannelExists`, `NoSuchChannel`; opening raises
+Errors: `AccountsError` is the base of `BadChannelName`, `BadTitle`, `BadKeepDays`, `ChannelExists`, `NoSuchChannel`; opening raises
 `stores.sql.DatabaseError`.
 """
 
@@ -35,7 +35,9 @@ from sqlalchemy import (
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from schemas.events import Visibility
 from schemas.ids import ALPHABET, CHANNEL_NAME, ChannelName, base32
+from schemas.video_settings import KEPT_FOR_EVER, MAX_KEEP_DAYS
 from stores.settings import Settings
 from stores.sql import open_engine
 
@@ -51,6 +53,8 @@ channels_table = Table(
     Column("name", String(40), nullable=False, unique=True),
     Column("title", String(MAX_TITLE), nullable=False),
     Column("created_ms", BigInteger, nullable=False),
+    Column("keep_days", Integer, nullable=True),
+    Column("visibility", String(16), nullable=True),
 )
 stream_keys_table = Table(
     "stream_keys",
@@ -75,6 +79,10 @@ class BadTitle(AccountsError, ValueError):  # noqa: N818
     """The title is too long or has control characters."""
 
 
+class BadKeepDays(AccountsError, ValueError):  # noqa: N818
+    """A keep time that is none."""
+
+
 class ChannelExists(AccountsError):  # noqa: N818
     """There is a channel of this name already."""
 
@@ -92,12 +100,17 @@ class Channel:
         name: what addresses contain; `schemas.ids.CHANNEL_NAME`.
         title: what people read; the name when none was given.
         created_ms: wall clock, ms since 1970.
+        keep_days: how long its new videos are kept, in days after the end; 0: not, -1: for ever, None: as the settings
+            say.
+        visibility: of its new videos.
     """
 
     id: int
     name: ChannelName
     title: str
     created_ms: int
+    keep_days: int | None = None
+    visibility: Visibility = Visibility.PUBLIC
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +178,7 @@ class Accounts:
             BadChannelName, BadTitle: the form is wrong.
             ChannelExists: the name is taken.
         """
-        values = {"name": checked_name(name), "title": _checked_title(title) or name, "created_ms": self._now_ms()}
+        values = {"name": checked_name(name), "title": checked_title(title) or name, "created_ms": self._now_ms()}
         try:
             async with self._write() as connection:
                 result = await connection.execute(insert(channels_table).values(values).returning(*channels_table.c))
@@ -195,6 +208,36 @@ class Accounts:
                 .values(revoked_ms=self._now_ms())
             )
             return await self._add_key(connection, channel)
+
+    async def set_channel(
+        self,
+        name: str,
+        *,
+        title: str | None = None,
+        keep_days: int | None = None,
+        visibility: Visibility | None = None,
+    ) -> Channel:
+        """Change what is given, for the channel's next videos.
+
+        Raises:
+            BadTitle, BadKeepDays: a value is wrong.
+            NoSuchChannel: no channel has this name.
+        """
+        values: dict[str, object] = {}
+        if title is not None:
+            values["title"] = checked_title(title) or name
+        if keep_days is not None:
+            values["keep_days"] = checked_keep_days(keep_days)
+        if visibility is not None:
+            values["visibility"] = visibility.value
+        async with self._write() as connection:
+            if values:
+                named = channels_table.c.name == name
+                await connection.execute(update(channels_table).where(named).values(values))
+            row = (await connection.execute(_by_name(name))).one_or_none()
+        if row is None:
+            raise NoSuchChannel(f"there is no channel {name[:60]!r}; `logcast channel list` shows those that exist")
+        return _channel(row)
 
     async def channels(self) -> list[Channel]:
         """Every channel, by name."""
@@ -239,10 +282,29 @@ def _by_name(name: str) -> Select[tuple[object, ...]]:
 
 
 def _channel(row: Row[tuple[object, ...]]) -> Channel:
-    return Channel(row.id, ChannelName(row.name), row.title, row.created_ms)
+    visibility = Visibility(row.visibility) if row.visibility else Visibility.PUBLIC
+    return Channel(row.id, ChannelName(row.name), row.title, row.created_ms, row.keep_days, visibility)
 
 
-def _checked_title(title: str) -> str:
+def checked_keep_days(keep_days: int) -> int:
+    """A keep time that a video can have.
+
+    Raises:
+        BadKeepDays: with the range.
+    """
+    if not KEPT_FOR_EVER <= keep_days <= MAX_KEEP_DAYS:
+        raise BadKeepDays(
+            f"expected keep_days from 0 (not kept) to {MAX_KEEP_DAYS}, or -1 (for ever), found {keep_days}"
+        )
+    return keep_days
+
+
+def checked_title(title: str) -> str:
+    """A title that a page can show, without white space around it.
+
+    Raises:
+        BadTitle: it is too long or has control characters.
+    """
     if len(title) > MAX_TITLE or not title.isprintable():
         raise BadTitle(
             f"expected a title of at most {MAX_TITLE} printable characters, found {len(title)}: {title[:60]!r}"

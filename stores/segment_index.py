@@ -8,7 +8,8 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any, Final
 
-from schemas.events import BreakPlanned, Track, TrackInfo, VideoChanged, VideoState
+from schemas.events import BreakPlanned, Origin, Track, TrackInfo, VideoChanged, VideoState, Visibility
+from schemas.video_settings import NOT_KEPT
 from stores.cassandra import Cassandra, Row
 
 BUCKET: Final = 1_000
@@ -17,7 +18,7 @@ PAGE_ROWS: Final = 200
 
 _VIDEO: Final = (
     "SELECT video_id, channel, title, state, started_ms, changed_ms, ended_ms, last_segment, part_target_ms, "
-    "segment_max_ms, audio, video FROM $keyspace.videos WHERE video_id = ?"
+    "segment_max_ms, audio, video, keep_days, visibility, origin, removed_ms FROM $keyspace.videos WHERE video_id = ?"
 )
 _RENDITIONS: Final = (
     "SELECT rendition, track, codecs, width, height, frame_rate, sample_rate, channels FROM $keyspace.renditions "
@@ -99,9 +100,9 @@ class SegmentIndex:
         self._cassandra = cassandra
 
     async def video(self, video_id: str) -> VideoChanged | None:
-        """The last state of a video; how it is kept and shown is not in the index."""
+        """A video as it holds; None when it never was, or was removed."""
         rows = await self._cassandra.rows(_VIDEO, (video_id,), limit=1)
-        return _video(rows[0]) if rows and rows[0].channel is not None else None
+        return _video(rows[0]) if rows and rows[0].channel is not None and rows[0].removed_ms is None else None
 
     async def videos_of(self, channel: str, limit: int = 20) -> list[str]:
         """The ids of a channel's newest videos, newest first."""
@@ -146,6 +147,9 @@ def _video(row: Row) -> VideoChanged:
         segment_max_ms=row.segment_max_ms,
         audio=row.audio,
         video=row.video,
+        keep_days=row.keep_days or NOT_KEPT,
+        visibility=Visibility(row.visibility or Visibility.PUBLIC),
+        origin=Origin(row.origin or Origin.LIVE),
     )
 
 

@@ -9,6 +9,7 @@ import click
 
 from logcast.commands._options import absolute_settings, data_option
 from logcast.errors import LogcastError
+from logcast.keep_times import KeepTime, keep_text
 
 if TYPE_CHECKING:
     from stores.accounts import Accounts, NewKey
@@ -45,12 +46,34 @@ def rotate_key(name: str, data_dir: Path | None) -> None:
     _print_key(settings, key)
 
 
+@command.command("set")
+@click.argument("name")
+@click.option("--title", help="Shown on the page.")
+@click.option("--keep", type=KeepTime(), help="How long recordings are kept: 30d, 4w, never, forever.")
+@click.option("--visibility", type=click.Choice(["public", "unlisted", "private"]), help="Who may watch.")
+@data_option
+def set_(name: str, title: str | None, keep: int | None, visibility: str | None, data_dir: Path | None) -> None:
+    """Choose how the next videos of channel NAME are kept and shown; what is not given stays."""
+    from schemas.events import Visibility
+
+    chosen = Visibility(visibility) if visibility else None
+    channel = _with_accounts(
+        absolute_settings(data_dir),
+        lambda accounts: accounts.set_channel(name, title=title, keep_days=keep, visibility=chosen),
+    )
+    click.echo(f"channel     {channel.name}")
+    click.echo(f"title       {channel.title}")
+    click.echo(f"keep        {keep_text(channel.keep_days)}")
+    click.echo(f"visibility  {channel.visibility.value}")
+
+
 @command.command("list")
 @data_option
 def list_(data_dir: Path | None) -> None:
-    """The channels, by name, with their titles."""
+    """The channels, by name, with their titles and how their next videos are kept and shown."""
     for channel in _with_accounts(absolute_settings(data_dir), lambda accounts: accounts.channels()):
-        click.echo(f"{channel.name}\t{channel.title}")
+        kept = keep_text(channel.keep_days)
+        click.echo(f"{channel.name}\t{channel.title}\tkeep {kept}\t{channel.visibility.value}")
 
 
 def _with_accounts(settings: "Settings", action: "Callable[[Accounts], Awaitable[Result]]") -> Result:

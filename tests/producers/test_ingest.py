@@ -8,7 +8,8 @@ from collections.abc import Callable
 
 import pytest
 
-from schemas.events import Track, VideoState
+from schemas.events import Track, VideoState, Visibility
+from stores.accounts import Accounts
 from stores.settings import Settings
 from tests.producers.conftest import Clip, contiguous, decoded_frames, ingest_of, log_of, push
 from tests.rtmp_client import avc_config, open_publisher
@@ -38,6 +39,20 @@ async def test_every_frame_of_a_push_is_on_the_log_and_decodes(
         first, last = seen.videos("one")[0], seen.videos("one")[-1]
         assert (first.state, first.audio, first.video, first.part_target_ms) == (VideoState.LIVE, True, True, 200)
         assert last.video_id == first.video_id
+
+
+async def test_a_video_takes_what_its_channel_chose_else_what_the_settings_say(
+    ingest: str, ingest_settings: Settings, keys: dict[str, str], make_clip: MakeClip
+) -> None:
+    async with Accounts.open(ingest_settings) as accounts:
+        await accounts.set_channel("two", keep_days=30, visibility=Visibility.UNLISTED)
+    async with log_of(ingest_settings) as seen:
+        for name in ("one", "two"):
+            assert (await (await push(make_clip(2), ingest + keys[name])).ended())[0] == 0
+        one = await eventually(lambda: seen.videos("one"))
+        two = await eventually(lambda: seen.videos("two"))
+    assert {(v.keep_days, v.visibility) for v in one} == {(ingest_settings.keep_days_default, Visibility.PUBLIC)}
+    assert {(v.keep_days, v.visibility) for v in two} == {(30, Visibility.UNLISTED)}
 
 
 async def test_a_wrong_key_is_refused_with_a_status_and_disturbs_nobody(

@@ -14,11 +14,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import text
 
+from schemas.events import Visibility
 from schemas.ids import CHANNEL_NAME
 from stores.accounts import (
     STREAM_KEY,
     Accounts,
     BadChannelName,
+    BadKeepDays,
     BadTitle,
     ChannelExists,
     NoSuchChannel,
@@ -85,6 +87,51 @@ async def test_a_rotated_key_replaces_the_old_one_at_once(accounts: Accounts) ->
 async def test_rotating_the_key_of_no_channel_says_so(accounts: Accounts) -> None:
     with pytest.raises(NoSuchChannel, match="no channel 'nobody'"):
         await accounts.rotate_key("nobody")
+
+
+async def test_what_a_channel_chose_is_kept_and_what_it_did_not_name_stays(accounts: Accounts) -> None:
+    await accounts.create_channel("ann", "Ann paints")
+    other = (await accounts.create_channel("bob")).channel
+    changed = await accounts.set_channel("ann", keep_days=30)
+    assert (changed.title, changed.keep_days, changed.visibility) == ("Ann paints", 30, Visibility.PUBLIC)
+    changed = await accounts.set_channel("ann", title="Ann", visibility=Visibility.PRIVATE)
+    assert (changed.title, changed.keep_days, changed.visibility) == ("Ann", 30, Visibility.PRIVATE)
+    assert await accounts.channel("ann") == changed
+    assert await accounts.channel("bob") == other
+    assert (other.keep_days, other.visibility) == (None, Visibility.PUBLIC)
+
+
+async def test_a_channel_that_is_not_there_has_no_choice_and_a_wrong_one_is_refused(accounts: Accounts) -> None:
+    with pytest.raises(NoSuchChannel, match="no channel 'nobody'"):
+        await accounts.set_channel("nobody", keep_days=1)
+    new = await accounts.create_channel("ann")
+    for days in (-2, 36_501):
+        with pytest.raises(BadKeepDays, match=r"from 0 \(not kept\) to 36500, or -1"):
+            await accounts.set_channel("ann", keep_days=days)
+    assert await accounts.channel("ann") == new.channel
+
+
+OLD_TABLES = """
+CREATE TABLE channels (id INTEGER PRIMARY KEY, name VARCHAR(40) NOT NULL UNIQUE, title VARCHAR(200) NOT NULL,
+  created_ms BIGINT NOT NULL);
+CREATE TABLE stream_keys (id INTEGER PRIMARY KEY, channel_id INTEGER NOT NULL REFERENCES channels (id),
+  sha256 VARCHAR(64) NOT NULL UNIQUE, created_ms BIGINT NOT NULL, revoked_ms BIGINT);
+CREATE INDEX ix_stream_keys_channel_id ON stream_keys (channel_id);
+CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL PRIMARY KEY);
+INSERT INTO alembic_version VALUES ('0001');
+INSERT INTO channels VALUES (1, 'ann', 'Ann paints', 5);
+"""
+
+
+async def test_a_database_of_the_version_before_is_brought_up_to_this_one(tmp_path: Path) -> None:
+    connection = sqlite3.connect(tmp_path / "accounts.sqlite3")
+    connection.executescript(OLD_TABLES)
+    connection.close()
+    async with Accounts.open(load_settings(data_dir=tmp_path)) as accounts:
+        channel = await accounts.channel("ann")
+        assert channel is not None
+        assert (channel.title, channel.keep_days, channel.visibility) == ("Ann paints", None, Visibility.PUBLIC)
+        assert (await accounts.set_channel("ann", keep_days=0)).keep_days == 0
 
 
 @pytest.mark.parametrize("key", ["", "lc_", "lc_" + "0" * 32, "lc_" + "0" * 33, "x" * 10_000, "lc_' OR 1=1 --", "\0"])

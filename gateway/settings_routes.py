@@ -1,0 +1,178 @@
+"""How videos are kept and shown, chosen by their channel's owner or the operator.
+
+`PATCH /v1/videos/VIDEO` for one video, `PATCH /v1/channels/CHANNEL` for the channel's next ones, `DELETE /v1/videos/VIDEO`
+to have a recording removed. What a field must be is said by name.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+
+from gateway import feed_messages
+from gateway.api import HEADERS, answer, bearer, body_of
+from gateway.audience import Audience
+from gateway.media_access import media_access
+from gateway.ownership import Owner, Ownership
+from gateway.problems import Problem, not_found
+from schemas.events import VideoChanged, VideoSettingsChanged, VideoState, Visibility
+from schemas.ids import CHANNEL_NAME
+from schemas.video_settings import MAX_KEEP_DAYS, NOT_KEPT
+from stores.accounts import BadKeepDays, BadTitle, Channel, checked_keep_days, checked_title
+
+FIELDS: Final = ("title", "keep_days", "visibility")
+
+
+def settings_routes(audience: Audience) -> list[BaseRoute]:
+    """The routes of this module."""
+    routes = SettingsRoutes(audience)
+    return [
+        Route("/v1/videos/{video}", routes.change_video, methods=["PATCH"]),
+        Route("/v1/videos/{video}", routes.remove_video, methods=["DELETE"]),
+        Route("/v1/channels/{channel}", routes.change_channel, methods=["PATCH"]),
+    ]
+
+
+class SettingsRoutes:
+    """The endpoints; each is `async (request) -> Response` and raises `Problem`."""
+
+    def __init__(self, audience: Audience) -> None:
+        self._audience = audience
+        self._state = audience.state
+        self._ownership = Ownership(audience.state)
+        self._media = media_access(audience.state)
+
+    async def change_video(self, request: Request) -> Response:
+        """Change title, keep time, visibility of a video; what is not given stays."""
+        video, owner = await self._own_video(request)
+        wanted = wanted_of(await body_of(request))
+        return answer(row_of(await self._choose(video, owner, wanted)))
+
+    async def remove_video(self, request: Request) -> Response:
+        """Have the recording of an ended video removed: nobody sees it any more, the next retention run takes it away."""
+        video, owner = await self._own_video(request)
+        if video.state is not VideoState.ENDED:
+            raise Problem(409, "not_ended", f"video {video.video_id} is still {video.state.value}; end it first")
+        await self._choose(video, owner, {"keep_days": NOT_KEPT, "visibility": Visibility.PRIVATE})
+        return Response(status_code=202, headers=HEADERS)
+
+    async def change_channel(self, request: Request) -> Response:
+        """Change title, keep time, visibility of the next videos of a channel; what is not given stays."""
+        name = request.path_params["channel"]
+        accounts = self._state.accounts
+        assert accounts is not None
+        if CHANNEL_NAME.fullmatch(name) is None or await accounts.channel(name) is None:
+            raise not_found(f"there is no channel {name:.40}", "no_channel")
+        await self._must_own(request, name)
+        return answer(channel_row(await accounts.set_channel(name, **wanted_of(await body_of(request)))))
+
+    async def _choose(self, video: VideoChanged, owner: Owner, wanted: Mapping[str, Any]) -> VideoChanged:
+        """Write the choice on the log; this gateway knows it at once, the others when they read it."""
+        chosen = VideoSettingsChanged(
+            video_id=video.video_id,
+            channel=video.channel,
+            title=wanted.get("title") or video.title,
+            keep_days=wanted.get("keep_days", video.keep_days),
+            visibility=wanted.get("visibility", video.visibility),
+            changed_ms=self._state.clock(),
+            changed_by="operator" if owner.operator else owner.channel,
+        )
+        await self._audience.written(self._audience.speaker.choice(chosen))
+        return self._state.videos.choose(video, chosen)
+
+    async def _own_video(self, request: Request) -> tuple[VideoChanged, Owner]:
+        """The video and who asks, who may change it.
+
+        Raises:
+            Problem: 404 there is none, 401 it is not theirs.
+        """
+        video_id = request.path_params["video"]
+        video = await self._media.catalogue.state(video_id)
+        if video is None:
+            raise not_found(f"there is no video {video_id:.40}", "no_video")
+        return video, await self._must_own(request, video.channel)
+
+    async def _must_own(self, request: Request, channel: str) -> Owner:
+        owner = await self._ownership.of(bearer(request))
+        if not owner.operator and owner.channel != channel:
+            raise Problem(
+                401,
+                "not_owner",
+                f"expected the stream key of channel {channel} as bearer token",
+                headers={"WWW-Authenticate": "Bearer"},
+            )
+        return owner
+
+
+def wanted_of(values: Mapping[str, Any]) -> dict[str, Any]:
+    """What a body asks to be changed, by field, checked.
+
+    Raises:
+        Problem: 422; `field` names what is wrong, the detail says the rule.
+    """
+    for name in values:
+        if name not in FIELDS:
+            raise _wrong(name, f"expected some of {', '.join(FIELDS)}, found {name!r:.40}")
+    if not values:
+        raise _wrong("body", f"expected at least one of {', '.join(FIELDS)}, found none")
+    return {name: _CHECKS[name](value) for name, value in values.items()}
+
+
+def _title(value: object) -> str:
+    if not isinstance(value, str) or not value.strip():
+        raise _wrong("title", f"expected title to be a text that is not empty, found {value!r:.40}")
+    try:
+        return checked_title(value)
+    except BadTitle as error:
+        raise _wrong("title", str(error)) from error
+
+
+def _keep_days(value: object) -> int:
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise _wrong(
+            "keep_days", f"expected keep_days to be a whole number from -1 to {MAX_KEEP_DAYS}, found {value!r:.40}"
+        )
+    try:
+        return checked_keep_days(value)
+    except BadKeepDays as error:
+        raise _wrong("keep_days", str(error)) from error
+
+
+def _visibility(value: object) -> Visibility:
+    if not isinstance(value, str) or value not in list(Visibility):
+        raise _wrong("visibility", f"expected visibility to be one of {', '.join(Visibility)}, found {value!r:.40}")
+    return Visibility(value)
+
+
+_CHECKS: Final[dict[str, Callable[[object], Any]]] = {
+    "title": _title,
+    "keep_days": _keep_days,
+    "visibility": _visibility,
+}
+
+
+def _wrong(field: str, detail: str) -> Problem:
+    return Problem(422, f"bad_{field}", detail, extra={"field": field})
+
+
+def row_of(video: VideoChanged) -> dict[str, Any]:
+    """A video with how it is kept and shown."""
+    row = {name: value for name, value in feed_messages.video(video).items() if name != "type"}
+    return row | {
+        "keep_days": video.keep_days,
+        "visibility": video.visibility.value,
+        "origin": video.origin.value,
+        "duration_ms": None if video.ended_ms is None else video.ended_ms - video.started_ms,
+    }
+
+
+def channel_row(channel: Channel) -> dict[str, Any]:
+    """A channel with what its next videos take; `keep_days` null: as the server's settings say."""
+    return {
+        "name": channel.name,
+        "title": channel.title,
+        "keep_days": channel.keep_days,
+        "visibility": channel.visibility.value,
+    }
