@@ -130,9 +130,15 @@ def video_range(codecs: str) -> str | None:
 
 
 def _scores(videos: Sequence[Video]) -> dict[str, int]:
-    """SCORE (4.4.6.2): from 2 up as they get better; audio alone is 1. A newer codec is better at the same size."""
-    ordered = sorted(videos, key=lambda v: (min(v.width, v.height), not v.codecs.startswith("avc"), v.rates.peak))
-    return {video.name: score for score, video in enumerate(ordered, 2)}
+    """SCORE (4.4.6.2): from 2 up as they get better; audio alone is 1.
+
+    The best of the H.264 ladder has the highest: players keep to the codec that they prefer, and another one has no
+    smaller renditions that they could step down to.
+    """
+    ordered = sorted(videos, key=lambda video: (min(video.width, video.height), video.rates.peak))
+    ladder = [video for video in ordered if video.codecs.startswith("avc")]
+    best = ladder[-1:]
+    return {video.name: score for score, video in enumerate([*(v for v in ordered if v not in best), *best], 2)}
 
 
 def _audio_media(audio: Audio, uri: str) -> str:

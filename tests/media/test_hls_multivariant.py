@@ -67,11 +67,11 @@ def test_variants_stand_in_the_order_given_and_audio_alone_is_the_last() -> None
     assert (alone["CODECS"], "RESOLUTION" in alone, "AUDIO" in alone) == ("mp4a.40.2", False, False)
 
 
-def test_scores_rise_with_the_picture_and_every_variant_has_one() -> None:
-    hevc = replace(video(1080, 4_000, "hevc"), codecs="hvc1.1.6.L120.90")
+def test_scores_rise_with_the_picture_and_the_best_that_has_a_ladder_has_the_highest() -> None:
+    hevc = replace(video(1440, 4_000, "hevc"), codecs="hvc1.1.6.L120.90")
     text = multivariant_playlist([*LADDER, hevc], AUDIO)
     scores = {a["STABLE-VARIANT-ID"]: int(a["SCORE"]) for a in attributes_of(text, "#EXT-X-STREAM-INF")}
-    assert sorted(scores, key=scores.__getitem__) == ["audio", "360p", "720p", "source", "hevc"]
+    assert sorted(scores, key=scores.__getitem__) == ["audio", "360p", "720p", "hevc", "source"]
 
 
 @pytest.mark.parametrize(
