@@ -7,7 +7,7 @@ from weakref import WeakKeyDictionary
 
 from gateway.rendition_fold import RenditionFold
 from gateway.texts import Body
-from gateway.variants import nominal_rates, variants_of
+from gateway.variants import Variants, nominal_rates, variants_of
 from gateway.video_fold import VideoFold
 from media.devices import Wish
 from media.hls import (
@@ -51,6 +51,7 @@ class Playlists:
     def __init__(self, settings: Settings) -> None:
         self._nominal = nominal_rates(settings.ladder)
         self._media: WeakKeyDictionary[RenditionFold, _Kept] = WeakKeyDictionary()
+        self._variants: WeakKeyDictionary[VideoFold, tuple[object, Variants]] = WeakKeyDictionary()
         self._multivariant: WeakKeyDictionary[VideoFold, dict[object, tuple[object, Body]]] = WeakKeyDictionary()
 
     def media(
@@ -93,11 +94,11 @@ class Playlists:
 
         `prefix` goes before its URIs and `query` behind them; `start_s` as `start_of` has it.
         """
-        version = [(r.name, r.segments[0].number, r.segments[-1].number) for r in fold.listed]  # rates are of segments
+        version, offered = self._offered(fold)
+        variants = offered.suiting(wish or Wish())
         kept = self._multivariant.setdefault(fold, {})
-        place = prefix, query, wish or Wish(), start_s
+        place = prefix, query, variants.names, start_s
         if place not in kept or kept[place][0] != version:
-            variants = variants_of(fold, self._nominal).suiting(wish or Wish())
             text = multivariant_playlist(
                 variants.videos, variants.audio, prefix=prefix, query=query, start=start_of(fold, start_s)
             )
@@ -105,6 +106,14 @@ class Playlists:
                 kept.clear()
             kept[place] = version, Body(text.encode())
         return kept[place][1]
+
+    def _offered(self, fold: VideoFold) -> tuple[object, Variants]:
+        """What a video offers, measured once for all clients, and the version of it."""
+        version = [(r.name, r.segments[0].number, r.segments[-1].number) for r in fold.listed]  # rates are of segments
+        kept = self._variants.get(fold)
+        if kept is None or kept[0] != version:
+            kept = self._variants[fold] = version, variants_of(fold, self._nominal)
+        return kept
 
     def _newest(self, fold: VideoFold, rendition: RenditionFold, kind: Kind, text: Callable[[_Kept], str]) -> Body:
         kept = self._media.get(rendition) or self._media.setdefault(rendition, _Kept())
