@@ -8,7 +8,7 @@ from media.packaged import GopClosed, GopOpened, Output, PackagerCounts, Package
 from media.timeline import TICKS_PER_MS, Anchor, AudioClock
 from media.tracks import TrackFormat, TrackWriter
 
-FILL_LIMIT_MS = 2000
+FILL_LIMIT_MS = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,12 +30,18 @@ class AudioTrack:
         self.waiting: deque[tuple[Sample, AudioFrame | None]] = deque()
         self.begun = False
         self._counts = counts
+        self._anchor = anchor
         self._clock = AudioClock(anchor, start_ms, shape.timescale, shape.frame_length)
         self._fill_limit = FILL_LIMIT_MS * shape.timescale // (1000 * shape.frame_length) if shape.silence else 0
 
-    def place(self, frame: AudioFrame) -> None:
-        """Let a frame wait, behind silence for those that are missing before it."""
+    def place(self, frame: AudioFrame, start_ms: int | None = None) -> None:
+        """Let a frame wait, behind silence for those that are missing before it, the first one from `start_ms` on."""
         shape = self.writer.format
+        if self.fills and start_ms is not None and self._clock.next_ms is None:
+            frame_ms = 1000 * shape.frame_length // shape.timescale
+            begins_ms = self._anchor.media_ms(frame.timestamp_ms)
+            if begins_ms - start_ms <= FILL_LIMIT_MS:
+                self.fill(start_ms, begins_ms - frame_ms)
         time = self._clock.place(frame.timestamp_ms, fill_limit=self._fill_limit)
         if time is None:
             self._counts.audio_out_of_time += 1
@@ -45,6 +51,23 @@ class AudioTrack:
             self.waiting.append((Sample(shape.silence or b"", dts, 0, shape.frame_length, keyframe=True), None))
         self._counts.silence_inserted += time.missing
         self.waiting.append((Sample(frame.data, time.dts, 0, shape.frame_length, keyframe=True), frame))
+
+    @property
+    def fills(self) -> bool:
+        """Whether silence can take the place of frames that do not come."""
+        return self._fill_limit > 0
+
+    def fill(self, start_ms: int, until_ms: int) -> None:
+        """Put silence where nothing came, up to a media time; from `start_ms` on, if nothing came at all."""
+        shape = self.writer.format
+        for dts in self._clock.fill(start_ms, until_ms):
+            self.waiting.append((Sample(shape.silence or b"", dts, 0, shape.frame_length, keyframe=True), None))
+            self._counts.silence_inserted += 1
+
+    def behind_ms(self, start_ms: int, media_ms: int) -> int:
+        """How far audio is behind a media time; from `start_ms` on, if nothing came at all."""
+        due_ms = self._clock.next_ms
+        return media_ms - (start_ms if due_ms is None else due_ms)
 
     def is_before(self, sample: Sample, video_dts: int) -> bool:
         """Whether a sample begins before a time in ticks of video."""

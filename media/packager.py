@@ -4,7 +4,7 @@ Theory. Frames come in the order they were sent, each with the publisher's clock
 they become known, and the same frames always give the same facts. Three things nest:
 
 - An *epoch* has one clock anchor and one configuration of each track: inside it nothing is discontinuous. A new one
-  begins when timestamps leap, when a configuration changes, when audio goes on alone, and when video returns.
+  begins behind a long pause, when a configuration changes, when audio goes on alone, and when video returns.
 - A *GOP* is the unit of work: it begins with an IDR picture and lasts at least `segment_min_ms` (further IDR pictures
   before that stay inside). A *segment* is what playlists list: a GOP is one segment, or several where it is too long.
 - A *part* is one CMAF chunk. `gop` and `segment` are dense over the life of a video, `index` within (track, GOP),
@@ -15,11 +15,14 @@ they become known, and the same frames always give the same facts. Three things 
         waiting        IDR picture                                  video epoch
         waiting        audio, and no video for long enough          audio epoch
         video epoch    IDR picture after a configuration change     video epoch, the next one
-        video epoch    video timestamps leap                        waiting (and on, if it is an IDR picture)
+        video epoch    time went by, then an IDR picture            video epoch, the next one
         video epoch    audio runs ahead of stalled video            audio epoch
         audio epoch    IDR picture                                  video epoch
         audio epoch    audio leaps, or its configuration changes    audio epoch, the next one
         any            `finish`                                     finished
+
+Timestamps that leap while no time goes by are led on from where they were, on both tracks; so are those behind a pause in
+the middle of a GOP, and then the next IDR picture starts an epoch, which sets the wall clock right.
 
 The order of outputs: GopOpened, its chunks with a SegmentEnded behind the last one of each segment of each track, then
 GopClosed. GopOpened of the next GOP may come before GopClosed: audio follows video. Before audio's first chunk there is
@@ -27,6 +30,7 @@ no SegmentEnded of audio. Media time goes on over epochs; `StartPosition` makes 
 """
 
 from collections import deque
+from dataclasses import replace
 
 from media.audio_epoch import AudioEpoch, AudioFrame
 from media.packaged import (
@@ -41,7 +45,7 @@ from media.packaged import (
     StartPosition,
     Track,
 )
-from media.timeline import JUMP_MS, Anchor, is_jump
+from media.timeline import JUMP_MS, Anchor, Leaps, is_jump
 from media.tracks import TrackWriter, VideoCodec, audio_format, video_format
 from media.video_epoch import VideoEpoch, VideoUnit
 
@@ -84,6 +88,10 @@ class Packager:
         self._waiting: deque[AudioFrame] = deque()
         self._waiting_since_ms = 0
         self._last_audio_ms: int | None = None
+        self._joined_audio_ms: int | None = None
+        self._leaps = Leaps()
+        self._video_received_ms = 0
+        self._paused = False
         self._finished = False
 
     @property
@@ -114,6 +122,8 @@ class Packager:
         self._refuse_if_finished()
         if self._audio is None or self._audio.format.config != asc:
             self._audio = TrackWriter(audio_format(asc), self._settings)
+        if isinstance(self._epoch, VideoEpoch):
+            self._joined(self._epoch, self._audio)
         return []
 
     def video(
@@ -128,9 +138,13 @@ class Packager:
         if self._video is None:
             self.counts.video_before_config += 1
             return []
-        unit = self._checked_unit(timestamp_ms, composition_ms, data)
+        unit = self._checked_unit(self._leaps.video(timestamp_ms), composition_ms, data)
         self.counts.keyframes_without_idr += keyframe and not unit.idr
-        out = self._end_before(unit)
+        out: list[Output] = []
+        if isinstance(self._epoch, VideoEpoch):
+            unit, out = self._led_on(self._epoch, unit, received_ms)
+        self._video_received_ms = received_ms
+        out += self._end_before(unit)
         if isinstance(self._epoch, VideoEpoch):
             return out + self._epoch.video(unit)
         if not unit.idr:
@@ -146,6 +160,7 @@ class Packager:
         if self._audio is None:
             self.counts.audio_before_config += 1
             return []
+        timestamp_ms = self._leaps.audio(timestamp_ms, self._last_audio_ms)
         frame = AudioFrame(timestamp_ms, received_ms, self._audio.format, data)
         goes_on = self._last_audio_ms is not None and not is_jump(self._last_audio_ms, timestamp_ms)
         self._last_audio_ms = timestamp_ms
@@ -183,6 +198,32 @@ class Packager:
         data, idr = self._video.format.sample(data)
         return VideoUnit(timestamp_ms, composition_ms, idr, data)
 
+    def _led_on(self, epoch: VideoEpoch, unit: VideoUnit, received_ms: int) -> tuple[VideoUnit, list[Output]]:
+        """The access unit, at the time that it should have where its timestamp leapt; and audio that leapt before it.
+
+        Where as much time has gone by it was no leap but a pause; an IDR picture behind it is left as it is.
+        """
+        leapt_ms = unit.timestamp_ms - epoch.last_timestamp_ms
+        if not is_jump(epoch.last_timestamp_ms, unit.timestamp_ms):
+            return unit, []
+        paused = leapt_ms > 0 and 2 * (received_ms - self._video_received_ms) >= leapt_ms
+        if paused and unit.idr:
+            return unit, []
+        self._paused = self._paused or paused
+        by_ms = epoch.due_timestamp_ms - unit.timestamp_ms
+        self._leaps.lead_on(by_ms)
+        return replace(unit, timestamp_ms=epoch.due_timestamp_ms), self._retimed(epoch, by_ms)
+
+    def _retimed(self, epoch: VideoEpoch, by_ms: int) -> list[Output]:
+        """Let the audio that was set aside join at its time, which is found to be `by_ms` later."""
+        waiting, self._waiting = self._waiting, deque()
+        out: list[Output] = []
+        if waiting:
+            self._last_audio_ms = waiting[-1].timestamp_ms + by_ms
+        for frame in waiting:
+            out += self._beside_video(epoch, replace(frame, timestamp_ms=frame.timestamp_ms + by_ms), goes_on=True)
+        return out
+
     def _end_before(self, unit: VideoUnit) -> list[Output]:
         """End the epoch if this access unit cannot be in it."""
         epoch = self._epoch
@@ -192,7 +233,7 @@ class Packager:
             return []
         if is_jump(epoch.last_timestamp_ms, unit.timestamp_ms):
             return self._end_epoch()
-        if unit.idr and self._is_reconfigured(epoch):
+        if unit.idr and (self._paused or self._is_reconfigured(epoch)):
             return self._end_epoch(unit.timestamp_ms + unit.composition_ms)
         return []
 
@@ -208,6 +249,7 @@ class Packager:
     def _end_epoch(self, next_timestamp_ms: int | None = None) -> list[Output]:
         """End the epoch, if there is one; audio from `next_timestamp_ms` on waits for the next one."""
         epoch, self._epoch = self._epoch, None
+        self._paused, self._joined_audio_ms = False, None
         if epoch is None:
             return []
         if isinstance(epoch, VideoEpoch):
@@ -228,9 +270,12 @@ class Packager:
         self._epoch = epoch
         out = epoch.video(unit)
         waiting, self._waiting = self._waiting, deque()
+        if self._audio:
+            self._joined(epoch, self._audio)
         for frame in waiting:
             if self._audio and frame.shape is self._audio.format and 0 <= frame.timestamp_ms - shown_ms <= JUMP_MS:
-                out += self._joined(epoch, self._audio).audio(frame)
+                self._joined_audio_ms = frame.timestamp_ms
+                out += epoch.audio(frame)
             else:
                 self.counts.audio_out_of_time += 1
         return out
@@ -262,14 +307,29 @@ class Packager:
         """Audio in a video epoch: it joins, is set aside, or goes on alone when video has stalled."""
         assert self._audio is not None
         self._joined(epoch, self._audio)
-        if goes_on and epoch.is_stalled(frame.timestamp_ms):
+        last_ms = self._joined_audio_ms
+        leapt = last_ms is not None and (is_jump(last_ms, frame.timestamp_ms) or bool(self._waiting and goes_on))
+        if goes_on and last_ms is not None and not leapt and epoch.is_stalled(frame.timestamp_ms):
             out = self._end_epoch()
             self._wait(frame, goes_on=False)
             return out + self._begin_audio()
-        if self._is_other_audio(epoch) or abs(frame.timestamp_ms - epoch.last_timestamp_ms) > JUMP_MS:
+        if not leapt and not self._is_other_audio(epoch):
+            leapt = abs(frame.timestamp_ms - epoch.last_timestamp_ms) > JUMP_MS
+        if leapt or self._is_other_audio(epoch):
             self._wait(frame, goes_on=goes_on)
-            return []
+            return self._lead_audio_on(epoch) if leapt and not self._is_other_audio(epoch) else []
+        self._joined_audio_ms = frame.timestamp_ms
         return epoch.audio(frame)
+
+    def _lead_audio_on(self, epoch: VideoEpoch) -> list[Output]:
+        """Where audio alone leapt, and video did not follow in time, let it go on where it was."""
+        first_ms, last_ms = self._waiting[0].timestamp_ms, self._waiting[-1].timestamp_ms
+        if last_ms - first_ms < self._settings.audio_wait_ms:
+            return []
+        due_ms = epoch.last_timestamp_ms - (last_ms - first_ms)
+        self._leaps.lead_audio_on(due_ms - first_ms)
+        self._joined_audio_ms = None
+        return self._retimed(epoch, due_ms - first_ms)
 
     def _alone(self, epoch: AudioEpoch, frame: AudioFrame, *, goes_on: bool) -> list[Output]:
         """Audio in an epoch of its own."""

@@ -10,20 +10,59 @@ left off, only goes forward, and is the same for both tracks.
   that B-frames reorder get composition offsets of either sign.
 - Audio (`AudioClock`) counts samples: frames follow one another exactly, because milliseconds are too coarse to say
   where a frame of 1024 samples starts. The count yields to the publisher's clock only when they drift apart by more
-  than DRIFT_MS: then frames are missing (a hole), or there are too many (an overlap).
+  than DRIFT_MS, or by most of a frame for PERSISTENT_FRAMES: then frames are missing (a hole), or there are too many
+  (an overlap).
+- Timestamps that leap although no time went by are led on from where they were (`Leaps`), both tracks by the same: an
+  encoder's mishap is no discontinuity.
 """
 
+from collections import deque
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 JUMP_MS = 10_000
 BACKWARD_TOLERANCE_MS = 50
 DRIFT_MS = 50
+PERSISTENT_FRAMES = 8
 TICKS_PER_MS = 90
 
 
 def is_jump(previous_ms: int, timestamp_ms: int) -> bool:
     """Whether a track's timestamps leapt: backwards beyond BACKWARD_TOLERANCE_MS, or forwards beyond JUMP_MS."""
     return not -BACKWARD_TOLERANCE_MS <= timestamp_ms - previous_ms <= JUMP_MS
+
+
+class Leaps:
+    """What is added to the timestamps of a publisher whose clock leapt.
+
+    The tracks do not leap at the same moment: audio chooses, of the shift that video has and those from before, the one
+    that it goes on with.
+    """
+
+    def __init__(self) -> None:
+        self.shift_ms = 0
+        self._others: deque[int] = deque((0,), maxlen=2)
+
+    def video(self, timestamp_ms: int) -> int:
+        """A timestamp of video on the steady clock."""
+        return timestamp_ms + self.shift_ms
+
+    def audio(self, timestamp_ms: int, last_ms: int | None) -> int:
+        """A timestamp of audio on the steady clock, after the last one; one that leapt has the shift of video."""
+        if last_ms is None:
+            return timestamp_ms + self.shift_ms
+        shifts = self.shift_ms, *self._others
+        nearest = timestamp_ms + min(shifts, key=lambda shift: abs(timestamp_ms + shift - last_ms))
+        return timestamp_ms + self.shift_ms if is_jump(last_ms, nearest) else nearest
+
+    def lead_on(self, by_ms: int) -> None:
+        """Video's timestamps leapt: from now on so much more is added."""
+        self._others.append(self.shift_ms)
+        self.shift_ms += by_ms
+
+    def lead_audio_on(self, by_ms: int) -> None:
+        """Audio's timestamps leapt and video's did not: there is a shift that is so much more than that of video."""
+        self._others.append(self.shift_ms + by_ms)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +135,8 @@ class AudioClock:
         self._bound = max(DRIFT_MS * rate_hz // 1000, 3 * frame_length // 4)
         self._start = self._samples(start_ms)
         self._next: int | None = None
+        self._filled = False
+        self._apart = 0
 
     def place(self, timestamp_ms: int, *, fill_limit: int) -> AudioTime | None:
         """Where the next frame goes, or None when it must be left out: its time is taken, or before the media's start.
@@ -105,14 +146,39 @@ class AudioClock:
         clock = self._samples(self._anchor.media_ms(timestamp_ms))
         due = clock if self._next is None else self._next
         drift = clock - due
-        if due < self._start or drift < -self._bound:
+        bound = self._frame // 2 if self._is_apart(drift) or self._filled else self._bound
+        if due < self._start or drift < -bound:
             return None
-        missing = (drift + self._frame // 2) // self._frame if drift > self._bound else 0
+        self._filled = False
+        missing = (drift + self._frame // 2) // self._frame if drift > bound else 0
         if missing > fill_limit:
             due, missing = clock, 0
         dts = due + missing * self._frame
         self._next = dts + self._frame
         return AudioTime(dts, missing)
+
+    def fill(self, start_ms: int, until_ms: int) -> Iterator[int]:
+        """Where frames go that nothing came for, up to a media time: behind those that came, or from `start_ms` on.
+
+        The next frame that comes finds its place by the publisher's clock, to half a frame.
+        """
+        due = max(self._start, self._samples(start_ms)) if self._next is None else self._next
+        until = self._samples(until_ms)
+        while due <= until:
+            yield due
+            due += self._frame
+            self._next, self._filled = due, True
+
+    @property
+    def next_ms(self) -> int | None:
+        """Media time at which the next frame is due; None before the first."""
+        return None if self._next is None else self._next * 1000 // self._rate
+
+    def _is_apart(self, drift: int) -> bool:
+        """Whether most of a frame lies between the count and the clock, on one side, and has for some time."""
+        side = (drift > 3 * self._frame // 4) - (drift < -3 * self._frame // 4)
+        self._apart = self._apart + side if side * self._apart > 0 else side
+        return abs(self._apart) >= PERSISTENT_FRAMES
 
     def _samples(self, media_ms: int) -> int:
         return (media_ms * self._rate + 500) // 1000

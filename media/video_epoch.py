@@ -9,6 +9,10 @@ Each such place in time is a boundary for audio, which crosses it later, with it
 An audio frame waits until video has passed it, because only then is it known which segment it is in. Neither track
 waits longer than `audio_wait_ms`: audio that is further ahead goes to the open segment, and a boundary that audio has
 not reached by then is crossed without it. A GOP closes when audio has crossed the boundary that ends it.
+
+Audio that was announced and does not come (it starts late, ends early, is muted by sending none) is made of silence,
+so that nobody's playback waits for it: after FILL_AFTER_MS, and from then on close behind video until some comes. Where
+no silent frame is known (see `media.aac`), there is a hole.
 """
 
 from collections import deque
@@ -23,6 +27,8 @@ from media.tracks import TrackFormat, TrackWriter
 SEGMENT_SLACK_MS = 400  # TARGETDURATION is rounded: a segment may last almost half a second more
 _DEFAULT_FRAME_MS = 40
 _STALL_FRAMES = 3
+FILL_AFTER_MS = 3000  # more than publishers send one track behind the other
+_FILL_LAG_MS = 250
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,10 +90,17 @@ class VideoEpoch:
         self._segment_dts = 0
         self._end = 0
         self._audio: AudioTrack | None = None
+        self._audio_from_ms = 0
+        self._fills = False
         self._boundaries: deque[_Boundary] = deque()
         video.begin(start.epoch, start.media_time_ms, anchor)
         if rate := video.format.announced_rate:
             self._frame_ticks = max(1, int(1000 * TICKS_PER_MS / rate))
+
+    @property
+    def due_timestamp_ms(self) -> int:
+        """What the next access unit's timestamp should be."""
+        return self.last_timestamp_ms + max(1, self._frame_ticks // TICKS_PER_MS)
 
     @property
     def audio_format(self) -> TrackFormat | None:
@@ -95,9 +108,12 @@ class VideoEpoch:
         return self._audio.writer.format if self._audio else None
 
     def join_audio(self, writer: TrackWriter) -> None:
-        """Let audio join; its first frame goes to the open segment."""
+        """Let audio join; its first frame goes to the open segment. There must be one: a first access unit came."""
         writer.begin(self._start.epoch, self._start.media_time_ms, self.anchor)
         self._audio = AudioTrack(writer, self.anchor, self._start.media_time_ms, self._counts)
+        self._audio_from_ms = self._segment_dts // TICKS_PER_MS
+        if self._audio.fills:
+            self._begin_audio(self._audio)
 
     def is_stalled(self, timestamp_ms: int) -> bool:
         """Whether video is so far behind audio at `timestamp_ms` that audio must go on without it.
@@ -123,7 +139,9 @@ class VideoEpoch:
     def audio(self, frame: AudioFrame) -> list[Output]:
         """Take the next audio frame, of the format that joined."""
         assert self._audio is not None
-        self._audio.place(frame)
+        waiting = len(self._audio.waiting)
+        self._audio.place(frame, self._audio_from_ms)
+        self._fills = self._fills and len(self._audio.waiting) == waiting
         return self._advance_audio()
 
     def finish(self, next_timestamp_ms: int | None = None) -> tuple[list[Output], list[AudioFrame]]:
@@ -138,6 +156,7 @@ class VideoEpoch:
         if self._audio and next_timestamp_ms is not None:
             later = self._audio.take_from(next_timestamp_ms)
         if self._audio:
+            self._fill(self._audio, self._end // TICKS_PER_MS, _FILL_LAG_MS)
             while self._audio.waiting:
                 out += self._admit(self._audio)
             while self._boundaries:
@@ -244,19 +263,30 @@ class VideoEpoch:
             return []
         out: list[Output] = []
         wait_ms = self._settings.audio_wait_ms
+        self._fill(audio, held.time.dts // TICKS_PER_MS, _FILL_LAG_MS if self._fills else FILL_AFTER_MS)
         while audio.waiting and (audio.is_before(audio.waiting[0][0], held.time.dts) or audio.waits_too_long(wait_ms)):
             out += self._admit(audio)
-        while self._boundaries and held.time.dts - self._boundaries[0].dts > wait_ms * TICKS_PER_MS:
-            out += self._cross(audio)
+        if not audio.fills:
+            while self._boundaries and held.time.dts - self._boundaries[0].dts > wait_ms * TICKS_PER_MS:
+                out += self._cross(audio)
         return out
+
+    def _fill(self, audio: AudioTrack, media_ms: int, after_ms: int) -> None:
+        """Make silence of audio that is further behind than it may be."""
+        if audio.fills and audio.behind_ms(self._audio_from_ms, media_ms) > after_ms:
+            audio.fill(self._audio_from_ms, media_ms - _FILL_LAG_MS)
+            self._fills = True
+
+    def _begin_audio(self, audio: AudioTrack) -> None:
+        audio.begun = True
+        audio.writer.open_gop(self._gop, self._segment)
 
     def _admit(self, audio: AudioTrack) -> list[Output]:
         """Let the first waiting frame into the segment that it is in."""
         sample, _ = audio.waiting.popleft()
         out: list[Output] = []
         if not audio.begun:
-            audio.begun = True
-            audio.writer.open_gop(self._gop, self._segment)
+            self._begin_audio(audio)
         while self._boundaries and not audio.is_before(sample, self._boundaries[0].dts):
             out += self._cross(audio)
         return out + [audio.writer.write(part) for part in audio.writer.add(sample)]

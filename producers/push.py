@@ -1,6 +1,6 @@
 """The push client: a file or address to an RTMP server in real time, with PyAV.
 
-H.264 and AAC go out as they are; anything else is transcoded to them. Blocking; run it in the main thread of a command.
+H.264, H.265, AV1 (by Enhanced RTMP) and AAC go out as they are; anything else is transcoded to H.264 and AAC. Blocking; run it in the main thread of a command.
 """
 
 import time
@@ -18,6 +18,7 @@ from av.video.stream import VideoStream
 
 OPEN_TIMEOUT_S: Final = 10.0
 WRITE_TIMEOUT_S: Final = 60.0
+UNTOUCHED: Final = frozenset({"h264", "hevc", "av1", "aac"})
 KEYFRAME_S: Final = 2
 AUDIO_RATE: Final = 48_000
 LEAD_S: Final = 0.1
@@ -116,8 +117,9 @@ def _chosen(given: InputContainer) -> list[VideoStream | AudioStream]:
 
 def _step(stream: VideoStream | AudioStream, target: OutputContainer) -> Step:
     """Copy what RTMP takes, transcode the rest."""
-    if stream.codec_context.name in {"h264", "aac"} and stream.codec_context.extradata:
-        return _copying(target.add_stream_from_template(stream))
+    if stream.codec_context.codec.canonical_name in UNTOUCHED and stream.codec_context.extradata:
+        unknown_encoder = stream.codec_context.codec.canonical_name == "av1"  # its decoder has another name
+        return _copying(target.add_stream_from_template(stream, opaque=unknown_encoder))
     if isinstance(stream, VideoStream):
         return _encoding_video(stream, target)
     return _encoding_audio(target)

@@ -16,7 +16,7 @@ from logcast.errors import LogcastError
 @click.option("--fast", is_flag=True, help="As fast as the server takes it, not in real time.")
 @data_option
 def command(channel: str, source: str, server: str | None, key: str | None, fast: bool, data_dir: Path | None) -> None:
-    """Push SOURCE, a file or an address, to a channel. H.264 and AAC go out untouched, anything else is transcoded."""
+    """Push SOURCE, a file or an address, to a channel. H.264, H.265, AV1 and AAC go out untouched; the rest is transcoded."""
     from rich.progress import (
         BarColumn,
         Progress,
