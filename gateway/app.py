@@ -11,6 +11,7 @@ from starlette.routing import BaseRoute
 
 from gateway import (
     audience_routes,
+    caption_routes,
     health_routes,
     link_routes,
     media_routes,
@@ -31,6 +32,7 @@ GROUPS: Final[tuple[Install, ...]] = (
     media_routes.install,
     picture_routes.install,
     shelf_routes.install,
+    caption_routes.install,
     audience_routes.install,
     link_routes.install,
     pages.install,

@@ -13,6 +13,7 @@ from starlette.types import Receive, Scope, Send
 
 from gateway.answers import PREFLIGHT, Request, send_bytes, send_message
 from gateway.broadcasts import TooManyParkedError, Wanted
+from gateway.captions import captions_of, subtitles_of
 from gateway.directives import Directives, check_lead, parse_directives
 from gateway.media_access import MediaAccess, media_access
 from gateway.playlists import is_settled, target_s
@@ -80,6 +81,7 @@ class MediaRoutes:
         self._catalogue = media.catalogue
         self._playlists = media.playlists
         self._reader = media.reader
+        self._captions = captions_of(state)
 
     def routes(self) -> list[BaseRoute]:
         """The busiest first: Starlette looks at them in this order."""
@@ -193,11 +195,14 @@ class MediaRoutes:
                 503, "starting", f"video {video_id} has no media yet; ask again", headers={"Retry-After": "1"}
             )
         followed = self._catalogue.lingering(video_id) is not None
+        subtitles = subtitles_of(await self._captions.tracks(fold))
         directives = parse_directives(scope["query_string"])
         query = "?vod=1" if followed else ""
         if not followed:
             fold, query = await self._catalogue.further_back(fold, directives.dvr_s)
-        body = self._playlists.multivariant(fold, prefix, query=query, wish=wish, start_s=directives.start_s)
+        body = self._playlists.multivariant(
+            fold, prefix, query=query, wish=wish, start_s=directives.start_s, subtitles=subtitles
+        )
         await send_text(send, request, body, PLAYLIST_TYPE, 1, vary=vary)
 
     async def _find(self, scope: Scope, *, follow: bool) -> tuple[VideoFold, RenditionFold]:

@@ -175,6 +175,11 @@ SCHEMAS: Final[dict[str, Schema]] = {
     },
     "Break": _object(id=TEXT, state={"enum": ["planned", "started", "ended"]}, start_ms=TIME_MS, duration_ms=WHOLE),
     "Breaks": _object(breaks=_list("Break")),
+    "CaptionFile": _object(
+        language=TEXT, label=TEXT, kind={"enum": ["captions", "subtitles"]}, bytes=WHOLE, uploaded_ms=TIME_MS, url=TEXT
+    ),
+    "CaptionFiles": _object(captions=_list("CaptionFile")),
+    "NewCaptions": _object(language=TEXT, label=TEXT, kind={"enum": ["captions", "subtitles"]}, bytes=WHOLE),
 }
 
 CHANNEL: Final = {
@@ -194,6 +199,20 @@ COMMENT: Final = {
     "in": "path",
     "required": True,
     "schema": {"type": "string", "pattern": f"^{COMMENT_ID.pattern}$"},
+}
+LANGUAGE: Final = {
+    "name": "language",
+    "in": "path",
+    "required": True,
+    "schema": {"type": "string", "examples": ["en", "pt-BR"]},
+    "description": "BCP 47",
+}
+LABEL: Final = {"name": "label", "in": "query", "schema": TEXT, "description": "What viewers read; else the language"}
+KIND: Final = {
+    "name": "kind",
+    "in": "query",
+    "schema": {"enum": ["captions", "subtitles"], "default": "captions"},
+    "description": "captions tell sounds, too; subtitles are speech only",
 }
 LIMIT: Final = {
     "name": "limit",
@@ -315,6 +334,33 @@ PATHS: Final[dict[str, Schema]] = {
             problems=(400, 401, 404, 408, 413, 422, 503),
             security="streamKey",
         )
+    },
+    "/v1/videos/{video}/captions": {
+        "get": _call("The caption files of the video", VIDEO, answers={"200": "CaptionFiles"}, problems=(404, 503))
+    },
+    "/v1/videos/{video}/captions/{language}": {
+        "put": _call(
+            "Give the video captions: WebVTT or SubRip, at most 512 KiB",
+            VIDEO,
+            LANGUAGE,
+            LABEL,
+            KIND,
+            answers={"200": "NewCaptions", "201": "NewCaptions"},
+            problems=(400, 401, 404, 408, 409, 413, 422, 503),
+            security="streamKey",
+        )
+        | {"requestBody": {"required": True, "content": {"text/vtt": {}, "application/x-subrip": {}}}},
+        "delete": _call(
+            "Take them away",
+            VIDEO,
+            LANGUAGE,
+            answers={"204": None},
+            problems=(400, 401, 404, 503),
+            security="streamKey",
+        ),
+    },
+    "/v1/videos/{video}/captions/{language}.vtt": {
+        "get": _call("A caption file as WebVTT", VIDEO, LANGUAGE, answers={"200": None}, problems=(404,))
     },
     "/v1/guests": {
         "post": _call("Name yourself", body="NewGuest", answers={"201": "Guest"}, problems=(400, 408, 413, 422, 429))

@@ -24,7 +24,7 @@ from media.hls import (
     target_duration_s,
 )
 from media.hls_iframes import iframe_playlist
-from media.hls_multivariant import multivariant_playlist
+from media.hls_multivariant import Subtitles, multivariant_playlist
 from schemas.events import BreakPlanned, Track, VideoChanged, VideoState
 from stores.settings import Settings
 
@@ -89,18 +89,24 @@ class Playlists:
         query: str = "",
         wish: Wish | None = None,
         start_s: float | None = None,
+        subtitles: tuple[Subtitles, ...] = (),
     ) -> Body:
         """The multivariant playlist of a video whose state is known, for a client that wishes something.
 
         `prefix` goes before its URIs and `query` behind them; `start_s` as `start_of` has it.
         """
-        version, offered = self._offered(fold)
-        variants = offered.suiting(wish or Wish())
+        measured, offered = self._offered(fold)
+        variants, version = offered.suiting(wish or Wish()), (measured, subtitles)
         kept = self._multivariant.setdefault(fold, {})
         place = prefix, query, variants.names, start_s
         if place not in kept or kept[place][0] != version:
             text = multivariant_playlist(
-                variants.videos, variants.audio, prefix=prefix, query=query, start=start_of(fold, start_s)
+                variants.videos,
+                variants.audio,
+                subtitles=subtitles,
+                prefix=prefix,
+                query=query,
+                start=start_of(fold, start_s),
             )
             if len(kept) >= MAX_TEXTS:
                 kept.clear()

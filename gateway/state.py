@@ -18,6 +18,7 @@ from stores.log_reader import BEGINNING, Handler, LogReader, Subscription, now_m
 from stores.settings import Settings
 
 if TYPE_CHECKING:
+    from gateway.captions import Captions
     from gateway.media_access import MediaAccess
 
 Resource = Callable[[], AbstractAsyncContextManager[object]]
@@ -39,6 +40,7 @@ class GatewayState:
         accounts: channels and their owners, while the server runs.
         cassandra: the one session of the process, once it is there.
         media: the folds and bytes of all videos, once `gateway.media_access` was asked for them.
+        captions: of all videos, once `gateway.captions` was asked for them.
         stopping: set when the server begins to stop; whoever parks requests or sockets lets them go then.
         ready_checks: named conditions of /readyz besides the log.
         subscriptions: who folds which topic.
@@ -54,6 +56,7 @@ class GatewayState:
         self.accounts: Accounts | None = None
         self.cassandra: Final = CassandraLink(settings)
         self.media: MediaAccess | None = None
+        self.captions: Captions | None = None
         self.stopping: Final = asyncio.Event()
         self.ready_checks: Final[dict[str, Callable[[], bool]]] = {}
         self.reader: LogReader | None = None

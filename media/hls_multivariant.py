@@ -54,12 +54,16 @@ class Video:
 
 @dataclass(frozen=True, slots=True)
 class Subtitles:
-    """A rendition of subtitles: the URI of its media playlist, what people call it, and its language (RFC 5646)."""
+    """A rendition of subtitles: the URI of its media playlist, what people call it, and its language (RFC 5646).
+
+    `autoselect`: players may choose it by language and `characteristics`, in which no two of them agree (4.4.6.1).
+    """
 
     uri: str
     name: str
     language: str = ""
     default: bool = False
+    autoselect: bool = True
     forced: bool = False
     characteristics: str = ""
 
@@ -153,12 +157,16 @@ def _subtitles_media(shown: Subtitles, prefix: str, query: str) -> str:
     attributes = [
         f'TYPE=SUBTITLES,GROUP-ID="{SUBTITLES_GROUP}",NAME={quoted(shown.name)}',
         *([f"LANGUAGE={quoted(shown.language)}"] if shown.language else []),
-        f"DEFAULT={'YES' if shown.default else 'NO'},AUTOSELECT=YES",
+        f"DEFAULT={_yes(shown.default)},AUTOSELECT={_yes(shown.default or shown.autoselect)}",
         *(["FORCED=YES"] if shown.forced else []),
         *([f"CHARACTERISTICS={quoted(shown.characteristics)}"] if shown.characteristics else []),
         f'URI="{prefix}{shown.uri}{query}"',
     ]
     return "#EXT-X-MEDIA:" + ",".join(attributes)
+
+
+def _yes(value: bool) -> str:
+    return "YES" if value else "NO"
 
 
 def _variant(video: Video, audio: Audio | None, score: int, subtitled: bool) -> str:

@@ -1,0 +1,321 @@
+"""Text renditions over HTTP: their playlists and segments, and the files that owners give."""
+
+import asyncio
+import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any, Final
+from weakref import WeakKeyDictionary
+
+from starlette.requests import Request as HttpRequest
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+from starlette.types import Scope, Send
+
+from gateway.answers import Request
+from gateway.api import HEADERS, answer, bearer
+from gateway.broadcasts import TooManyParkedError
+from gateway.captions import TextTrack, captions_of, reference_of
+from gateway.directives import check_lead, parse_directives
+from gateway.media_access import media_access
+from gateway.media_routes import PLAYLIST_TYPE, WAIT_TARGETS, Media
+from gateway.ownership import Ownership
+from gateway.playlists import target_s
+from gateway.problems import Problem, not_found
+from gateway.rendition_fold import RenditionFold
+from gateway.state import GatewayState
+from gateway.texts import Body, send_text
+from gateway.video_fold import VideoFold
+from media.captions.playlist import text_playlist
+from media.captions.uploads import MAX_BYTES, UploadError, read_upload
+from media.captions.webvtt import document, segment_text
+from schemas.events import CaptionKind, CaptionsUploaded, VideoChanged
+from schemas.topics import VIDEOS_CAPTIONS
+from stores.kafka import EventProducer, LogError
+
+VTT_TYPE: Final = b"text/vtt; charset=utf-8"
+FOUND_AGE_S: Final = 600
+FILE_AGE_S: Final = 10
+"""An owner may give a better file at any time."""
+
+MAX_FILES: Final = 40
+MAX_TEXT_BYTES: Final = 900 * 1024
+"""Of a file made plain; a record of the log has at most 1 MiB."""
+
+MAX_LABEL: Final = 80
+BODY_TIMEOUT_S: Final = 30.0
+WRITE_TIMEOUT_S: Final = 10.0
+
+_LANGUAGE = re.compile(r"[A-Za-z]{2,3}(?:-[A-Za-z0-9]{2,8}){0,4}")
+_SEGMENT = re.compile(r"[0-9]{8,12}")
+
+
+def install(state: GatewayState) -> list[BaseRoute]:
+    """The routes of text, and the folds behind them."""
+    texts, files = TextRoutes(state), FileRoutes(state)
+    below, captions = "/v1/videos/{video}/text/{track}", "/v1/videos/{video}/captions"
+    return [
+        Route(below + "/{segment}.vtt", Media(texts.segment)),
+        Route(below + "/media.m3u8", Media(texts.playlist)),
+        Route(captions, files.listed, methods=["GET"]),
+        Route(captions + "/{language}.vtt", Media(texts.file)),
+        Route(captions + "/{language}", files.put, methods=["PUT"]),
+        Route(captions + "/{language}", files.delete, methods=["DELETE"]),
+    ]
+
+
+class TextRoutes:
+    """Answers for the text of videos, live and recorded."""
+
+    def __init__(self, state: GatewayState) -> None:
+        self._media = media_access(state)
+        self._captions = captions_of(state)
+        self._playlists: WeakKeyDictionary[RenditionFold, tuple[object, Body]] = WeakKeyDictionary()
+
+    async def playlist(self, scope: Scope, request: Request, send: Send) -> None:
+        """A track's playlist, at once or as soon as it holds the segment that is asked for."""
+        directives = parse_directives(scope["query_string"])
+        fold, _ = await self._find(scope, follow=not directives.vod)
+        reference = reference_of(fold)
+        if reference is None or fold.video is None:
+            raise _no_text(scope)
+        ended = fold.has_ended(reference)
+        if directives.msn is not None and not ended:
+            check_lead(directives, reference.following, target_s(fold.video), fold.video.part_target_ms)
+            await self._reach(fold, reference, directives.msn)
+        vod = ended and (directives.vod or self._media.catalogue.lingering(fold.video_id) is None)
+        shown, query = (fold, "") if vod else await self._media.catalogue.further_back(fold, directives.dvr_s)
+        body = self._rendered(shown, reference_of(shown) or reference, query, vod=vod)
+        await send_text(send, request, body, PLAYLIST_TYPE, 60 if ended else 1)
+
+    async def segment(self, scope: Scope, request: Request, send: Send) -> None:
+        """A text segment."""
+        name = scope["path_params"]["segment"]
+        if not _SEGMENT.fullmatch(name) or f"{int(name):08d}" != name:
+            raise _no_text(scope)
+        found, age_s = None, FILE_AGE_S
+        dvr_s = parse_directives(scope["query_string"]).dvr_s
+        for follow in (True, False):  # the window of a video that ended just now, then the whole video
+            fold, track = await self._find(scope, follow=follow)
+            fold, _ = await self._media.catalogue.further_back(fold, dvr_s)
+            age_s = FOUND_AGE_S if track.file is None else FILE_AGE_S
+            found = found or await self._captions.cues(fold, track, int(name))
+        if found is None:
+            raise _no_text(scope)
+        start_ms, cues = found
+        await send_text(send, request, Body(segment_text(cues, start_ms).encode()), VTT_TYPE, age_s)
+
+    async def file(self, scope: Scope, request: Request, send: Send) -> None:
+        """A whole file as it was given, made plain."""
+        video_id, language = scope["path_params"]["video"], scope["path_params"]["language"]
+        files = await self._captions.files.of_video(video_id)
+        file = next((file for file in files if file.language.lower() == language.lower()), None)
+        text = await self._captions.files.text(file) if file is not None else None
+        if text is None:
+            raise _no_text(scope)
+        await send_text(send, request, Body(text.text.encode()), VTT_TYPE, FILE_AGE_S)
+
+    async def _find(self, scope: Scope, *, follow: bool) -> tuple[VideoFold, TextTrack]:
+        """The fold and the track of a path.
+
+        Raises:
+            Problem: 404, there is none.
+        """
+        params, catalogue = scope["path_params"], self._media.catalogue
+        fold = catalogue.lingering(params["video"]) if follow else None
+        fold = fold or await catalogue.fold(params["video"])
+        tracks = await self._captions.tracks(fold) if fold is not None else ()
+        track = next((track for track in tracks if track.name == params["track"]), None)
+        if fold is None or track is None:
+            raise _no_text(scope)
+        return fold, track
+
+    async def _reach(self, fold: VideoFold, reference: RenditionFold, number: int) -> None:
+        assert fold.video is not None
+        timeout_s = WAIT_TARGETS * target_s(fold.video)
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + timeout_s
+        while not (fold.has_ended(reference) or reference.reached(number, None)):
+            left = deadline - loop.time()
+            try:
+                came = left > 0 and await self._media.broadcasts.wait(fold, reference.name, (number, None), left)
+            except TooManyParkedError as error:
+                raise Problem(503, "overloaded", str(error), headers={"Retry-After": "2"}) from error
+            if not came:
+                detail = f"segment {number} did not come within {timeout_s} s; the publisher may be away"
+                raise Problem(503, "not_in_time", detail, headers={"Retry-After": "1"})
+
+    def _rendered(self, fold: VideoFold, reference: RenditionFold, query: str, *, vod: bool) -> Body:
+        """The playlist: of all tracks of a video the same text."""
+        assert fold.video is not None
+        version = reference.version, fold.version, query, vod
+        kept = self._playlists.get(reference)
+        if kept is None or kept[0] != version:
+            ended = fold.has_ended(reference)
+            text = text_playlist(tuple(reference.segments), target_s(fold.video), ended=ended, vod=vod, query=query)
+            kept = self._playlists[reference] = version, Body(text.encode())
+        return kept[1]
+
+
+class FileRoutes:
+    """Takes caption files from the owner of a channel, and from the operator."""
+
+    def __init__(self, state: GatewayState) -> None:
+        self._state = state
+        self._ownership = Ownership(state)
+        self._catalogue = media_access(state).catalogue
+        self._captions = captions_of(state)
+        self._producer: EventProducer | None = None
+        state.resource(self._open)
+
+    async def listed(self, request: HttpRequest) -> Response:
+        """The files of a video."""
+        video = await self._video(request)
+        files = await self._captions.files.of_video(video.video_id)
+        rows = [
+            {
+                "language": file.language,
+                "label": file.label,
+                "kind": file.kind.value,
+                "bytes": file.size_bytes,
+                "uploaded_ms": file.uploaded_ms,
+                "url": f"/v1/videos/{video.video_id}/captions/{file.language}.vtt",
+            }
+            for file in files
+        ]
+        return answer({"captions": rows})
+
+    async def put(self, request: HttpRequest) -> Response:
+        """Give a video a file in a language, or a better one."""
+        video = await self._video(request)
+        by, language = await self._owner(request, video), _language(request)
+        label, kind = _described(request, language)
+        cues = await self._cues(request)
+        files = await self._captions.files.of_video(video.video_id)
+        known = next((file for file in files if file.language == language), None)
+        if known is None and len(files) >= MAX_FILES:
+            raise Problem(409, "too_many", f"expected at most {MAX_FILES} languages of a video; remove one first")
+        row = await self._write(video, language, label=label, kind=kind, text=cues, by=by)
+        return answer(row, 200 if known is not None else 201)
+
+    async def delete(self, request: HttpRequest) -> Response:
+        """Take a file away; one that is not there is no error."""
+        video = await self._video(request)
+        by, language = await self._owner(request, video), _language(request)
+        await self._write(video, language, label="", kind=CaptionKind.CAPTIONS, text="", by=by)
+        return Response(status_code=204, headers=HEADERS)
+
+    async def _write(
+        self, video: VideoChanged, language: str, *, label: str, kind: CaptionKind, text: str, by: str
+    ) -> dict[str, Any]:
+        """Put a file on the log.
+
+        Raises:
+            Problem: 503, the log does not take it.
+        """
+        event = CaptionsUploaded(
+            video_id=video.video_id,
+            channel=video.channel,
+            language=language,
+            label=label,
+            kind=kind,
+            text=text,
+            uploaded_ms=self._state.clock(),
+            uploaded_by=by,
+        )
+        assert self._producer is not None
+        try:
+            async with asyncio.timeout(WRITE_TIMEOUT_S):
+                await self._producer.send(VIDEOS_CAPTIONS, f"{video.video_id}/{language}", event)
+        except (LogError, TimeoutError) as error:
+            raise Problem(
+                503, "log_away", "the log does not answer; send it again", headers={"Retry-After": "2"}
+            ) from error
+        self._captions.files.uploaded(event)
+        return {"language": language, "label": label, "kind": kind.value, "bytes": len(text.encode())}
+
+    async def _cues(self, request: HttpRequest) -> str:
+        """The text of a body, made plain.
+
+        Raises:
+            Problem: 413 too large, 408 it does not come, 422 it is no WebVTT and no SubRip.
+        """
+        body = bytearray()
+        try:
+            async with asyncio.timeout(BODY_TIMEOUT_S):
+                async for piece in request.stream():
+                    body += piece
+                    if len(body) > MAX_BYTES:
+                        raise Problem(413, "too_large", f"expected at most {MAX_BYTES} bytes")
+        except TimeoutError:
+            raise Problem(408, "too_slow", f"the body did not come within {BODY_TIMEOUT_S:g} s") from None
+        try:
+            cues = await asyncio.to_thread(read_upload, bytes(body))
+        except UploadError as error:
+            raise Problem(422, "bad_captions", str(error)) from error
+        if not cues:
+            raise Problem(422, "bad_captions", "expected at least one cue, found none")
+        text = document(cues)
+        if len(text.encode()) > MAX_TEXT_BYTES:
+            raise Problem(413, "too_large", f"expected at most {MAX_TEXT_BYTES} bytes when made plain")
+        return text
+
+    async def _video(self, request: HttpRequest) -> VideoChanged:
+        video_id = request.path_params["video"]
+        video = await self._catalogue.state(video_id)
+        if video is None:
+            raise not_found(f"there is no video {video_id:.40}", "no_video")
+        return video
+
+    async def _owner(self, request: HttpRequest, video: VideoChanged) -> str:
+        owner = await self._ownership.of(bearer(request))
+        if not owner.operator and owner.channel != video.channel:
+            raise Problem(
+                401,
+                "not_owner",
+                f"expected the stream key of channel {video.channel} as bearer token",
+                headers={"WWW-Authenticate": "Bearer"},
+            )
+        return "operator" if owner.operator else "owner"
+
+    @asynccontextmanager
+    async def _open(self) -> AsyncIterator[None]:
+        async with EventProducer(self._state.settings, "captions") as self._producer:
+            yield
+
+
+def canonical_language(tag: str) -> str | None:
+    """A BCP 47 tag in its usual case, such as `pt-BR` or `zh-Hant`; None for what is none."""
+    if _LANGUAGE.fullmatch(tag) is None:
+        return None
+    first, *rest = tag.split("-")
+    return "-".join([first.lower(), *(_subtag(subtag) for subtag in rest)])
+
+
+def _subtag(subtag: str) -> str:
+    if len(subtag) == 2 and subtag.isalpha():
+        return subtag.upper()
+    return subtag.title() if len(subtag) == 4 and subtag.isalpha() else subtag.lower()
+
+
+def _language(request: HttpRequest) -> str:
+    found = request.path_params["language"]
+    language = canonical_language(found)
+    if language is None:
+        raise Problem(400, "bad_language", f"expected a language such as en or pt-BR (BCP 47), found {found!r:.40}")
+    return language
+
+
+def _described(request: HttpRequest, language: str) -> tuple[str, CaptionKind]:
+    label, kind = request.query_params.get("label", language).strip(), request.query_params.get("kind", "captions")
+    if not 0 < len(label) <= MAX_LABEL or not label.isprintable() or '"' in label:
+        raise Problem(
+            400, "bad_label", f"expected a label of 1 to {MAX_LABEL} letters without quotes, found {label!r:.90}"
+        )
+    if kind not in (CaptionKind.CAPTIONS, CaptionKind.SUBTITLES):
+        raise Problem(400, "bad_kind", f"expected kind to be captions or subtitles, found {kind!r:.40}")
+    return label, CaptionKind(kind)
+
+
+def _no_text(scope: Scope) -> Problem:
+    return not_found(f"there is no text at {scope['path'][:200]}", "no_text")
