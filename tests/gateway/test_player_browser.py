@@ -156,6 +156,7 @@ def test_a_finished_video_is_played_faster_and_in_the_quality_of_choice(page: Pa
     page.get_by_test_id("quality").click()
     page.get_by_test_id("quality-item").filter(has_text="90p").first.click()
     eventually(page, "document.querySelector('video').videoHeight === 90")
+    assert page.locator("#quality-menu [aria-checked=true]").all_text_contents() == ["90p0.1 Mbit/s"]
     assert page.is_hidden("[data-testid=captions]"), "a video without captions has no menu of them"
 
 

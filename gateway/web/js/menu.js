@@ -31,7 +31,7 @@ export function mountMenu(button, menu, describe) {
     if (button.hidden) menu.hidden = true;
     const focused = menu.contains(document.activeElement) ? document.activeElement.dataset.key : null;
     menu.replaceChildren(...items.map(({ key, text, detail = "", checked, choose }) =>
-      element("button", { type: "button", role: "menuitemradio", class: "menu__item", tabindex: "-1", "aria-checked": checked, "data-key": key, "data-testid": `${button.id}-item`, onclick: () => chosen(choose) },
+      element("button", { type: "button", role: "menuitemradio", class: "menu__item", tabindex: "-1", "aria-checked": String(checked), "data-key": key, "data-testid": `${button.id}-item`, onclick: () => chosen(choose) },
         element("span", {}, text), element("span", { class: "menu__detail" }, detail))));
     if (focused !== null) menu.querySelector(`[data-key="${CSS.escape(focused)}"]`)?.focus();
   };
