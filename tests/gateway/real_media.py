@@ -27,7 +27,7 @@ def shows(frame: VideoFrame, n: int) -> bool:
 
 @dataclass(frozen=True)
 class Reel:
-    """One rendition: a GOP of a second is a segment, of parts of 200 ms."""
+    """One rendition: a GOP of a second is a segment, of parts of 200 ms. Segments are counted from 0, whatever their number."""
 
     rendition: str = "source"
     clip: Clip = field(default_factory=lambda: Clip(width=320, height=180, gops=4, gop_frames=30, part_frames=6))
@@ -57,7 +57,12 @@ class Reel:
         """The end of a segment."""
         count = len(self.chunks(segment))
         return SegmentClosed(
-            video_id=self.video_id, channel="ann", rendition=self.rendition, gop=segment, segment=segment, parts=count
+            video_id=self.video_id,
+            channel="ann",
+            rendition=self.rendition,
+            gop=segment + self.clip.first_gop,
+            segment=segment + self.clip.first_gop,
+            parts=count,
         )
 
     def events(self, numbers: Sequence[int] | None = None) -> Iterator[PartReady | SegmentClosed]:

@@ -4,6 +4,7 @@ import json
 import os
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -181,6 +182,25 @@ def test_a_live_viewer_goes_back_and_to_live_again(page: Page, theatre: Theatre)
         page.get_by_test_id("go-live").click()
         eventually(page, "document.querySelector('#golive-text').textContent === 'Live' && player.state === 'playing'")
     assert found == []
+
+
+def test_a_viewer_who_goes_back_in_a_long_broadcast_gets_all_of_it_and_stays_at_the_place(
+    page: Page, theatre: Theatre
+) -> None:
+    late = replace(SOURCE, first_gop=1_000, start_ms=1_000_000)
+    reel = Reel("source", late, new_video_id(START_MS - 3_600_000, b"longone"))
+    with theatre.broadcasting(reel, already=15, channel="long"):
+        page.goto("/watch/long")
+        eventually(page, "player?.state === 'playing' && player.mediaTimeOf(player.currentTime) > 1010")
+        at = page.evaluate("logcast.player.programMs")
+        with page.expect_request("**/master.m3u8?dvr=14400"):
+            page.keyboard.press("ArrowLeft")
+        eventually(page, "player.state === 'playing' && player.programMs !== null")
+        assert page.evaluate("logcast.player.programMs") - at < 2_500
+        assert page.evaluate("logcast.player.following") is False
+        page.keyboard.press("ArrowLeft")
+        eventually(page, "!document.querySelector('video').seeking && player.state === 'playing'")
+        assert page.evaluate("logcast.player.programMs") - at < -2_000
 
 
 def test_what_is_over_is_on_the_shelf_with_its_poster(page: Page) -> None:

@@ -26,6 +26,10 @@ const STALL_REBUILD_MS = 45000;
 /** Further than this, or than another target latency, behind its place: a viewer who did not ask for it is taken there. */
 const DRIFT_S = 3;
 const MEDIA_RECOVERIES = 2;
+/** So far back a viewer may go in a broadcast; the server gives less where it has or allows less. */
+const DVR_S = 14400;
+/** A live window that begins so late in the video hides some of it. */
+const PAST_S = 5;
 
 /** hls.js as this page runs it. The target latency is the playlist's PART-HOLD-BACK: no setting of ours overrides it. */
 const HLS_CONFIG = Object.freeze({
@@ -112,6 +116,7 @@ export class Player extends EventTarget {
   #shift = null; // media time of the video minus the browser's time
   #resumeS = -1; // where a source that was over begins when it is opened again another way
   #resumeMs = 0; // the same by the picture's clock, for one that goes on
+  #further = false; // the playlist that reaches further back than the live window is open
   #speed = 1;
 
   /** @param {HTMLVideoElement} video */
@@ -241,7 +246,7 @@ export class Player extends EventTarget {
     this.following = true;
     this.finishing = this.patient = false;
     this.#held = false;
-    this.audioOnly = false;
+    this.audioOnly = this.#further = false;
     this.#resumeS = -1;
     this.#resumeMs = 0;
     this.setSpeed(1);
@@ -281,6 +286,7 @@ export class Player extends EventTarget {
     const { start, end } = this.window;
     if (this.live && seconds >= end - 1) return this.goLive();
     this.following = !this.live;
+    if (this.live && !this.#further && this.mediaTimeOf(start) > PAST_S && this.programMs !== null) return this.#goFurther(Math.max(start, seconds));
     this.#video.currentTime = Math.max(start, Math.min(end, seconds));
     return undefined;
   }
@@ -316,6 +322,14 @@ export class Player extends EventTarget {
     this.#start();
   }
 
+  /** Who goes back once may want to go far back: open the playlist that has the past, at the same place. */
+  #goFurther(seconds) {
+    this.#further = true;
+    this.#resumeMs = this.programMs + (seconds - this.#video.currentTime) * 1000;
+    this.#setState("starting");
+    return this.#start();
+  }
+
   // -- the source --------------------------------------------------------------------------------------------------------
 
   async #start() {
@@ -344,10 +358,11 @@ export class Player extends EventTarget {
     hls.on(Hls.Events.LEVELS_UPDATED, changed);
     hls.on(Hls.Events.SUBTITLE_TRACKS_UPDATED, changed);
     hls.on(Hls.Events.SUBTITLE_TRACK_SWITCH, changed);
-    hls.on(Hls.Events.LEVEL_LOADED, mine(() => this.#resume()));
+    hls.on(Hls.Events.FRAG_BUFFERED, mine(() => this.#resume()));
     hls.on(Hls.Events.INIT_PTS_FOUND, mine(({ initPTS, timescale }) => (this.#shift ??= initPTS / timescale)));
     hls.on(Hls.Events.ERROR, mine((error) => error.fatal && this.#failed(error)));
-    hls.loadSource(this.audioOnly ? withParameter(this.#url, "deviceType", "audio-only") : this.#url);
+    const past = this.#further ? withParameter(this.#url, "dvr", DVR_S) : this.#url;
+    hls.loadSource(this.audioOnly ? withParameter(past, "deviceType", "audio-only") : past);
     hls.attachMedia(this.#video);
   }
 
@@ -356,8 +371,9 @@ export class Player extends EventTarget {
     if (!this.#resumeMs) return;
     const fragments = this.#hls.latestLevelDetails?.fragments ?? [];
     const at = fragments.findLast(({ programDateTime }) => programDateTime !== null && programDateTime <= this.#resumeMs);
-    if (at) this.#video.currentTime = at.start + Math.min(at.duration, (this.#resumeMs - at.programDateTime) / 1000);
+    const seconds = at ? at.start + Math.min(at.duration, (this.#resumeMs - at.programDateTime) / 1000) : (fragments[0]?.start ?? -1);
     this.#resumeMs = 0;
+    if (seconds >= 0) this.#video.currentTime = seconds;
   }
 
   #close() {
@@ -431,7 +447,7 @@ export class Player extends EventTarget {
     if (now - this.#movedMs > 2 * TICK_MS + 100) this.#smoothMs = now;
     this.#movedMs = this.#loadedMs = now;
     this.#lastTime = time;
-    if (!this.#video.paused && this.#video.readyState >= 2) this.#setState("playing");
+    if (!this.#video.paused && this.#video.readyState >= 2 && !this.#resumeMs) this.#setState("playing");
     if (this.state === "playing" && now - this.#smoothMs > 5000) this.#attempt = this.#recoveries = 0;
   }
 
