@@ -8,6 +8,7 @@ of the partition in their order has the same playlist.
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import takewhile
 from typing import Final, Self
 
 from media.hls import PARTS_KEPT_TARGETS, Part, Segment, following, next_part_uri
@@ -159,10 +160,11 @@ class RenditionFold:
 
         Without parts, or with parts that do not say it, `wanted_ms` is where it starts from.
         """
-        told_ms = max((s.part_target_ms for s in self.segments if s.parts), default=0)
+        young = list(takewhile(lambda s: s.parts or not s.part_count, reversed(self.segments)))
+        told_ms = max((s.part_target_ms for s in young if s.parts), default=0)
         if told_ms == 0:
             return part_target_ms(self.longest_part_ms, wanted_ms)
-        longest_ms = 1000 * max(p.duration_s for s in self.segments for p in s.parts)
+        longest_ms = 1000 * max(p.duration_s for s in young for p in s.parts)
         return told_ms if longest_ms <= told_ms + 0.005 else _above(longest_ms)
 
     @property

@@ -83,18 +83,35 @@ class SegmentTexts:
 
     def __init__(self) -> None:
         self._texts: dict[int, tuple[Segment, str]] = {}
+        self._runs: dict[bool, tuple[int, Sequence[Segment], str]] = {}
 
-    def text(self, segment: Segment) -> str:
-        """What `whole_segment` says of it."""
-        known = self._texts.get(segment.number)
-        if known is None or known[0] is not segment:
-            known = self._texts[segment.number] = segment, whole_segment(segment)
-        return known[1]
+    def run(self, segments: Sequence[Segment], epoch: int, *, delta: bool) -> str:
+        """The lines of complete segments that follow one another, the first after something of `epoch`.
+
+        The last ones of a full playlist and of a delta update are remembered: they change only when a segment ends.
+        """
+        known = self._runs.get(delta)
+        if known is None or known[0] != epoch or known[1] != segments:
+            known = self._runs[delta] = epoch, segments, "\n".join(self._lines(segments, epoch))
+        return known[2]
 
     def forget_before(self, number: int) -> None:
         """Let go the texts of segments that left the playlist, when they are many."""
         if len(self._texts) > MAX_TEXTS and min(self._texts) < number:
             self._texts = {key: text for key, text in self._texts.items() if key >= number}
+
+    def _lines(self, segments: Sequence[Segment], epoch: int) -> Iterator[str]:
+        init_uri = ""
+        for segment in segments:
+            yield from _changes(segment, init_uri, epoch)
+            yield self._text(segment)
+            init_uri, epoch = segment.init_uri, segment.epoch
+
+    def _text(self, segment: Segment) -> str:
+        known = self._texts.get(segment.number)
+        if known is None or known[0] is not segment:
+            known = self._texts[segment.number] = segment, whole_segment(segment)
+        return known[1]
 
 
 def media_playlist(window: Window, *, skip: Skip = Skip.NOTHING, texts: SegmentTexts | None = None) -> str:
@@ -177,24 +194,28 @@ def _tail(window: Window) -> Iterator[str]:
 
 def _segment_lines(window: Window, skipped: int, texts: SegmentTexts) -> Iterator[str]:
     segments = window.segments
-    first_with_parts = _first_with_parts(window)
+    first_with_parts = max(skipped, _first_with_parts(window))
     init_uri, epoch = "", segments[skipped - 1].epoch if skipped else segments[0].epoch if segments else 0
-    for index in range(skipped, len(segments)):
-        segment = segments[index]
-        for _ in range(segment.epoch - epoch):  # one each: the tags are what clients count (4.4.4.3)
-            yield "#EXT-X-DISCONTINUITY"
-        if segment.init_uri != init_uri or segment.epoch != epoch:
-            yield f'#EXT-X-MAP:URI="{segment.init_uri}"'
+    if first_with_parts > skipped:
+        yield texts.run(segments[skipped:first_with_parts], epoch, delta=skipped > 0)
+        init_uri, epoch = segments[first_with_parts - 1].init_uri, segments[first_with_parts - 1].epoch
+    for segment in segments[first_with_parts:]:
+        yield from _changes(segment, init_uri, epoch)
         init_uri, epoch = segment.init_uri, segment.epoch
-        if index < first_with_parts:
-            yield texts.text(segment)
-            continue
         yield f"#EXT-X-PROGRAM-DATE-TIME:{date(segment.start_ms)}"
         yield from map(_part, segment.parts)
         if segment.gap:
             yield from _gap_parts(segment, window.part_target_ms)
         if segment.closed:
             yield _end(segment)
+
+
+def _changes(segment: Segment, init_uri: str, epoch: int) -> Iterator[str]:
+    """What is another one than before the segment; one discontinuity each: the tags are what clients count (4.4.4.3)."""
+    for _ in range(segment.epoch - epoch):
+        yield "#EXT-X-DISCONTINUITY"
+    if segment.init_uri != init_uri or segment.epoch != epoch:
+        yield f'#EXT-X-MAP:URI="{segment.init_uri}"'
 
 
 def whole_segment(segment: Segment) -> str:
