@@ -12,6 +12,7 @@ from starlette.routing import BaseRoute
 from gateway import (
     audience_routes,
     caption_routes,
+    dash_routes,
     health_routes,
     link_routes,
     media_routes,
@@ -30,6 +31,7 @@ Install = Callable[[GatewayState], list[BaseRoute]]
 
 GROUPS: Final[tuple[Install, ...]] = (
     media_routes.install,
+    dash_routes.install,
     picture_routes.install,
     shelf_routes.install,
     caption_routes.install,

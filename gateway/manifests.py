@@ -1,17 +1,19 @@
 """Manifests (MPD) of folded videos as bytes, rendered once for each change however many ask."""
 
 import math
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Final
 from weakref import WeakKeyDictionary
 
 from gateway.playlists import is_settled
 from gateway.rendition_fold import RenditionFold
 from gateway.texts import Body
-from gateway.variants import nominal_rates
+from gateway.variants import nominal_rates, variants_of
 from gateway.video_fold import VideoFold
 from media.dash import Latency, Live, Period, Presentation, Shape, manifest
 from media.dash_periods import Rendition, live_periods, published_us, recorded_periods
+from media.devices import Wish
 from schemas.events import Track, TrackInfo, VideoChanged, VideoState
 from stores.settings import Settings
 
@@ -28,63 +30,83 @@ MARGIN_MS: Final = 1_500
 MAX_KEPT: Final = 8
 
 
+NO_WISH: Final = Wish()
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a manifest is read, and for what.
+
+    `base` goes before the folders of its renditions, `location` is where players are to ask from now on; both may be
+    empty. `window_ms` is how far back a live video may be played.
+    """
+
+    window_ms: int
+    base: str = ""
+    location: str = ""
+    wish: Wish = NO_WISH
+
+
 class Manifests:
     """Renders the manifests of folds and keeps the newest texts of each."""
 
     def __init__(self, settings: Settings) -> None:
         self._nominal = nominal_rates(settings.ladder)
-        self._window_ms = settings.window_s * 1000
-        self._kept: WeakKeyDictionary[VideoFold, dict[tuple[str, str], tuple[object, Body]]] = WeakKeyDictionary()
+        self._kept: WeakKeyDictionary[VideoFold, dict[Place, tuple[object, Body]]] = WeakKeyDictionary()
 
-    def body(self, fold: VideoFold, *, base: str = "", location: str = "") -> Body | None:
+    def body(self, fold: VideoFold, place: Place, headers: Mapping[str, Shape] | None = None) -> Body | None:
         """The manifest of a video whose state is known; None while nothing of it can be shown.
 
-        `base` goes before the folders of its renditions, `location` is where players are to ask from now on.
+        `headers` says what tracks are of which the fold does not know it, by the names of their init segments.
         """
-        version = fold.video, [(r.name, r.finished, *_range(r)) for r in fold.listed]
+        version = fold.video, [(r.name, r.finished, *_range(r)) for r in fold.listed], len(headers or {})
         kept = self._kept.setdefault(fold, {})
-        if (base, location) not in kept or kept[base, location][0] != version:
-            presentation = presentation_of(fold, self._window_ms, self._nominal, base, location)
+        if place not in kept or kept[place][0] != version:
+            presentation = presentation_of(fold, place, self._nominal, headers or {})
             if presentation is None:
                 return None
             while len(kept) >= MAX_KEPT:
                 del kept[next(iter(kept))]
-            kept[base, location] = version, Body(manifest(presentation).encode())
-        return kept[base, location][1]
+            kept[place] = version, Body(manifest(presentation).encode())
+        return kept[place][1]
 
 
 def presentation_of(
-    fold: VideoFold, window_ms: int, nominal: Mapping[str, int], base: str = "", location: str = ""
+    fold: VideoFold, place: Place, nominal: dict[str, int], headers: Mapping[str, Shape]
 ) -> Presentation | None:
     """What the manifest of a video whose state is known is made of; None while nothing of it can be shown.
 
-    Args:
-        fold: of the video.
-        window_ms: how far back a live one may be played.
-        nominal: bits per second by rendition, of those that an encoder was told.
-        base: goes before the folders of its renditions.
-        location: where players are to ask from now on.
+    `nominal` are the encoder's bits per second by rendition; `headers` as for `Manifests.body`.
     """
     video = fold.video
     assert video is not None
-    renditions = [_rendition(rendition, nominal.get(rendition.name, 0)) for rendition in fold.listed]
+    renditions = [_rendition(fold.video_id, r, nominal.get(r.name, 0), headers) for r in fold.listed]
     over = is_over(fold)
     if over:
         periods = recorded_periods(renditions)
     else:
-        periods = live_periods(renditions, video.started_ms, fold.origins, _expected(video, nominal))
+        periods = live_periods(renditions, video.started_ms, fold.origins, _expected(video))
     if not periods:
         return None
-    live = None
-    if not over:
-        live = _live(video, periods, published_us(renditions), window_ms)
+    live = None if over else _live(video, periods, published_us(renditions), place.window_ms)
     longest_ms = video.segment_max_ms + SEGMENT_SLACK_MS
-    return Presentation(video.title, periods, longest_ms, BUFFER_MS, live, base, location)
+    suiting = _suiting(fold, periods, nominal, place.wish)
+    return Presentation(video.title, suiting, longest_ms, BUFFER_MS, live, place.base, place.location)
 
 
-def _expected(video: VideoChanged, ladder: Collection[str]) -> list[str]:
-    """The renditions that a video should have: what its publisher announced, and the rungs of the ladder."""
-    return [*(["audio"] if video.audio else []), *(["source", *ladder] if video.video else [])]
+def _suiting(fold: VideoFold, periods: Sequence[Period], nominal: dict[str, int], wish: Wish) -> Sequence[Period]:
+    """The Periods without the renditions that do not suit a client."""
+    if wish == NO_WISH:
+        return periods
+    variants = variants_of(fold, nominal)
+    left_out = set(variants.names) - set(variants.suiting(wish).names)
+    kept = [(period, tuple(t for t in period.tracks if t.name not in left_out)) for period in periods]
+    return [replace(period, tracks=tracks or period.tracks) for period, tracks in kept]
+
+
+def _expected(video: VideoChanged) -> list[str]:
+    """What a video has whatever is made of it: the tracks that its publisher announced."""
+    return [*(["audio"] if video.audio else []), *(["source"] if video.video else [])]
 
 
 def _live(video: VideoChanged, periods: Sequence[Period], publish_us: int, window_ms: int) -> Live:
@@ -112,9 +134,11 @@ def is_ready(fold: VideoFold) -> bool:
     return is_over(fold) or (is_settled(fold) and all(rendition.segments[0].closed for rendition in fold.listed))
 
 
-def _rendition(rendition: RenditionFold, nominal_bits: int) -> Rendition:
-    infos = rendition.infos or ({rendition.segments[-1].init_uri: rendition.info} if rendition.info else {})
-    shapes = {init: _shape(info) for init, info in infos.items()}
+def _rendition(video_id: str, rendition: RenditionFold, nominal_bits: int, headers: Mapping[str, Shape]) -> Rendition:
+    shapes = {init: _shape(info) for init, info in rendition.infos.items()}
+    for init in {segment.init_uri for segment in rendition.segments}:
+        if found := headers.get(f"{video_id}/{rendition.name}/{init}"):
+            shapes[init] = replace(found, frame_rate=rendition.info.frame_rate if rendition.info else 0.0)
     return Rendition(rendition.name, rendition.track is Track.AUDIO, shapes, tuple(rendition.segments), nominal_bits)
 
 

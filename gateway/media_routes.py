@@ -16,6 +16,7 @@ from gateway.broadcasts import TooManyParkedError, Wanted
 from gateway.captions import captions_of, subtitles_of
 from gateway.directives import Directives, check_lead, parse_directives
 from gateway.media_access import MediaAccess, media_access
+from gateway.open_segments import OpenSegments
 from gateway.playlists import is_settled, target_s
 from gateway.problems import Problem, not_found
 from gateway.rendition_fold import RenditionFold
@@ -82,6 +83,7 @@ class MediaRoutes:
         self._playlists = media.playlists
         self._reader = media.reader
         self._captions = captions_of(state)
+        self._open = OpenSegments(media, state)
 
     def routes(self) -> list[BaseRoute]:
         """The busiest first: Starlette looks at them in this order."""
@@ -157,6 +159,8 @@ class MediaRoutes:
         number = int(found["segment"])
         if found["part"] is None:
             expected = f"{number:08d}"
+            if file == expected and await self._open.send(video_id, name, number, _kind(name), request, send):
+                return
             pieces = await self._whole(video_id, name, number) if file == expected else []
         else:
             part = int(found["part"])

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.manifests import presentation_of
+from gateway.manifests import Place, presentation_of
 from gateway.rendition_fold import Limits
 from gateway.video_fold import VideoFold
 from media.dash import frame_rate, manifest, seconds
@@ -21,13 +21,13 @@ WINDOW_MS = 60_000
 RECONNECT = BroadcastTape([Stretch(5), Stretch(4, away_ms=7_000, late_ms=30)])
 
 
-def text_of(fold: VideoFold, **places: str) -> str:
-    presentation = presentation_of(fold, WINDOW_MS, {"480p": 1_200_000}, **places)
+def text_of(fold: VideoFold, base: str = "", location: str = "") -> str:
+    presentation = presentation_of(fold, Place(WINDOW_MS, base, location), {"480p": 1_200_000}, {})
     return manifest(presentation) if presentation else ""
 
 
-def read(fold: VideoFold, **places: str) -> ReadManifest:
-    return read_manifest(text_of(fold, **places))
+def read(fold: VideoFold, base: str = "", location: str = "") -> ReadManifest:
+    return read_manifest(text_of(fold, base, location))
 
 
 def live() -> ReadManifest:
