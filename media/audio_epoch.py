@@ -109,7 +109,7 @@ class AudioEpoch:
         self._gop = start.gop - 1
         self._gop_dts = 0
         self._track = AudioTrack(audio, anchor, start.media_time_ms, counts)
-        audio.begin(start.epoch, start.media_time_ms, anchor)
+        audio.begin(start, anchor)
 
     def audio(self, frame: AudioFrame) -> list[Output]:
         """Take the next frame."""
@@ -129,9 +129,8 @@ class AudioEpoch:
         media_ms = max(self._track.end_ms(), self._start.media_time_ms)
         number = self._gop - self._start.gop + 1
         wall_ms = self.anchor.wall_ms(media_ms)
-        return StartPosition(
-            self._gop + 1, self._start.segment + number, self._start.epoch + 1, media_ms, captured_ms=wall_ms
-        )
+        numbers = self._gop + 1, self._start.segment + number, self._start.epoch + 1
+        return StartPosition(*numbers, media_ms, wall_ms, self._start.ladder_below)
 
     def _admit(self, sample: Sample) -> list[Output]:
         writer = self._track.writer
@@ -156,6 +155,7 @@ class AudioEpoch:
             epoch=self._start.epoch,
             media_time_ms=media_ms,
             captured_ms=self.anchor.wall_ms(media_ms),
+            ladder_below=self._start.ladder_below,
         )
 
     def _close_gop(self) -> list[Output]:

@@ -1,7 +1,8 @@
 """The ladder: which renditions a source is made into.
 
 A rung is named after the shorter side of its picture, as viewers know it: a phone's 1080x1920 is a "1080p" source, and
-its 720p is 720x1280. Only rungs strictly below the source are made: nothing is ever scaled up.
+its 720p is 720x1280. Only rungs strictly below the source are made, nothing is scaled up; but a rung that was made stays,
+also when the source becomes smaller.
 """
 
 from dataclasses import dataclass
@@ -64,11 +65,13 @@ def choose_ladder(
     rungs: tuple[Rung, ...] = DEFAULT_RUNGS,
     *,
     stands_in: bool = False,
+    below: int = 0,
 ) -> tuple[Rendition, ...]:
     """`source` first, then the rungs below it from the largest down.
 
     With `stands_in` the ladder must do without the source, for players that do not know its codec: a rung of just the
     source's size is made, too, and where all are larger, one of the source's own size at the rate of the smallest.
+    Rungs below `below` are made in any case: the video had a larger picture before, and they have viewers.
 
     The size is that of the picture as shown, in square samples; `frame_rate` is in frames per second (0: not known),
     and above 33 the bit rates are half as much again. LadderError for a picture that no encoder would take.
@@ -78,12 +81,12 @@ def choose_ladder(
         expected = f"1 to {MAX_SIDE} each way, at most {MAX_ASPECT}:1"
         raise LadderError(f"source picture of {source_width}x{source_height}, expected {expected}")
     factor = _HIGH_RATE_FACTOR if frame_rate > _HIGH_RATE_FPS else 1.0
-    fitting = [rung for rung in rungs if rung.short_side < short + stands_in]
+    fitting = [rung for rung in rungs if rung.short_side < max(short + stands_in, below)]
     if stands_in and rungs and not fitting:
         fitting = [Rung(max(2, short // 2 * 2), min(rung.bitrate_bps for rung in rungs))]
-    below = sorted(fitting, key=lambda rung: -rung.short_side)
+    made = sorted(fitting, key=lambda rung: -rung.short_side)
     source = Rendition(SOURCE, source_width, source_height)
-    return source, *(_rendition(rung, source_width, source_height, factor) for rung in below)
+    return source, *(_rendition(rung, source_width, source_height, factor) for rung in made)
 
 
 def _rendition(rung: Rung, source_width: int, source_height: int, factor: float) -> Rendition:

@@ -50,7 +50,8 @@ def _within(name: str, value: int, low: int, high: int) -> None:
 class StartPosition:
     """Where numbers and media time go on: the first GOP, segment and epoch to be used, and where media time stands.
 
-    `captured_ms` is the earliest wall clock time that may be given to the first frame (0: any).
+    `captured_ms` is the earliest wall clock time that may be given to the first frame (0: any). `ladder_below` is above
+    the shorter side of every rung of the ladder that was made so far.
     """
 
     gop: int = 0
@@ -58,6 +59,7 @@ class StartPosition:
     epoch: int = 0
     media_time_ms: int = 0
     captured_ms: int = 0
+    ladder_below: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +71,7 @@ class GopOpened:
     epoch: int
     media_time_ms: int
     captured_ms: int
+    ladder_below: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,6 +105,7 @@ class Chunk:
     frame_rate: float = 0.0
     sample_rate: int = 0
     channels: int = 0
+    ladder_below: int = 0
     init: bytes | None = field(default=None, repr=False)
     data: bytes = field(repr=False)
 

@@ -264,6 +264,8 @@ class Packager:
         """Start an epoch with an IDR picture, and let the audio that waited and fits follow it."""
         assert self._video is not None
         shown_ms = unit.timestamp_ms + unit.composition_ms
+        below = max(self._position.ladder_below, self._video.format.ladder_below)
+        self._position = replace(self._position, ladder_below=below)
         epoch = VideoEpoch(
             self._settings, self._position, self._anchor(shown_ms, received_ms), self._video, self.counts
         )

@@ -10,7 +10,7 @@ from media.cmaf import ProducerTime, Sample, audio_init, sequence_number, video_
 from media.cmaf_init import AUDIO_TRACK_ID, VIDEO_TIMESCALE, VIDEO_TRACK_ID, VideoConfig, parse_record
 from media.h264 import AvcConfig, is_idr, with_four_byte_lengths
 from media.h265 import HevcConfig, is_irap
-from media.packaged import Chunk, Output, PackagerSettings, SegmentEnded, Track
+from media.packaged import Chunk, Output, PackagerSettings, SegmentEnded, StartPosition, Track
 from media.parts import PartBuilder
 from media.timeline import Anchor
 
@@ -41,6 +41,11 @@ class TrackFormat:
     channels: int = 0
     frame_length: int = 0
     silence: bytes | None = None
+
+    @property
+    def ladder_below(self) -> int:
+        """Rungs whose shorter side is below this suit the picture; H.264 of its own size, where it is in another codec."""
+        return min(self.width, self.height) + (self.codec != "avc1")
 
     def sample(self, data: bytes) -> tuple[bytes, bool]:
         """An access unit as it goes out, and whether decoding can begin there; a MediaError when it is malformed."""
@@ -114,8 +119,7 @@ class TrackWriter:
         )
         self._part = 0
         self._segment_ticks = 0
-        self._epoch = 0
-        self._epoch_ms = 0
+        self._start = StartPosition()
         self._anchor = Anchor(0, 0)
 
     @property
@@ -128,10 +132,9 @@ class TrackWriter:
         """How long the open segment is, in chunks written."""
         return self._segment_ticks * 1000 / self.format.timescale
 
-    def begin(self, epoch: int, epoch_ms: int, anchor: Anchor) -> None:
-        """Start an epoch, at `epoch_ms` of media time."""
-        self._epoch = epoch
-        self._epoch_ms = epoch_ms
+    def begin(self, start: StartPosition, anchor: Anchor) -> None:
+        """Start an epoch."""
+        self._start = start
         self._anchor = anchor
         self._parts.begin()
 
@@ -167,7 +170,7 @@ class TrackWriter:
             segment=self.segment,
             part=self._part,
             index=self.chunks,
-            epoch=self._epoch,
+            epoch=self._start.epoch,
             dts=first.dts,
             duration=self.end - first.dts,
             timescale=shape.timescale,
@@ -175,13 +178,14 @@ class TrackWriter:
             frames=len(samples),
             captured_ms=captured_ms,
             part_target_ms=self.part_target_ms,
-            epoch_ms=self._epoch_ms,
+            epoch_ms=self._start.media_time_ms,
             codecs=shape.codecs,
             width=shape.width,
             height=shape.height,
             frame_rate=self._parts.frame_rate if shape.track == "video" else 0.0,
             sample_rate=shape.sample_rate,
             channels=shape.channels,
+            ladder_below=self._start.ladder_below,
             init=None if self.chunks else shape.init,
             data=write_chunk(
                 shape.track_id,

@@ -93,7 +93,7 @@ class VideoEpoch:
         self._audio_from_ms = 0
         self._fills = False
         self._boundaries: deque[_Boundary] = deque()
-        video.begin(start.epoch, start.media_time_ms, anchor)
+        video.begin(start, anchor)
         if rate := video.format.announced_rate:
             self._frame_ticks = max(1, int(1000 * TICKS_PER_MS / rate))
 
@@ -109,7 +109,7 @@ class VideoEpoch:
 
     def join_audio(self, writer: TrackWriter) -> None:
         """Let audio join; its first frame goes to the open segment. There must be one: a first access unit came."""
-        writer.begin(self._start.epoch, self._start.media_time_ms, self.anchor)
+        writer.begin(self._start, self.anchor)
         self._audio = AudioTrack(writer, self.anchor, self._start.media_time_ms, self._counts)
         self._audio_from_ms = self._segment_dts // TICKS_PER_MS
         if self._audio.fills:
@@ -168,7 +168,8 @@ class VideoEpoch:
         video_ms = -(-max(self._video.end, self._end) // TICKS_PER_MS)
         media_ms = max(video_ms, self._audio.end_ms() if self._audio else 0)
         wall_ms = self.anchor.wall_ms(media_ms)
-        return StartPosition(self._gop + 1, self._segment + 1, self._start.epoch + 1, media_ms, wall_ms)
+        numbers = self._gop + 1, self._segment + 1, self._start.epoch + 1
+        return StartPosition(*numbers, media_ms, wall_ms, self._start.ladder_below)
 
     def _end_dts(self, next_timestamp_ms: int | None) -> int:
         assert self._held is not None
@@ -232,6 +233,7 @@ class VideoEpoch:
                 epoch=self._start.epoch,
                 media_time_ms=media_ms,
                 captured_ms=self.anchor.wall_ms(media_ms),
+                ladder_below=self._start.ladder_below,
             )
         )
         return out

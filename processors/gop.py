@@ -47,7 +47,7 @@ def renditions_of(chunk: MediaChunk, rungs: tuple[Rung, ...]) -> tuple[Rendition
         pass  # decoding will say it of this chunk; the gaps still need the names
     try:
         stands_in = not chunk.codecs.startswith("avc1")
-        ladder = choose_ladder(width, height, chunk.frame_rate, rungs, stands_in=stands_in)
+        ladder = choose_ladder(width, height, chunk.frame_rate, rungs, stands_in=stands_in, below=chunk.ladder_below)
         return tuple(rendition for rendition in ladder if not rendition.is_source)
     except MediaError:
         return ()

@@ -108,7 +108,7 @@ class Broadcast:
             start = packager.StartPosition(gop=0, segment=0, epoch=0, media_time_ms=0)
         else:
             self._video = standing.video
-            start = position_after(standing, now_ms)
+            start = position_after(standing, now_ms, self._index.end_of(standing))
             await self._close_gop_of_before(standing)
         self._packager = packager.Packager(
             packager.PackagerSettings(
@@ -200,6 +200,7 @@ class Broadcast:
         assert self._packager is not None
         if self.failure is None:
             self._put(self._packager.finish())
+            self._index.left(self.video_id, self._packager.position)
         self._outputs.put_nowait(None)
         await self._task
         if self._video is not None and self._video.state is VideoState.LIVE:
@@ -242,25 +243,34 @@ class Broadcast:
         if video != self._video:
             self._video = dataclasses.replace(video, changed_ms=self._clock.now_ms())
             await self._producer.deliver(VIDEOS, self.video_id, self._video)
-        await self._open_segment(opened.gop, opened.segment, opened.epoch, opened.media_time_ms, opened.captured_ms)
+        await self._open_segment(opened)
 
-    async def _open_segment(self, gop: int, segment: int, epoch: int, media_time_ms: int, captured_ms: int) -> None:
-        self._segment = segment
+    async def _open_segment(self, opened: packager.GopOpened) -> None:
+        self._segment = opened.segment
         event = events.GopOpened(
             video_id=self.video_id,
             channel=self.channel,
-            gop=gop,
-            segment=segment,
-            epoch=epoch,
-            media_time_ms=media_time_ms,
-            captured_ms=captured_ms,
+            gop=opened.gop,
+            segment=opened.segment,
+            epoch=opened.epoch,
+            media_time_ms=opened.media_time_ms,
+            captured_ms=opened.captured_ms,
+            ladder_below=opened.ladder_below,
         )
         await self._producer.deliver(MEDIA_GOPS, event.video_id, event)
 
     async def _write_chunk(self, chunk: packager.Chunk, received_ms: int) -> None:
         if chunk.segment > self._segment:  # an overlong GOP goes on in a further segment
-            media_time_ms = chunk.dts * 1000 // chunk.timescale
-            await self._open_segment(chunk.gop, chunk.segment, chunk.epoch, media_time_ms, chunk.captured_ms)
+            await self._open_segment(
+                packager.GopOpened(
+                    gop=chunk.gop,
+                    segment=chunk.segment,
+                    epoch=chunk.epoch,
+                    media_time_ms=chunk.dts * 1000 // chunk.timescale,
+                    captured_ms=chunk.captured_ms,
+                    ladder_below=chunk.ladder_below,
+                )
+            )
         event = media_chunk(self.video_id, self.channel, chunk, received_ms)
         written = await self._send_source(chunk.gop, event)
         CHUNKS.labels(chunk.track).inc()
@@ -293,20 +303,25 @@ class Broadcast:
         return await self._producer.enqueue(MEDIA_SOURCE, f"{self.video_id}/{gop}", event, partition=partition)
 
 
-def position_after(standing: Standing, now_ms: int) -> packager.StartPosition:
+def position_after(
+    standing: Standing, now_ms: int, end: packager.StartPosition | None = None
+) -> packager.StartPosition:
     """Where a video goes on: the next numbers, and the media time that the wall clock has reached by now.
 
-    So media time stays wall clock minus the start over any number of reconnects; what an ingest that died has written
-    of its last segment is never overlapped, for it is no longer than the longest segment.
+    So media time stays wall clock minus the start over any number of reconnects. It is never before `end`, where the
+    publisher left it; where that is not known, what an ingest that died has written of its last segment is not
+    overlapped, for it is no longer than the longest segment.
     """
     video = standing.video
-    media_time_ms = max(now_ms - video.started_ms, standing.media_time_ms + video.segment_max_ms)
+    ends_ms = end.media_time_ms if end else standing.media_time_ms + video.segment_max_ms
+    media_time_ms = max(now_ms - video.started_ms, ends_ms)
     return packager.StartPosition(
         gop=standing.gop + 1,
         segment=standing.segment + 1,
         epoch=standing.epoch + 1,
         media_time_ms=media_time_ms,
         captured_ms=video.started_ms + media_time_ms,
+        ladder_below=standing.ladder_below,
     )
 
 
@@ -337,5 +352,6 @@ def media_chunk(video_id: str, channel: str, chunk: packager.Chunk, received_ms:
         init=chunk.init,
         data=chunk.data,
         part_target_ms=chunk.part_target_ms,
+        ladder_below=chunk.ladder_below,
         epoch_ms=chunk.epoch_ms,
     )

@@ -8,6 +8,7 @@ import dataclasses
 from dataclasses import dataclass
 from typing import Final
 
+from media.packaged import StartPosition
 from schemas.events import Event, GopOpened, VideoChanged, VideoState
 
 SILENCE_MARGIN_MS: Final = 10_000
@@ -22,6 +23,7 @@ class Standing:
         video: its last state.
         gop, segment, epoch: the highest numbers in use; -1 before the first.
         media_time_ms, captured_ms: media time and wall clock of the start of that segment.
+        ladder_below: above every rung of the ladder that was made.
     """
 
     video: VideoChanged
@@ -30,6 +32,7 @@ class Standing:
     epoch: int = -1
     media_time_ms: int = 0
     captured_ms: int = 0
+    ladder_below: int = 0
 
     @property
     def last_sign_ms(self) -> int:
@@ -42,6 +45,7 @@ class VideoIndex:
 
     def __init__(self) -> None:
         self._standings: dict[str, Standing] = {}
+        self._ends: dict[str, StartPosition] = {}
         self._early: dict[str, GopOpened] = {}  # two topics have no order: a GOP may be read before its video
 
     def apply(self, event: Event) -> None:
@@ -55,6 +59,7 @@ class VideoIndex:
         if event.state is VideoState.ENDED:
             self._standings.pop(event.video_id, None)
             self._early.pop(event.video_id, None)
+            self._ends.pop(event.video_id, None)
             return
         known = self._standings.get(event.video_id)
         self._standings[event.video_id] = Standing(event) if known is None else dataclasses.replace(known, video=event)
@@ -69,12 +74,27 @@ class VideoIndex:
             self._early[event.video_id] = max(early, event, key=lambda gop: gop.segment)
         elif event.segment >= known.segment:
             self._standings[event.video_id] = Standing(
-                known.video, event.gop, event.segment, event.epoch, event.media_time_ms, event.captured_ms
+                known.video,
+                event.gop,
+                event.segment,
+                event.epoch,
+                event.media_time_ms,
+                event.captured_ms,
+                max(known.ladder_below, event.ladder_below),
             )
 
     def forget_unknown(self) -> None:
         """Drop the GOPs of videos that are not in the index; call when both topics have been read to their ends."""
         self._early.clear()
+
+    def left(self, video_id: str, end: StartPosition) -> None:
+        """A publisher of ours left the video there; known to this ingest alone."""
+        self._ends[video_id] = end
+
+    def end_of(self, standing: Standing) -> StartPosition | None:
+        """Where a video was left, if its last publisher was ours."""
+        end = self._ends.get(standing.video.video_id)
+        return end if end and (end.gop, end.segment) == (standing.gop + 1, standing.segment + 1) else None
 
     def standing(self, video_id: str) -> Standing | None:
         """How far a video is; None when it has ended or never was."""

@@ -66,6 +66,7 @@ class MediaChunk:
     data: bytes = field(repr=False)
     part_target_ms: int = 0
     epoch_ms: int = -1
+    ladder_below: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,6 +93,7 @@ class GopOpened:
     epoch: int
     media_time_ms: int
     captured_ms: int
+    ladder_below: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

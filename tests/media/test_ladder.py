@@ -101,3 +101,13 @@ def test_a_ladder_that_stands_in_for_its_source_reaches_the_source_s_size(
     assert source.is_source
     assert [rendition.name for rendition in made] == names
     assert choose_ladder(*size, 30, (), stands_in=True) == (source,)
+
+
+def test_rungs_that_were_made_stay_when_the_source_becomes_smaller() -> None:
+    source, *made = choose_ladder(640, 360, 30, below=720)
+    assert (source.width, source.height) == (640, 360)
+    assert [(one.name, one.width, one.height) for one in made] == [
+        ("480p", 854, 480),
+        ("360p", 640, 360),
+        ("240p", 426, 240),
+    ]

@@ -565,6 +565,19 @@ def test_another_video_configuration_holds_from_the_next_idr_on() -> None:
     assert not [chunk for chunk in feed.chunks("video") if chunk.epoch == 0 and chunk.codecs != "avc1.42c01e"]
 
 
+def test_the_largest_picture_says_which_rungs_stay() -> None:
+    feed = Feed(start=StartPosition(ladder_below=240))
+    feed.configure()
+    feed.play(0, 1_000)
+    feed.finish()
+    assert feed.packager.position.ladder_below == 360
+    again = Feed(start=StartPosition(ladder_below=721))
+    again.configure()
+    again.play(0, 1_000)
+    again.finish()
+    assert {chunk.ladder_below for chunk in again.chunks()} == {out.ladder_below for out in again.opened()} == {721}
+
+
 def test_a_configuration_that_is_sent_again_changes_nothing() -> None:
     feed = Feed()
     feed.configure()
@@ -750,7 +763,7 @@ def test_a_reconnect_never_takes_the_wall_clock_back() -> None:
     feed.play(0, 1_000)
     feed.finish()
     assert feed.opened() == [
-        GopOpened(gop=4, segment=9, epoch=2, media_time_ms=60_000, captured_ms=WALL + 5_000),
+        GopOpened(gop=4, segment=9, epoch=2, media_time_ms=60_000, captured_ms=WALL + 5_000, ladder_below=360),
     ]
 
 

@@ -6,6 +6,8 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
+from media.packaged import StartPosition
+from producers.broadcast import position_after
 from producers.video_index import SILENCE_MARGIN_MS, VideoIndex
 from schemas.events import Event, GopOpened, VideoChanged, VideoState
 
@@ -112,3 +114,29 @@ def test_a_video_that_returns_keeps_its_numbers() -> None:
     standing = index_of(video(), gop(3, 7), video(state=VideoState.INTERRUPTED), back).standing("v1")
     assert standing is not None
     assert (standing.segment, standing.video.changed_ms) == (7, 9_000)
+
+
+def test_the_ladder_never_shrinks() -> None:
+    index = index_of(video(), dataclasses.replace(gop(0, 0), ladder_below=720), gop(1, 1))
+    standing = index.open_video("demo")
+    assert standing is not None
+    assert position_after(standing, 3_000).ladder_below == 720
+
+
+def test_a_publisher_of_ours_that_returns_goes_on_where_it_left_and_not_a_segment_later() -> None:
+    index = index_of(video(), gop(3, 3, captured_ms=9_000))
+    index.left("v1", StartPosition(gop=4, segment=4, epoch=1, media_time_ms=9_300))
+    standing = index.open_video("demo")
+    assert standing is not None
+    assert position_after(standing, 10_000, index.end_of(standing)).media_time_ms == 9_300
+    assert position_after(standing, 12_000, index.end_of(standing)).media_time_ms == 11_000
+    assert position_after(standing, 10_000).media_time_ms == 8_000 + 10_000
+
+
+def test_where_a_publisher_left_is_forgotten_when_the_video_went_on_elsewhere() -> None:
+    index = index_of(video(), gop(3, 3))
+    index.left("v1", StartPosition(gop=4, segment=4, epoch=1, media_time_ms=9_300))
+    index.apply(gop(4, 4))
+    standing = index.open_video("demo")
+    assert standing is not None
+    assert index.end_of(standing) is None
