@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Final
 
-from schemas.events import Event, VideoChanged, VideoRemoved, VideoSettingsChanged
+from schemas.events import Event, Origin, VideoChanged, VideoRemoved, VideoSettingsChanged
 from schemas.video_settings import settled
 from stores.log_reader import Place
 
@@ -13,6 +13,8 @@ MAX_VIDEOS: Final = 50_000
 
 class VideoDirectory:
     """The videos that the log tells of. Video ids sort by time, so the greatest of a channel is its current one.
+
+    What was imported or cut out is current only where nothing was broadcast.
 
     Attributes:
         complete: none was let go: a video that is not here does not exist.
@@ -46,7 +48,8 @@ class VideoDirectory:
         if event.video_id in self._removed:
             return
         self._by_id[event.video_id] = settled(event, self._chosen.get(event.video_id))
-        if event.video_id >= self._current.get(event.channel, ""):
+        current = self._by_id.get(self._current.get(event.channel, ""))
+        if current is None or _rank(event) >= _rank(current):
             self._current[event.channel] = event.video_id
         if len(self._by_id) > self._max_videos:
             self._drop_oldest()
@@ -58,9 +61,9 @@ class VideoDirectory:
         self._by_id.pop(event.video_id, None)
         if self._current.get(event.channel) == event.video_id:
             del self._current[event.channel]
-            others = self.all_of(event.channel)
-            if others:
-                self._current[event.channel] = others[0].video_id
+            newest = max(self.all_of(event.channel), key=_rank, default=None)
+            if newest is not None:
+                self._current[event.channel] = newest.video_id
 
     def is_removed(self, video_id: str) -> bool:
         """Whether a video was removed: then it is nowhere any more."""
@@ -98,3 +101,7 @@ class VideoDirectory:
             del self._by_id[oldest]
             self._chosen.pop(oldest, None)
             self.complete = False
+
+
+def _rank(video: VideoChanged) -> tuple[bool, str]:
+    return video.origin is Origin.LIVE, video.video_id
