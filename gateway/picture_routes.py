@@ -10,7 +10,6 @@ from starlette.routing import BaseRoute, Route
 
 from gateway.answers import FOREVER, OPEN_TO_ALL
 from gateway.answers import Request as Asked
-from gateway.catalogue import Catalogue
 from gateway.frame_media import Cut, mp4_from
 from gateway.frame_request import MP4, OFFERED, FrameRequest, asked_width, frame_request
 from gateway.media_access import MediaAccess, media_access
@@ -23,9 +22,11 @@ from gateway.video_fold import VideoFold
 from gateway.wishes import wish_of_request
 from media.devices import Wish
 from media.negotiation import preferred
+from media.offsets import is_from_end
 from media.stills import JPEG
 from media.thumbnails import EVERY, TILES, seconds_between, thumbnails_vtt, tiles_on
 from schemas.events import Track
+from stores.recordings import Recordings
 
 KEPT: Final = FOREVER.decode()
 PASSED: Final = "public, max-age=3600"
@@ -44,15 +45,22 @@ def install(state: GatewayState) -> list[BaseRoute]:
     media = media_access(state)
     pool = PicturePool(settings.picture_threads, settings.picture_queue)
     state.resource(pool.opened)
-    return PictureRoutes(media, Pictures(media.reader, state.memory, pool), media.catalogue).routes()
+
+    def recordings() -> Recordings | None:
+        cold = media.reader.cold
+        return cold if isinstance(cold, Recordings) else None
+
+    pictures = Pictures(media.reader, state.memory, pool, recordings)
+    return PictureRoutes(media, pictures, settings.dvr_max_s).routes()
 
 
 class PictureRoutes:
     """Finds the video, says what is wrong, and how long an answer may be kept."""
 
-    def __init__(self, media: MediaAccess, pictures: Pictures, catalogue: Catalogue) -> None:
+    def __init__(self, media: MediaAccess, pictures: Pictures, dvr_s: int) -> None:
         self._broadcasts = media.broadcasts
-        self._catalogue = catalogue
+        self._catalogue = media.catalogue
+        self._dvr_s = dvr_s
         self._pictures = pictures
 
     def routes(self) -> list[BaseRoute]:
@@ -73,7 +81,7 @@ class PictureRoutes:
             detail = f"expected one of {', '.join(OFFERED)} in Accept, found {request.headers['accept']!r:.100}"
             raise Problem(406, "not_acceptable", detail, extra={"available": list(OFFERED)})
         asked = frame_request(request.query_params)
-        fold = await self._fold(request.path_params["video"])
+        fold = await self._reaching(await self._fold(request.path_params["video"]), asked.offset)
         wish, hints = wish_of_request(request.scope["query_string"], Asked(request.method, request.scope["headers"]))
         vary = {"vary": ", ".join(("accept", *hints))}
         if kind == MP4:
@@ -87,7 +95,7 @@ class PictureRoutes:
 
     async def thumbnails(self, request: Request) -> Response:
         """Where the preview thumbnails are; grows with a live video."""
-        fold = await self._fold(request.path_params["video"])
+        fold = await self._further_back(await self._fold(request.path_params["video"]))
         start, end = span_of(fold)
         if end <= start:
             raise no_picture(fold, "it has no pictures")
@@ -97,7 +105,7 @@ class PictureRoutes:
 
     async def sprites(self, request: Request) -> Response:
         """A sheet of thumbnails; the address that the VTT gives stands for the same pictures for ever."""
-        fold = await self._fold(request.path_params["video"])
+        fold = await self._further_back(await self._fold(request.path_params["video"]))
         number = _number(request, "sheet", request.path_params["sheet"], 0, MOST_SHEETS)
         _, end = span_of(fold)
         every = _number(request, "every", request.query_params.get("every", str(seconds_between(end))), 1, EVERY[-1])
@@ -136,6 +144,19 @@ class PictureRoutes:
             reason, what = ("no_media", "has no media here now") if known else ("no_such_video", "is not there")
             raise not_found(f"video {video_id[:40]!r} {what}", reason)
         return fold
+
+    async def _reaching(self, fold: VideoFold, offset: float | None) -> VideoFold:
+        """The fold, or one that reaches further back where a live video's offset is before its window."""
+        if offset is None or has_settled(fold):
+            return fold
+        start, end = span_of(fold)
+        before = (end + offset if is_from_end(offset) else offset) < start
+        return await self._further_back(fold) if before else fold
+
+    async def _further_back(self, fold: VideoFold) -> VideoFold:
+        """All of a live video that viewers may go back to."""
+        older, _ = await self._catalogue.further_back(fold, self._dvr_s)
+        return older
 
     async def _mp4(self, fold: VideoFold, asked: FrameRequest, wish: Wish, vary: dict[str, str]) -> Response:
         suits = suiting(pictured(fold), wish)

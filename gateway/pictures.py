@@ -5,6 +5,7 @@ A picture is made once however many ask for it at the same time (`gateway.memory
 """
 
 import asyncio
+import logging
 from bisect import bisect_right
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
@@ -39,7 +40,10 @@ from media.offsets import OffsetError, place_of
 from media.pictures import FLAT_DEVIATION, PictureError, deviation, picture_at
 from media.stills import JPEG, StillError, encode_still, sheet
 from media.thumbnails import COLUMNS, ROWS, TILE_HEIGHT, TILE_WIDTH, tile_times
+from stores.recordings import RecordingsError
 from stores.segments import SegmentStoreError
+
+log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
@@ -64,6 +68,16 @@ class SegmentReader(Protocol):
         """An init segment by its whole name; None where it is not stored."""
 
 
+class SheetStore(Protocol):
+    """Where sheets of kept videos stay: `stores.recordings`. It is removed with the video."""
+
+    async def get(self, name: str) -> bytes | None:
+        """The bytes of an object; None where there is none."""
+
+    async def put(self, name: str, data: bytes) -> None:
+        """Store an object."""
+
+
 @dataclass(frozen=True, slots=True)
 class Still:
     """A file, and whether what it shows can still change."""
@@ -75,10 +89,17 @@ class Still:
 class Pictures:
     """Makes pictures of folded videos. What is not there is a 404 that says so, too much work a 503."""
 
-    def __init__(self, segments: SegmentReader, memory: MemoryCache[bytes], pool: PicturePool) -> None:
+    def __init__(
+        self,
+        segments: SegmentReader,
+        memory: MemoryCache[bytes],
+        pool: PicturePool,
+        recordings: Callable[[], SheetStore | None] = lambda: None,
+    ) -> None:
         self._segments = segments
         self._memory = memory
         self._pool = pool
+        self._recordings = recordings
 
     async def still(self, fold: VideoFold, asked: FrameRequest, kind: str, widest: int) -> Still:
         """The picture that a request asks for, as a file of type `kind`.
@@ -106,7 +127,10 @@ class Pictures:
         for rendition in by_width(pictured(fold), TILE_WIDTH):
             key = ("sheet", fold.video_id, rendition.name, number, tiles, every_s)
             times = tile_times(number, tiles, every_s)
-            data = await self._memory.get(key, partial(self._made_sheet, fold, rendition, times, every_s))
+            make = partial(self._made_sheet, fold, rendition, times, every_s)
+            if has_settled(fold) and fold.video is not None and fold.video.keep_days != 0:
+                make = partial(self._kept, f"{fold.video_id}/sprites/{number:08d}-{every_s}.jpg", make)
+            data = await self._memory.get(key, make)
             if data is not None:
                 return data
         raise no_picture(fold, f"no picture is stored for sheet {number}")
@@ -156,6 +180,29 @@ class Pictures:
             return encode_still(picture_at(init, media, moment.at_s, exact=exact).frame, kind, width)
 
         return await self._run(make)
+
+    async def _kept(self, name: str, make: Callable[[], Awaitable[bytes | None]]) -> bytes | None:
+        """What the recordings of a kept video hold under a name, else what is made, which they get.
+
+        Without them it is made all the same: they only spare the work.
+        """
+        recordings = self._recordings()
+        if recordings is None:
+            return await make()
+        try:
+            found = await recordings.get(name)
+        except RecordingsError as error:
+            log.warning("%s is made again: %s", name, error)
+            return await make()
+        if found is not None:
+            return found
+        made = await make()
+        if made is not None:
+            try:
+                await recordings.put(name, made)
+            except RecordingsError as error:
+                log.warning("%s will be made again: %s", name, error)
+        return made
 
     async def _made_sheet(
         self, fold: VideoFold, rendition: RenditionFold, times: Sequence[float], every_s: int
@@ -256,5 +303,5 @@ def _looked(media: tuple[bytes, list[bytes]]) -> tuple[float, VideoFrame]:
 async def _stored(reading: Awaitable[T]) -> T:
     try:
         return await reading
-    except (SegmentStoreError, CmafError) as error:
+    except (SegmentStoreError, RecordingsError, CmafError) as error:
         raise Problem(503, "store", str(error), headers={"Retry-After": "1"}) from error

@@ -1,5 +1,6 @@
 """Places in a video as people and programs write them: `754.5`, `00:12:34.500`, `-10` from the live edge."""
 
+import math
 import re
 from typing import Final
 
@@ -44,14 +45,18 @@ def place_of(offset: float, start_s: float, end_s: float, tolerance_s: float = 0
     Raises:
         OffsetError: it is outside.
     """
-    from_end = offset < 0 or str(offset).startswith("-")
-    at = end_s + offset if from_end else offset
+    at = end_s + offset if is_from_end(offset) else offset
     if not start_s - tolerance_s <= at <= end_s + tolerance_s:
         raise OffsetError(
             f"expected an offset from {start_s:.3f} to {end_s:.3f} s, found {offset:g} s"
-            + (f" from the end, which is {at:.3f} s" if from_end else "")
+            + (f" from the end, which is {at:.3f} s" if is_from_end(offset) else "")
         )
     return min(max(at, start_s), end_s)
+
+
+def is_from_end(offset: float) -> bool:
+    """Whether an offset counts from the end; -0.0 does."""
+    return math.copysign(1.0, offset) < 0
 
 
 def clock_text(seconds: float) -> str:

@@ -99,7 +99,9 @@ def _shown_at(samples: Sequence[Sample], at: float) -> int:
 
 def _decoded(info: InitInfo, samples: Sequence[Sample], target: int) -> VideoFrame:
     """Decode from the keyframe before a picture up to it, in decoding order, and take it from what comes out."""
-    first = next((index for index in range(target, -1, -1) if samples[index].keyframe), None)
+    keys = [index for index in range(target, -1, -1) if samples[index].keyframe]
+    # In an open GOP pictures that are shown before its keyframe are decoded after it, and need what came earlier.
+    first = next((index for index in keys if _pts(samples[index]) <= _pts(samples[target])), keys[0] if keys else None)
     if first is None:
         raise PictureError(f"expected a keyframe before picture {target} of {len(samples)}, found none")
     context = _decoder(info)

@@ -4,7 +4,7 @@ import asyncio
 import io
 import threading
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 import av
@@ -24,6 +24,7 @@ from gateway.rendition_fold import Limits
 from gateway.video_fold import VideoFold
 from media.stills import JPEG, KINDS, encode_still
 from schemas.events import PartReady, SegmentClosed, VideoState
+from stores.recordings import RecordingsError, checked_recording_name
 from stores.segments import SegmentStoreError, part_name
 from tests.gateway.real_media import FPS, Reel, shows
 from tests.gateway.tape import START_MS, VIDEO, video
@@ -229,6 +230,58 @@ async def test_a_sheet_has_the_keyframe_of_each_of_its_times(pictures: Pictures,
         assert abs(int(grey[2:14, tile * 160 + 2 : tile * 160 + 24].mean()) - (16 + 32 * (n % 8) - 16)) < 25
     assert grey[100:].max() < 10
     assert all("/90p/" in name for name in store.asked)
+
+
+@dataclass
+class Cold:
+    """Recordings of one test."""
+
+    held: dict[str, bytes] = field(default_factory=dict)
+    away: bool = False
+
+    async def get(self, name: str) -> bytes | None:
+        if self.away:
+            raise RecordingsError("S3 is away")
+        return self.held.get(checked_recording_name(name))
+
+    async def put(self, name: str, data: bytes) -> None:
+        if self.away:
+            raise RecordingsError("S3 is away")
+        self.held[checked_recording_name(name)] = data
+
+
+def kept(*reels: Reel) -> VideoFold:
+    fold = recorded(*reels)
+    assert fold.video is not None
+    fold.state(replace(fold.video, keep_days=-1))
+    return fold
+
+
+async def test_the_sheets_of_a_kept_video_stay_with_its_recording(store: Store, pool: PicturePool) -> None:
+    cold = Cold()
+
+    def pictures() -> Pictures:
+        return Pictures(store, MemoryCache("test", 1 << 24, len), pool, lambda: cold)
+
+    made = await pictures().sheet(kept(SOURCE, SMALL), 0, 2, 2)
+    assert cold.held == {f"{VIDEO}/sprites/00000000-2.jpg": made}
+    store.asked.clear()
+    assert await pictures().sheet(kept(SOURCE, SMALL), 0, 2, 2) == made
+    assert store.asked == []
+
+
+@pytest.mark.parametrize("fold", ["live", "not kept"])
+async def test_the_sheets_of_other_videos_do_not(store: Store, pool: PicturePool, fold: str) -> None:
+    cold = Cold()
+    of = folded(*SOURCE.events()) if fold == "live" else recorded(SOURCE)
+    await Pictures(store, MemoryCache("test", 1 << 24, len), pool, lambda: cold).sheet(of, 0, 2, 2)
+    assert cold.held == {}
+
+
+async def test_sheets_are_made_while_the_recordings_are_away(store: Store, pool: PicturePool) -> None:
+    cold = Cold(away=True)
+    made = await Pictures(store, MemoryCache("test", 1 << 24, len), pool, lambda: cold).sheet(kept(SOURCE), 0, 2, 2)
+    assert made.startswith(b"\xff\xd8\xff")
 
 
 async def test_a_poster_is_the_first_picture_that_shows_something(

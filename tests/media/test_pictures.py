@@ -7,7 +7,10 @@ import numpy as np
 import pytest
 from av.video.frame import VideoFrame
 
+from media.packaged import Chunk
 from media.pictures import FLAT_DEVIATION, PictureError, chunks_of, deviation, picture_at
+from media.stills import KINDS, encode_still
+from tests.media import other_codecs
 from tests.processors.gops import Clip, make_gops, mark
 
 CLIP = Clip(width=320, height=180, gops=2, gop_frames=30, part_frames=6)
@@ -42,6 +45,28 @@ def test_otherwise_it_is_the_nearest_keyframe(at_s: float, n: int) -> None:
     found = picture_at(*media(), at_s, exact=False)
     assert found.at_s == pytest.approx(n / 30)
     assert abs(level(found.frame) - mark(n)) < 12
+
+
+OTHERS = [
+    other_codecs.Made("hvc1"),
+    other_codecs.Made("hvc1", pix_fmt="yuv420p10le"),
+    other_codecs.Made("hvc1", closed=False),
+    other_codecs.Made("av01"),
+]
+
+
+@pytest.mark.parametrize("made", OTHERS, ids=str)
+@pytest.mark.parametrize("n", [0, 1, 2, 7, 28, 29, 30, 31, 44, 74])
+def test_h265_and_av1_are_found_like_h264(made: other_codecs.Made, n: int) -> None:
+    chunks = [out for out in other_codecs.package(made) if isinstance(out, Chunk)]
+    init = chunks[0].init
+    assert init is not None
+    found = picture_at(init, [chunk.data for chunk in chunks], n / 30 + 0.005, exact=True)
+    assert found.at_s == pytest.approx(n / 30, abs=0.002)
+    grey = found.frame.to_ndarray(format="gray")[2:40, 2:70]
+    assert abs(int(grey.mean()) - other_codecs.mark(n)) < 20
+    for kind in KINDS:
+        assert len(encode_still(found.frame, kind)) > 100
 
 
 def test_a_time_past_the_last_picture_means_the_last() -> None:
