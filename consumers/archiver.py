@@ -207,10 +207,11 @@ class Archiver:
         return [
             (video_id, changed_ms)
             for video_id, changed_ms in self._videos.switched_on.items()
-            if changed_ms > self._looked_back.get(video_id, 0) and self._is_ours(video_id)
+            if changed_ms > self._looked_back.get(video_id, 0) and self.is_ours(video_id)
         ]
 
-    def _is_ours(self, video_id: str) -> bool:
+    def is_ours(self, video_id: str) -> bool:
+        """Whether this process archives the video now."""
         return (MEDIA_PARTS.name, partition_of(video_id, self._settings.partitions)) in self._group.share
 
     async def _archive_past(self, video_id: str, stop: asyncio.Event) -> None:

@@ -39,6 +39,10 @@ class KeptVideos:
             return None
         return settled(video, self._chosen.get(video_id))
 
+    def chosen(self, video_id: str) -> VideoSettingsChanged | None:
+        """What its owner chose, if anything."""
+        return self._chosen.get(video_id)
+
     def is_removed(self, video_id: str) -> bool:
         """Whether the video's recording was removed."""
         return video_id in self._removed

@@ -1,4 +1,4 @@
-"""Opens what recording needs, as it becomes available, and runs it: the archiver."""
+"""Opens what recording needs, as it becomes available, and runs it: the archiver, and retention."""
 
 import asyncio
 import logging
@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from consumers.archiver import GROUP, Archiver
 from consumers.kept_videos import KeptVideos
+from consumers.retention import Retention
 from consumers.segment_archive import SegmentArchive
 from consumers.stopping import stops_within
 from schemas.topics import MEDIA_PARTS, VIDEOS, VIDEOS_SETTINGS
@@ -57,16 +58,24 @@ async def record(settings: Settings, stop: asyncio.Event, running: Recording) ->
             return
         producer = await stack.enter_async_context(EventProducer(settings, "archiver"))
         group = await stack.enter_async_context(LogGroup(settings, "archiver", GROUP, [MEDIA_PARTS]))
-        archive = SegmentArchive(open_segment_store(settings), cold, now_ms)
-        archiver = Archiver(settings, group, videos, reader, archive, producer, now_ms)
+        hot = open_segment_store(settings)
+        archiver = Archiver(settings, group, videos, reader, SegmentArchive(hot, cold, now_ms), producer, now_ms)
+        # Each partition has one archiver: it removes what it would archive.
+        retention = Retention(videos, cold, hot, producer, settings.hot_retention_s, now_ms, archiver.is_ours)
         running.group, running.archiver = group, archiver
-        await _until_broken(reader, archiver.run(stop))
+        await _until_broken(reader, _both(archiver, retention, stop))
+
+
+async def _both(archiver: Archiver, retention: Retention, stop: asyncio.Event) -> None:
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(archiver.run(stop), name="archiver")
+        tasks.create_task(retention.run(stop), name="retention")
 
 
 async def _until_broken(reader: LogReader, work: Coroutine[Any, Any, None]) -> None:
     """Run until done, or until the reader has failed, which is raised."""
     assert reader.failed is not None
-    task = asyncio.create_task(work, name="archiver")
+    task = asyncio.create_task(work, name="recording")
     try:
         await asyncio.wait({task, reader.failed}, return_when=asyncio.FIRST_COMPLETED)
         if task.done():

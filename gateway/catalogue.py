@@ -73,6 +73,8 @@ class Catalogue:
         Raises:
             Problem: 503, the index does not answer and the window holds nothing.
         """
+        if self._videos.is_removed(video_id):
+            return None
         live = self._broadcasts.get(video_id)
         video = live.video if live is not None and live.video is not None else await self.state(video_id)
         if video is None or video.state is not VideoState.ENDED:
@@ -88,7 +90,7 @@ class Catalogue:
 
     def lingering(self, video_id: str) -> VideoFold | None:
         """The window of a video that ended a moment ago, for those who followed it: its playlist may only grow."""
-        live = self._broadcasts.get(video_id)
+        live = None if self._videos.is_removed(video_id) else self._broadcasts.get(video_id)
         if live is None or live.video is None or live.video.state is not VideoState.ENDED:
             return None
         return live if self._clock() - live.video.changed_ms < LINGER_MS else None
@@ -108,6 +110,8 @@ class Catalogue:
         Raises:
             Problem: 503, the index does not answer and memory does not know.
         """
+        if self._videos.is_removed(video_id):
+            return 0
         held = self._broadcasts.get(video_id), self._recorded.held(video_id), *self._views.held(video_id)
         for fold in held:
             known = fold.renditions.get(rendition) if fold is not None else None
