@@ -299,7 +299,8 @@ async def test_a_hinted_part_is_the_next_segment_s_first_where_the_segment_ends(
     assert (await gateway.get(f"/v1/videos/{VIDEO}/source/00000001.0005.m4s")).status_code == 404
 
 
-async def test_a_hinted_part_that_does_not_come_is_not_found(gateway: Gateway) -> None:
+async def test_a_hinted_part_that_does_not_come_is_not_found(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(media_routes, "WAIT_TARGETS", 0.1)
     started(gateway, parts=4)
     waiting = await parked(gateway, gateway.get(f"/v1/videos/{VIDEO}/source/00000002.0004.m4s"))
     gateway.fold(SOURCE.closed(2))
