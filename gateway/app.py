@@ -20,6 +20,7 @@ from gateway import (
     pages,
     picture_routes,
     registry_routes,
+    rendition_routes,
     shelf_routes,
 )
 from gateway.catching_up import UntilCaughtUp
@@ -39,6 +40,7 @@ GROUPS: Final[tuple[Install, ...]] = (
     caption_routes.install,
     audience_routes.install,
     link_routes.install,
+    rendition_routes.install,
     pages.install,
     registry_routes.install,
     health_routes.install,

@@ -1,6 +1,7 @@
 """The one place that answers "the fold of this video": live while it is live, recorded once it has ended."""
 
 import logging
+from collections import OrderedDict
 from collections.abc import Callable
 from typing import Final
 
@@ -21,6 +22,7 @@ LINGER_MS: Final = 120_000
 """Who followed a video to its end reloads the playlist that they know for so long after it."""
 
 LAST_VIDEOS: Final = 20
+MAX_REMADE: Final = 20_000
 HOT_MARGIN_MS: Final = 60_000
 
 
@@ -42,6 +44,15 @@ class Catalogue:
         self._views = views
         self._clock = clock
         self._hot_ms = settings.hot_retention_s * 1000 - HOT_MARGIN_MS
+        self._remade: OrderedDict[str, None] = OrderedDict()
+
+    def made(self, video_id: str) -> None:
+        """A rendition that somebody asked for is there: the index has it, memory has not."""
+        self._remade[video_id] = None
+        self._remade.move_to_end(video_id)
+        while len(self._remade) > MAX_REMADE:
+            self._remade.popitem(last=False)
+        self._recorded.touched(video_id)
 
     def media(self, event: Event, _place: Place | None = None) -> None:
         """Hear of media: of a video that has ended it changes what is recorded."""
@@ -79,7 +90,7 @@ class Catalogue:
         video = live.video if live is not None and live.video is not None else await self.state(video_id)
         if video is None or video.state is not VideoState.ENDED:
             return live
-        if live is not None and live.whole and self._is_stored(live, video):
+        if live is not None and live.whole and self._is_stored(live, video) and video_id not in self._remade:
             return live
         try:
             return await self._recorded.fold(video) or live

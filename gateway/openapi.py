@@ -164,6 +164,36 @@ SCHEMAS: Final[dict[str, Schema]] = {
         },
     },
     "Link": _object(expires_ms=TIME_MS, prefix=TEXT, page=TEXT, hls=TEXT, dash=TEXT),
+    "NewRendition": {
+        "type": "object",
+        "properties": {
+            "height": {"type": "integer", "minimum": 64, "maximum": 4320, "multipleOf": 2},
+            "bitrate_kbps": {"type": "integer", "minimum": 50, "maximum": 100_000},
+        },
+        "required": ["height"],
+    },
+    "Rendition": {
+        "type": "object",
+        "properties": {
+            "name": TEXT,
+            "state": {
+                "enum": ["there", "submitted", "running", "done", "failed"],
+                "description": "there: in the playlists; done: about to be",
+            },
+            "track": {"enum": ["video", "audio"]},
+            "progress": {"type": "number", "minimum": 0, "maximum": 1},
+            "codecs": OPTIONAL_TEXT,
+            "width": WHOLE,
+            "height": WHOLE,
+            "tasks": WHOLE,
+            "finished": WHOLE,
+            "lost_segments": WHOLE,
+            "requested_ms": TIME_MS,
+            "changed_ms": TIME_MS,
+        },
+        "required": ["name", "state", "track", "progress"],
+    },
+    "Renditions": _object(renditions=_list("Rendition")),
     "NewCue": {
         "type": "object",
         "properties": {"seconds": {"type": "number", "minimum": 5, "maximum": 600, "default": 30}},
@@ -193,6 +223,12 @@ VIDEO: Final = {
     "in": "path",
     "required": True,
     "schema": {"type": "string", "pattern": f"^{VIDEO_ID.pattern}$"},
+}
+RENDITION: Final = {
+    "name": "rendition",
+    "in": "path",
+    "required": True,
+    "schema": {"type": "string", "pattern": "^[a-z0-9]{1,16}$"},
 }
 COMMENT: Final = {
     "name": "comment",
@@ -361,6 +397,23 @@ PATHS: Final[dict[str, Schema]] = {
     },
     "/v1/videos/{video}/captions/{language}.vtt": {
         "get": _call("A caption file as WebVTT", VIDEO, LANGUAGE, answers={"200": None}, problems=(404,))
+    },
+    "/v1/videos/{video}/renditions": {
+        "get": _call(
+            "The renditions of a video, and those under way", VIDEO, answers={"200": "Renditions"}, problems=(404, 503)
+        ),
+        "post": _call(
+            "Ask for a rendition that a kept video does not have",
+            VIDEO,
+            body="NewRendition",
+            answers={"200": "Rendition", "202": "Rendition"},
+            problems=(400, 401, 404, 408, 409, 413, 422, 429, 503),
+        ),
+    },
+    "/v1/videos/{video}/renditions/{rendition}": {
+        "get": _call(
+            "One rendition, and how far it is", VIDEO, RENDITION, answers={"200": "Rendition"}, problems=(404, 503)
+        )
     },
     "/v1/guests": {
         "post": _call("Name yourself", body="NewGuest", answers={"201": "Guest"}, problems=(400, 408, 413, 422, 429))

@@ -39,17 +39,17 @@ class Box:
         return self.kind.decode("latin-1")
 
 
-def iter_boxes(data: bytes, start: int = 0, end: int | None = None) -> Iterator[Box]:
-    """The boxes side by side in `data[start:end]`; CmafError where a size does not fit."""
+def iter_boxes(data: bytes, start: int = 0, end: int | None = None, *, limit: int = MAX_BOXES) -> Iterator[Box]:
+    """The boxes side by side in `data[start:end]`; CmafError where a size does not fit, or past `limit` boxes."""
     stop = len(data) if end is None else end
     at = start
-    for _ in range(MAX_BOXES):
+    for _ in range(limit):
         if at == stop:
             return
         found, at = _box_at(data, at, stop)
         yield found
     if at != stop:
-        raise CmafError(f"more than {MAX_BOXES} boxes side by side")
+        raise CmafError(f"more than {limit} boxes side by side")
 
 
 def _box_at(data: bytes, at: int, stop: int) -> tuple[Box, int]:

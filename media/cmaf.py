@@ -23,12 +23,14 @@ __all__ = [
     "parse_init",
     "producer_time",
     "sequence_number",
+    "split_chunks",
     "video_init",
     "write_chunk",
 ]
 
 MAX_CHUNK_BYTES = 64 << 20
 MAX_SAMPLES = 4096
+MAX_SEGMENT_BOXES = 4096
 MAX_TIME = (1 << 63) - 1
 
 _SYNC = 0x02000000  # sample_depends_on 2: needs no other
@@ -207,6 +209,23 @@ def _open_chunk(data: bytes) -> tuple[int, int, int, "_Run", int, Box]:
     base = _decode_time(data, child(data, traf, b"tfdt"))
     run = _Run(data, child(data, traf, b"trun"), defaults)
     return track_id, sequence.uint(4), base, run, moofs[0].begin + run.data_offset, mdats[0]
+
+
+def split_chunks(data: bytes) -> list[bytes]:
+    """The chunks of a segment, in order; what stands before a `moof` (styp, prft, …) goes with it.
+
+    CmafError unless it is whole chunks and nothing else.
+    """
+    chunks, begin = [], 0
+    for found in iter_boxes(data, limit=MAX_SEGMENT_BOXES):
+        if found.kind not in _KNOWN:
+            raise CmafError(f"expected chunks, found a box {found.name!r}")
+        if found.kind == b"mdat":
+            chunks.append(data[begin : found.end])
+            begin = found.end
+    if begin != len(data) or not chunks:
+        raise CmafError(f"expected whole chunks, found {len(chunks)} and {len(data) - begin} bytes more")
+    return chunks
 
 
 def _track_defaults(data: bytes, inside: Box) -> tuple[int, dict[int, int]]:

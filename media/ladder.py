@@ -5,7 +5,8 @@ its 720p is 720x1280. Only rungs strictly below the source are made, nothing is 
 also when the source becomes smaller.
 """
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 
 from media.errors import MediaError
 
@@ -14,6 +15,7 @@ PRESET = "superfast"
 MAX_RUNGS = 8
 MAX_SIDE = 16_384
 MAX_ASPECT = 8
+MIN_KBPS = 50
 MAX_KBPS = 100_000
 
 _HIGH_RATE_FPS = 33.0
@@ -89,6 +91,38 @@ def choose_ladder(
     return source, *(_rendition(rung, source_width, source_height, factor) for rung in made)
 
 
+def requested_name(rung: Rung) -> str:
+    """The name of a rendition that somebody asks for: it says all that makes it, so that asking twice is the same."""
+    return f"{rung.short_side}p{rung.bitrate_bps // 1000}k"
+
+
+def requested_rendition(source_width: int, source_height: int, rung: Rung) -> Rendition:
+    """A rendition outside of the ladder, named by `requested_name`; its bit rate is taken as it is.
+
+    LadderError for a rung above the source, which would be scaled up, and for a source that no encoder takes.
+    """
+    short, _ = sorted((source_width, source_height))
+    if rung.short_side > short:
+        raise LadderError(f"{rung.short_side}p of a {short}p source, expected at most {short}p: nothing is scaled up")
+    choose_ladder(source_width, source_height, 0, ())
+    return replace(_rendition(rung, source_width, source_height, 1.0), name=requested_name(rung))
+
+
+def usual_bitrate_bps(short_side: int, rungs: tuple[Rung, ...] = DEFAULT_RUNGS) -> int:
+    """A bit rate for a height that the ladder does not have: that of the nearest rung, by the area of the picture."""
+    nearest = min(rungs or DEFAULT_RUNGS, key=lambda rung: abs(rung.short_side - short_side))
+    kbps = nearest.bitrate_bps / 1000 * math.pow(short_side / nearest.short_side, 1.5)
+    return 1000 * min(MAX_KBPS, max(MIN_KBPS, round(kbps / 10) * 10))
+
+
+def checked_rung(short_side: int, bitrate_bps: int) -> Rung:
+    """A rung within the limits.
+
+    LadderError says what is expected.
+    """
+    return _rung(f"{short_side}:{bitrate_bps // 1000}")
+
+
 def _rendition(rung: Rung, source_width: int, source_height: int, factor: float) -> Rendition:
     short, long = sorted((source_width, source_height))
     other = _even(rung.short_side * long, short)
@@ -129,6 +163,27 @@ def _rung(item: str) -> Rung:
     rung = Rung(int(side[:9]), int(kbps[:9]) * 1000)
     if not 64 <= rung.short_side <= 4320 or rung.short_side % 2:
         raise LadderError(f"ladder rung {item!r}: height {side}, expected an even number from 64 to 4320")
-    if not 50 <= rung.bitrate_bps // 1000 <= MAX_KBPS:
-        raise LadderError(f"ladder rung {item!r}: {kbps} kbit/s, expected 50 to {MAX_KBPS}")
+    if not MIN_KBPS <= rung.bitrate_bps // 1000 <= MAX_KBPS:
+        raise LadderError(f"ladder rung {item!r}: {kbps} kbit/s, expected {MIN_KBPS} to {MAX_KBPS}")
     return rung
+
+
+def rungs_of_file(values: object) -> tuple[Rung, ...]:
+    """The rungs of a ladder file as TOML gives them: `{"rendition": [{"height": 144, "bitrate_kbps": 150}, …]}`.
+
+    LadderError says which entry is wrong and what is expected.
+    """
+    entries = values.get("rendition") if isinstance(values, dict) else None
+    if not isinstance(entries, list):
+        raise LadderError("expected [[rendition]] tables, each with height and bitrate_kbps")
+    rungs = tuple(_rung_of_entry(number, entry) for number, entry in enumerate(entries, 1))
+    if not 0 < len(set(rungs)) == len(rungs) <= MAX_RUNGS:
+        raise LadderError(f"expected 1 to {MAX_RUNGS} different renditions, found {len(rungs)}")
+    return rungs
+
+
+def _rung_of_entry(number: int, entry: object) -> Rung:
+    height, kbps = (entry.get(key) for key in ("height", "bitrate_kbps")) if isinstance(entry, dict) else (None, None)
+    if not isinstance(height, int) or not isinstance(kbps, int):
+        raise LadderError(f"rendition {number}: expected whole numbers height and bitrate_kbps, found {entry!r:.80}")
+    return checked_rung(height, kbps * 1000)

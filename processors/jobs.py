@@ -203,7 +203,8 @@ class JobsFold:
             changed_ms=event.requested_ms,
         )
         self._changed.setdefault(key, set())
-        self._writes += self._tasks(event)
+        if not event.replayed:
+            self._writes += self._tasks(event)
 
     def _tasks(self, event: RenditionRequested) -> list[Write]:
         ends = [*(start - 1 for start in event.starts[1:]), event.last_segment]

@@ -19,3 +19,4 @@ TRANSCODE_LAG = Gauge("logcast_worker_transcode_lag_seconds", "How long the chun
 WAITING_BYTES = Gauge("logcast_worker_waiting_bytes", "Source bytes that wait to be transcoded.")
 DEAD_LETTERS = Counter("logcast_worker_dead_letters", "Records that could not be processed.", ["agent"])
 DROPPED = Counter("logcast_worker_dropped_chunks", "Chunks that came after their GOP was closed, or out of order.")
+TASKS = Counter("logcast_worker_tasks", "Tasks of requested renditions that were finished.", ["outcome"])

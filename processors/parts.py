@@ -86,11 +86,11 @@ def _ready(
         info=info if chunk.part == 0 else None,
         part_target_ms=chunk.part_target_ms,
         epoch_ms=chunk.epoch_ms,
-        keyframe_size=_keyframe_size(data) if independent and chunk.track is Track.VIDEO else 0,
+        keyframe_size=keyframe_size(data) if independent and chunk.track is Track.VIDEO else 0,
     )
 
 
-def _keyframe_size(data: bytes) -> int:
+def keyframe_size(data: bytes) -> int:
     """Bytes that an I-frame playlist lists of a part; 0 where the part cannot be read."""
     try:
         return keyframe_end(data)

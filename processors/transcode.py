@@ -15,7 +15,6 @@ A failure that the data did not cause ends the process; the supervisor starts a 
 
 import asyncio
 import logging
-import os
 import time
 from collections import OrderedDict, defaultdict
 from collections.abc import Callable, Iterable
@@ -23,11 +22,11 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from types import TracebackType
-from typing import Final, NoReturn, Self
+from typing import Final, Self
 
 import faust
 from faust import Stream
-from faust.types import TP, AppT, EventT
+from faust.types import TP, AppT
 
 from media.ladder import parse_rungs
 from processors import metrics
@@ -36,6 +35,7 @@ from processors.gop_work import GopWork
 from processors.ladder_work import LadderWork
 from processors.overload import skip_transcoding
 from processors.part_writer import Arrived, PartWriter, Record
+from processors.records import ack_of, end_process, record_of, wall_ms
 from processors.relay import Relay
 from processors.room import Room
 from schemas import codec
@@ -50,7 +50,6 @@ from stores.settings import Settings
 log = logging.getLogger(__name__)
 
 NAME: Final = "transcode"
-EXIT_CODE: Final = os.EX_TEMPFAIL
 RELAY_ROOM_BYTES: Final = 64 * 1024 * 1024
 LADDER_ROOM_BYTES: Final = 128 * 1024 * 1024
 IDLE_S: Final = 30.0
@@ -253,12 +252,12 @@ class TranscodeAgent:
             producer = await stack.enter_async_context(EventProducer(self._settings, NAME))
             store = open_segment_store(self._settings)
             transcoder = await stack.enter_async_context(
-                Transcoder(self._settings, store, producer, _end_process, _wall_ms, time.monotonic)
+                Transcoder(self._settings, store, producer, end_process, wall_ms, time.monotonic)
             )
             transcoder.assigned(self._mine)
             self._transcoder = transcoder
             async for event in stream.noack().events():
-                await transcoder.receive(_record(event), _ack(event, self._app))
+                await transcoder.receive(record_of(event), ack_of(event, self._app))
 
     async def on_assigned(self, _: AppT, assigned: Iterable[TP], **__: object) -> None:
         """Faust says which partitions are ours."""
@@ -294,25 +293,3 @@ def register(app: faust.App, settings: Settings) -> None:
     app.on_partitions_assigned.connect(agent.on_assigned)  # type: ignore[arg-type]  # its type wants any arguments
     app.on_partitions_revoked.connect(agent.on_revoked)  # type: ignore[arg-type]
     app.timer(interval=1.0)(agent.tick)
-
-
-def _record(event: EventT[bytes]) -> Record:
-    message = event.message
-    return Record(message.topic, message.partition, message.offset, message.key, message.value)
-
-
-def _ack(event: EventT[bytes], app: faust.App) -> Callable[[], object]:
-    """How to acknowledge an event, without keeping its bytes while the GOP is open."""
-    message = event.message
-    message.value = None
-    return lambda: message.ack(app.consumer)
-
-
-def _wall_ms() -> int:
-    return time.time_ns() // 1_000_000
-
-
-def _end_process(error: BaseException) -> NoReturn:
-    """End now, and leave nothing half done: held acks make the next process do it again."""
-    log.critical("transcoding cannot go on; the supervisor starts a clean process", exc_info=error)
-    os._exit(EXIT_CODE)

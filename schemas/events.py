@@ -338,6 +338,7 @@ class RenditionRequested:
     last_segment: int
     requested_ms: int
     requested_by: str
+    replayed: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -365,6 +366,7 @@ class MadePart:
     frames: int
     independent: bool
     captured_ms: int
+    keyframe_size: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -372,8 +374,8 @@ class MadeSegment:
     """A segment that a task made; no parts: it could not be made."""
 
     segment: int
-    gop: int
     epoch: int
+    epoch_ms: int
     timescale: int
     init: str
     parts: tuple[MadePart, ...]

@@ -70,7 +70,9 @@ class Settings(BaseSettings):
     ladder: str = Field("720:2800,480:1200,360:700,240:350", description="height:kbit/s, largest first.")
     encoder_preset: Literal["ultrafast", "superfast", "veryfast", "faster", "fast"] = "superfast"
     worker_threads: Annotated[int, Field(ge=1, le=256)] = Field(default_factory=lambda: os.cpu_count() or 1)
-    worker_agents: str = Field("transcode,comments,reactions,cues", description="Which agents a worker runs.")
+    worker_agents: str = Field(
+        "transcode,comments,reactions,cues,jobs,transform", description="Which agents a worker runs."
+    )
     worker_group: str = Field(
         "logcast", pattern=r"^[A-Za-z0-9._-]{1,64}$", description="Kafka group id (Faust app id)."
     )
@@ -79,6 +81,9 @@ class Settings(BaseSettings):
     blocked_words: str = Field("", description="Comma separated; a comment that has one is rejected.")
 
     # Gateway
+    viewers_request_renditions: bool = Field(
+        True, description="Anybody may ask for a rendition that a kept video does not have; else only its owner."
+    )
     window_s: Annotated[int, Field(ge=60, le=86_400)] = Field(600, description="Length of a live playlist.")
     hot_retention_s: Annotated[int, Field(ge=120, le=604_800)] = Field(3_600, description="Parts stay hot so long.")
     gateway_memory_mb: Positive = Field(256, description="Bound of the part cache and of folded state.")
@@ -129,7 +134,7 @@ class Settings(BaseSettings):
     @field_validator("worker_agents")
     @classmethod
     def _known_agents(cls, value: str) -> str:
-        known = {"transcode", "comments", "reactions", "cues"}
+        known = {"transcode", "comments", "reactions", "cues", "jobs", "transform"}
         unknown = {name.strip() for name in value.split(",")} - known
         if unknown:
             raise ValueError(f"unknown agents {sorted(unknown)}; choose from {sorted(known)}")

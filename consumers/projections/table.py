@@ -5,6 +5,7 @@ from typing import Any, Final
 
 from consumers.projections.breaks import break_writes
 from consumers.projections.likes import like_writes
+from consumers.projections.requested import made_writes, requested_writes
 from consumers.projections.segments import archive_writes, segment_writes
 from consumers.projections.totals import totals_writes
 from consumers.projections.videos import choice_writes, removal_writes, video_writes
@@ -18,8 +19,11 @@ from schemas.events import (
     Event,
     PartReady,
     ReactionsRecorded,
+    RenditionChanged,
+    RenditionRequested,
     SegmentArchived,
     SegmentClosed,
+    TaskFinished,
     TotalsChanged,
     VideoChanged,
     VideoRemoved,
@@ -28,7 +32,9 @@ from schemas.events import (
 from schemas.topics import (
     ADS_BREAKS,
     COMMENTS_FEED,
+    MEDIA_JOBS,
     MEDIA_PARTS,
+    MEDIA_RENDITIONS,
     REACTIONS,
     RECORDINGS,
     TOTALS,
@@ -46,18 +52,24 @@ TOPICS: Final = (
     TOTALS,
     REACTIONS,
     MEDIA_PARTS,
+    MEDIA_JOBS,
+    MEDIA_RENDITIONS,
     RECORDINGS,
     VIDEOS,
     VIDEOS_SETTINGS,
     ADS_BREAKS,
     VIDEOS_CAPTIONS,
 )
+
 _EVENTS: Final = {topic.name: topic.events for topic in TOPICS}
 _WRITERS: Final[dict[type[Event], Callable[[Any], tuple[Write, ...]]]] = {
     PartReady: segment_writes,
     SegmentClosed: segment_writes,
     CaptionsFound: caption_writes,
     CaptionsUploaded: caption_writes,
+    TaskFinished: made_writes,
+    RenditionChanged: requested_writes,
+    RenditionRequested: lambda _: (),
     CommentAccepted: comment_writes,
     ReactionsRecorded: like_writes,
     TotalsChanged: totals_writes,

@@ -13,13 +13,19 @@ from schemas.events import (
     CommentAccepted,
     CueDecided,
     Event,
+    JobState,
     Like,
+    MadePart,
+    MadeSegment,
     PartReady,
     PictureCaptions,
     Reaction,
     ReactionsRecorded,
+    RenditionChanged,
+    RenditionRequested,
     SegmentArchived,
     SegmentClosed,
+    TaskFinished,
     TotalsChanged,
     Track,
     TrackInfo,
@@ -32,7 +38,9 @@ from schemas.events import (
 from schemas.topics import (
     ADS_BREAKS,
     COMMENTS_FEED,
+    MEDIA_JOBS,
     MEDIA_PARTS,
+    MEDIA_RENDITIONS,
     REACTIONS,
     RECORDINGS,
     TOTALS,
@@ -48,6 +56,7 @@ from stores.settings import Settings
 START_MS = 1_700_000_000_000
 CHANNEL = "ann"
 LOST_SEGMENT = 2
+MADE = TrackInfo(codecs="avc1.4d000c", width=256, height=144, frame_rate=30.0, sample_rate=0, channels=0)
 USERS = 40
 Rows = dict[str, list[tuple[object, ...]]]
 
@@ -68,12 +77,67 @@ class Broadcast:
             RECORDINGS: [self.archived(segment) for segment in range(self.segments)],
             COMMENTS_FEED: [self.comment(seq) for seq in range(1, self.comments + 1)],
             MEDIA_PARTS: self.media(),
+            MEDIA_JOBS: [self.wanted(), self.task(0), self.task(1)],
+            MEDIA_RENDITIONS: [self.rendition()],
             REACTIONS: [self.reactions(batch) for batch in range(30)],
             TOTALS: [self.totals(offset) for offset in range(0, 300, 10)],
             ADS_BREAKS: [self.decision("cue-1", accepted=True), self.plan(), self.decision("cue-2", accepted=False)],
             VIDEOS_CAPTIONS: [self.upload("en", "WEBVTT\n"), self.upload("de", "WEBVTT\n"), self.upload("de", "", 9)],
         }
         return [(topic, event) for topic, events in by_topic.items() for event in events]
+
+    def wanted(self) -> RenditionRequested:
+        return RenditionRequested(
+            video_id=self.video_id,
+            channel=CHANNEL,
+            rendition="144p150k",
+            height=144,
+            bitrate_bps=150_000,
+            starts=(0, 1),
+            last_segment=1,
+            requested_ms=START_MS,
+            requested_by="operator",
+            replayed=False,
+        )
+
+    def task(self, number: int) -> TaskFinished:
+        part = MadePart(
+            dts=number * 90_000,
+            duration=90_000,
+            size=100,
+            frames=30,
+            independent=True,
+            captured_ms=START_MS,
+            keyframe_size=60,
+        )
+        init = f"{self.video_id}/144p150k/init-0123456789ab.mp4"
+        return TaskFinished(
+            video_id=self.video_id,
+            channel=CHANNEL,
+            rendition="144p150k",
+            task=number,
+            segments=(MadeSegment(segment=number, epoch=0, epoch_ms=0, timescale=90_000, init=init, parts=(part,)),),
+            info=MADE,
+            problem="",
+            finished_ms=START_MS,
+        )
+
+    def rendition(self) -> RenditionChanged:
+        return RenditionChanged(
+            video_id=self.video_id,
+            channel=CHANNEL,
+            rendition="144p150k",
+            height=144,
+            bitrate_bps=150_000,
+            state=JobState.DONE,
+            tasks=2,
+            finished=2,
+            lost=0,
+            info=MADE,
+            requested_ms=START_MS,
+            requested_by="operator",
+            changed_ms=START_MS,
+        )
 
     def video(self, state: VideoState) -> VideoChanged:
         ended = state is VideoState.ENDED
@@ -283,7 +347,8 @@ class Broadcast:
             "totals": [(29, {"heart": 290}, 290)],
             "totals_by_minute": sorted((minute, offset // 10, offset) for minute, offset in minutes.items()),
             "comment_totals": sorted(before.items()),
-            "segments": sorted(
+            "segments": [("144p150k", n, 1, ((0, n * 90_000, 90_000, 100),)) for n in (0, 1)]
+            + sorted(
                 (
                     rendition,
                     segment,
@@ -298,7 +363,7 @@ class Broadcast:
                 for rendition in ("source", "audio")
                 for segment in range(self.segments)
             ),
-            "renditions": [("audio", "avc1.64001f"), ("source", "avc1.64001f")],
+            "renditions": [("144p150k", MADE.codecs), ("audio", "avc1.64001f"), ("source", "avc1.64001f")],
             "archived": sorted((n, n * 1_000, (1, 3) if n else ()) for n in range(self.segments)),
             "videos": [
                 ("Ann paints a boat", "ended", START_MS + 90_000, self.segments - 1, 0, "unlisted", START_MS + 100_000)
@@ -324,7 +389,10 @@ QUERIES = {
     "totals": ("likes, reactions, as_of_offset", ONE),
     "totals_by_minute": ("minute, likes, as_of_offset", ONE),
     "comment_totals": ("comment_id, likes", f"{ONE} AND shard IN ({', '.join(map(str, range(32)))})"),
-    "segments": ("rendition, segment, part_count, parts", f"{ONE} AND rendition IN ('audio', 'source') AND bucket = 0"),
+    "segments": (
+        "rendition, segment, part_count, parts",
+        f"{ONE} AND rendition IN ('144p150k', 'audio', 'source') AND bucket = 0",
+    ),
     "renditions": ("rendition, codecs", ONE),
     "archived": ("segment, archived_size, missing", f"{ONE} AND rendition = 'source' AND bucket = 0"),
     "videos": ("title, state, ended_ms, last_segment, keep_days, visibility, removed_ms", ONE),

@@ -1,8 +1,19 @@
+import tomllib
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from media.ladder import LadderError, Rung, choose_ladder, parse_rungs
+from media.ladder import (
+    LadderError,
+    Rung,
+    checked_rung,
+    choose_ladder,
+    parse_rungs,
+    requested_rendition,
+    rungs_of_file,
+    usual_bitrate_bps,
+)
 
 
 def shape(width: int, height: int) -> list[tuple[str, int, int]]:
@@ -111,3 +122,46 @@ def test_rungs_that_were_made_stay_when_the_source_becomes_smaller() -> None:
         ("360p", 640, 360),
         ("240p", 426, 240),
     ]
+
+
+def test_a_requested_rendition_is_named_by_all_that_makes_it_and_never_scaled_up() -> None:
+    made = requested_rendition(1280, 720, Rung(144, 150_000))
+    assert (made.name, made.width, made.height, made.video_bitrate_bps) == ("144p150k", 256, 144, 150_000)
+    assert requested_rendition(720, 1280, Rung(720, 900_000)).width == 720
+    with pytest.raises(LadderError, match="1080p of a 720p source"):
+        requested_rendition(1280, 720, Rung(1080, 4_000_000))
+
+
+def test_a_height_without_a_bit_rate_gets_that_of_its_neighbour_by_size() -> None:
+    assert usual_bitrate_bps(240) == 350_000
+    assert 100_000 < usual_bitrate_bps(144) < 350_000
+    assert usual_bitrate_bps(1080) > 2_800_000
+
+
+def test_a_rung_of_a_request_has_the_limits_of_the_setting() -> None:
+    assert checked_rung(144, 150_000) == Rung(144, 150_000)
+    with pytest.raises(LadderError, match="expected an even number from 64 to 4320"):
+        checked_rung(145, 150_000)
+    with pytest.raises(LadderError, match="expected 50 to 100000"):
+        checked_rung(144, 10_000)
+
+
+def test_a_ladder_file_gives_its_rungs() -> None:
+    text = "[[rendition]]\nheight = 144\nbitrate_kbps = 150\n[[rendition]]\nheight = 540\nbitrate_kbps = 900\n"
+    assert rungs_of_file(tomllib.loads(text)) == (Rung(144, 150_000), Rung(540, 900_000))
+
+
+@pytest.mark.parametrize(
+    ("values", "says"),
+    [
+        ({}, r"expected \[\[rendition\]\] tables"),
+        ({"rendition": []}, "expected 1 to 8 different renditions, found 0"),
+        ({"rendition": [{"height": 144}]}, "rendition 1: expected whole numbers"),
+        ({"rendition": [{"height": 144, "bitrate_kbps": 1}]}, "expected 50 to 100000"),
+        ({"rendition": [{"height": 144, "bitrate_kbps": 150}] * 2}, "different renditions, found 2"),
+    ],
+    ids=str,
+)
+def test_a_ladder_file_that_makes_no_sense_says_what_is_expected(values: object, says: str) -> None:
+    with pytest.raises(LadderError, match=says):
+        rungs_of_file(values)

@@ -25,18 +25,24 @@ from schemas.topics import JOBS_STATE, MEDIA_JOBS, MEDIA_RENDITIONS, MEDIA_TASKS
 
 PARTITIONS = 4
 INFO = TrackInfo(codecs="avc1.4d000c", width=256, height=144, frame_rate=30.0, sample_rate=0, channels=0)
-PART = MadePart(dts=0, duration=90_000, size=1_000, frames=30, independent=True, captured_ms=7)
+PART = MadePart(dts=0, duration=90_000, size=1_000, frames=30, independent=True, captured_ms=7, keyframe_size=99)
 
 
 def request(starts: tuple[int, ...] = (0, 2, 3), last: int = 4, **options: Any) -> RenditionRequested:
-    facts: dict[str, Any] = {"video_id": "video-a", "channel": "ann", "rendition": "144p150k", "requested_ms": 1_000}
+    facts: dict[str, Any] = {
+        "video_id": "video-a",
+        "channel": "ann",
+        "rendition": "144p150k",
+        "requested_ms": 1_000,
+        "replayed": False,
+    }
     return RenditionRequested(
         height=144, bitrate_bps=150_000, starts=starts, last_segment=last, requested_by="ann", **(facts | options)
     )
 
 
 def finished(task: int, *, made: bool = True, video_id: str = "video-a") -> TaskFinished:
-    segment = MadeSegment(segment=task, gop=task, epoch=0, timescale=90_000, init="i", parts=(PART,) if made else ())
+    segment = MadeSegment(segment=task, epoch=0, epoch_ms=0, timescale=90_000, init="i", parts=(PART,) if made else ())
     return TaskFinished(
         video_id=video_id,
         channel="ann",
@@ -85,6 +91,12 @@ def test_asking_twice_is_one_job() -> None:
     fold = JobsFold(PARTITIONS)
     feed(fold, request())
     assert feed(fold, request(requested_ms=9_000)) == []
+
+
+def test_a_job_that_is_replayed_from_the_log_gives_the_workers_nothing_to_do() -> None:
+    fold = JobsFold(PARTITIONS)
+    assert tasks(feed(fold, request(replayed=True))) == []
+    assert changes(feed(fold, finished(0), finished(1), finished(2)))[-1].state is JobState.DONE
 
 
 def test_the_rendition_is_done_when_every_task_is_and_a_repeated_task_counts_once() -> None:

@@ -1,16 +1,11 @@
 """The transcode agent in a real worker process on a real broker, killed without warning."""
 
-import os
-import signal
-import subprocess
-import sys
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-import httpx
 import pytest
 
 from media.ladder import parse_rungs
@@ -20,9 +15,9 @@ from schemas.topics import DEAD_LETTERS, MEDIA_PARTS, MEDIA_SOURCE, source_parti
 from stores.kafka import EventProducer
 from stores.segments import init_name, part_name
 from stores.settings import Settings
-from tests.conftest import free_ports
 from tests.processors.gops import Clip, SourceGop, make_gops
 from tests.processors.log_reader import LogReader, reading
+from tests.processors.worker_process import Worker, worker
 from tests.waiting import eventually
 
 pytestmark = pytest.mark.integration
@@ -33,59 +28,9 @@ ANN, BOB = "0123456789abcdefghjk", "zyxwvtsrqpnmkjhgfedc"
 DEADLINE_S = 60.0
 
 
-@dataclass
-class Worker:
-    """A worker process and what it says."""
-
-    process: subprocess.Popen[bytes]
-    log: Path
-    health: str
-
-    def ready(self) -> bool:
-        assert self.process.poll() is None, self.log.read_text()[-6000:]
-        try:
-            return httpx.get(f"{self.health}/readyz").status_code == httpx.codes.OK
-        except httpx.TransportError:
-            return False
-
-    def kill(self) -> None:
-        self.process.send_signal(signal.SIGKILL)
-        self.process.wait(10)
-
-    def metric(self, name: str) -> float:
-        """A metric, all labels together."""
-        lines = httpx.get(f"{self.health}/metrics").text.splitlines()
-        return sum(float(line.rsplit(" ", 1)[1]) for line in lines if line.startswith((f"{name} ", f"{name}{{")))
-
-
-@contextmanager
-def worker(settings: Settings, slot: str = "0", **options: str) -> Iterator[Worker]:
-    """Run a worker as the supervisor does."""
-    (port,) = free_ports(1)
-    chosen = {
-        "data_dir": str(settings.data_dir),
-        "kafka_bootstrap": settings.kafka_bootstrap,
-        "topic_prefix": settings.topic_prefix,
-        "partitions": str(settings.partitions),
-        "worker_agents": "transcode",
-        "worker_slot": slot,
-        "ladder": LADDER,
-        "health_port_worker": str(port),
-    }
-    environment = os.environ | {f"LOGCAST_{name.upper()}": value for name, value in (chosen | options).items()}
-    argv = [sys.executable, "-m", "faust", "-A", "processors.app", "worker", "-l", "info", "--without-web"]
-    log = settings.data_dir / f"worker-{slot}-{time.monotonic_ns()}.log"
-    with log.open("wb") as output:
-        process = subprocess.Popen(argv, env=environment, cwd=settings.data_dir, stdout=output, stderr=output)
-    try:
-        yield Worker(process, log, f"http://127.0.0.1:{port}")
-    finally:
-        process.terminate()
-        try:
-            process.wait(20)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+def transcoding(settings: Settings, slot: str = "0", **options: str) -> AbstractContextManager[Worker]:
+    """A worker that transcodes into the small ladder of these tests."""
+    return worker(settings, slot, worker_agents="transcode", ladder=LADDER, **options)
 
 
 @dataclass
@@ -202,7 +147,7 @@ async def test_a_worker_killed_in_mid_gop_leaves_no_hole_and_repeats_the_same_by
     cut = len(chunks) * 3 // 8  # in the middle of the second GOP of both
 
     with ExitStack() as stack:
-        first = stack.enter_context(worker(topics))
+        first = stack.enter_context(transcoding(topics))
         for chunk in chunks[:cut]:
             send(producer, topics, chunk)
         for stream in streams:
@@ -220,7 +165,7 @@ async def test_a_worker_killed_in_mid_gop_leaves_no_hole_and_repeats_the_same_by
         for gop in (gop for stream in streams for gop in stream[1:]):
             send(producer, topics, gop.closed)
         later = {part_name(c.video_id, "64p", c.segment, c.part) for c in chunks[cut:] if c.track is Track.VIDEO}
-        stack.enter_context(worker(topics))
+        stack.enter_context(transcoding(topics))
         await eventually(lambda: parts.has(()) and later & parts.ready.keys(), DEADLINE_S, "a part after the kill")
         gap_s = time.monotonic() - killed_s
         await eventually(lambda: parts.all_closed(segments_of(every)), DEADLINE_S, "the end of every segment")
@@ -245,7 +190,7 @@ async def test_what_cannot_be_decoded_is_dead_and_the_source_goes_on(
     chunks: list[MediaChunk] = [
         replace(c, data=b"garbage") if c.index == 0 and c.track is Track.VIDEO else c for c in broken.chunks
     ]
-    with worker(topics):
+    with transcoding(topics):
         for event in (*good.events, *chunks, broken.closed):
             send(producer, topics, event)
         wrong = source_partition(ANN, 0, topics.partitions)
@@ -270,7 +215,7 @@ async def test_a_gop_whose_ingest_died_is_closed_with_what_is_there(
 ) -> None:
     (gop,) = make_gops(Clip(segment_parts=2, audio=True))
     cut = gop.video[:3]
-    with worker(topics):
+    with transcoding(topics):
         for chunk in cut:
             send(producer, topics, chunk)
         send(producer, topics, replace(gop.closed, video_chunks=-1, audio_chunks=-1))
@@ -284,7 +229,7 @@ async def test_gops_that_were_done_cost_nothing_when_they_come_again(
     topics: Settings, parts: Parts, producer: EventProducer
 ) -> None:
     gops = make_gops(Clip(gops=2))
-    with worker(topics) as running:
+    with transcoding(topics) as running:
         for _ in range(2):
             for gop in gops:
                 for event in gop.events:
@@ -310,12 +255,12 @@ async def test_two_workers_share_the_gops_and_lose_none_when_one_joins_or_leaves
                 send(producer, topics, event)
 
     with ExitStack() as stack:
-        first = stack.enter_context(worker(topics, "0"))
+        first = stack.enter_context(transcoding(topics, "0"))
         feed(gops[:2])
         for chunk in gops[2].chunks[:1]:
             send(producer, topics, chunk)
         await eventually(lambda: parts.has({part_name(ANN, "64p", 2, 0)}), DEADLINE_S, "the first parts")
-        with worker(topics, "1") as second:
+        with transcoding(topics, "1") as second:
             await eventually(second.ready, DEADLINE_S, "the second worker")
             for chunk in gops[2].chunks[1:]:
                 send(producer, topics, chunk)
@@ -330,7 +275,7 @@ async def test_two_workers_share_the_gops_and_lose_none_when_one_joins_or_leaves
 
 
 async def test_a_worker_is_ready_when_it_has_its_partitions_and_stops_when_told(topics: Settings) -> None:
-    with worker(topics) as running:
+    with transcoding(topics) as running:
         await eventually(running.ready, DEADLINE_S, "readiness")
         assert running.metric("logcast_worker_gops_open") == 0
         running.process.terminate()
@@ -342,7 +287,7 @@ async def test_a_worker_without_kafka_says_so_and_ends_for_the_supervisor(
     make_settings: Callable[..., Settings], tmp_path: Path
 ) -> None:
     settings = make_settings(kafka_bootstrap="127.0.0.1:1", data_dir=tmp_path)
-    with worker(settings, data_dir=str(tmp_path / "not" / "there")) as running:
+    with transcoding(settings, data_dir=str(tmp_path / "not" / "there")) as running:
         await eventually(lambda: running.process.poll() is not None, DEADLINE_S, "the end of the worker")
         assert running.process.returncode != 0
         assert "Unable to bootstrap" in running.log.read_text()
