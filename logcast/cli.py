@@ -1,7 +1,7 @@
 """The `logcast` command: a thin group that imports a subcommand when it is called, so that `--help` is quick.
 
 Every module in `logcast/commands/` is a subcommand: `tail.py` holds a click command (or group) named `command`, and is
-called `logcast tail`. Its short help is the first line of the module's docstring.
+called `logcast tail` (`import_.py` is `logcast import`). Its short help is the first line of the module's docstring.
 """
 
 import ast
@@ -43,7 +43,9 @@ class LazyGroup(click.Group):
 @cache
 def _modules() -> dict[str, Path]:
     """Command name to its module."""
-    return {path.stem.replace("_", "-"): path for path in COMMANDS.glob("*.py") if not path.stem.startswith("_")}
+    return {
+        path.stem.rstrip("_").replace("_", "-"): path for path in COMMANDS.glob("*.py") if not path.stem.startswith("_")
+    }
 
 
 def _summary(path: Path) -> str:

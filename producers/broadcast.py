@@ -19,7 +19,7 @@ from prometheus_client import Counter
 from media import flv, packager
 from producers.video_index import Standing, VideoIndex, ended, interrupted
 from schemas import events
-from schemas.events import VideoChanged, VideoState
+from schemas.events import Origin, VideoChanged, VideoState
 from schemas.ids import new_video_id
 from schemas.topics import MEDIA_GOPS, MEDIA_SOURCE, VIDEOS, source_partition
 from stores.accounts import Channel
@@ -60,6 +60,7 @@ class Broadcast:
         index: VideoIndex,
         producer: EventProducer,
         clock: Clock,
+        origin: Origin = Origin.LIVE,
     ) -> None:
         self.channel = channel.name
         self.on_room: Callable[[], None] = lambda: None
@@ -67,6 +68,7 @@ class Broadcast:
         self.backlog_bytes = 0
         self._settings = settings
         self._of = channel
+        self._origin = origin
         self._index = index
         self._producer = producer
         self._clock = clock
@@ -79,6 +81,17 @@ class Broadcast:
         self._has_video = False
         self._task: asyncio.Task[None] | None = None
         self._segment = -1
+
+    @property
+    def video(self) -> VideoChanged:
+        """The state of the video as it was said last; once it is open."""
+        assert self._video is not None
+        return self._video
+
+    @property
+    def segment(self) -> int:
+        """The last segment that was begun on the log; -1 before the first."""
+        return self._segment
 
     @property
     def video_id(self) -> str:
@@ -135,6 +148,7 @@ class Broadcast:
             video=False,
             keep_days=self._settings.keep_days_default if self._of.keep_days is None else self._of.keep_days,
             visibility=self._of.visibility,
+            origin=self._origin,
         )
 
     async def _close_gop_of_before(self, standing: Standing) -> None:

@@ -20,6 +20,9 @@ OPEN_TIMEOUT_S: Final = 10.0
 WRITE_TIMEOUT_S: Final = 60.0
 UNTOUCHED: Final = frozenset({"h264", "hevc", "av1", "aac"})
 KEYFRAME_S: Final = 2
+FLV: Final = {"flvflags": "no_duration_filesize"}
+"""Of the muxer, so that it never goes back."""
+
 AUDIO_RATE: Final = 48_000
 LEAD_S: Final = 0.1
 """How far ahead of real time packets may go out: hides the jitter of sleeping."""
@@ -72,10 +75,17 @@ def _send(given: InputContainer, url: str, report: Callable[[Progress], None], *
             "w",
             format="flv",
             timeout=(OPEN_TIMEOUT_S, WRITE_TIMEOUT_S),
-            options={"flvflags": "no_duration_filesize"},
+            options=FLV,
         )
     except (av.FFmpegError, OSError) as error:
         raise PushError(f"cannot push to the server ({error}): is the address right, and the stream key?") from error
+    return send(given, target, report, realtime=realtime)
+
+
+def send(
+    given: InputContainer, target: OutputContainer, report: Callable[[Progress], None], *, realtime: bool = False
+) -> Progress:
+    """Write the picture and sound of `given` to an FLV `target`, and close it; see `push`."""
     with target:
         chosen = _chosen(given)
         steps = {stream.index: _step(stream, target) for stream in chosen}
@@ -117,7 +127,7 @@ def _chosen(given: InputContainer) -> list[VideoStream | AudioStream]:
 
 def _step(stream: VideoStream | AudioStream, target: OutputContainer) -> Step:
     """Copy what RTMP takes, transcode the rest."""
-    if stream.codec_context.codec.canonical_name in UNTOUCHED and stream.codec_context.extradata:
+    if _is_taken(stream):
         unknown_encoder = stream.codec_context.codec.canonical_name == "av1"  # its decoder has another name
         return _copying(target.add_stream_from_template(stream, opaque=unknown_encoder))
     if isinstance(stream, VideoStream):
@@ -125,9 +135,24 @@ def _step(stream: VideoStream | AudioStream, target: OutputContainer) -> Step:
     return _encoding_audio(target)
 
 
+def _is_taken(stream: VideoStream | AudioStream) -> bool:
+    """Whether browsers play it as it is; H.264 in 4:2:2, 4:4:4 or 10 bits they do not."""
+    context = stream.codec_context
+    name = context.codec.canonical_name
+    if name not in UNTOUCHED or not context.extradata:
+        return False
+    return not isinstance(stream, VideoStream) or name != "h264" or stream.pix_fmt in ("yuv420p", "yuvj420p")
+
+
 def _copying(target: VideoStream | AudioStream) -> Step:
+    due: int | None = None
+
     def copy(packet: Packets) -> Iterator[Packets]:
+        nonlocal due
+        if packet.size and packet.dts is None:  # some demuxers leave it to their readers
+            packet.dts = packet.pts if due is None else due
         if packet.dts is not None:
+            due = packet.dts + (packet.duration or 1)
             packet.stream = target
             yield packet
 
@@ -144,7 +169,7 @@ def _encoding_video(stream: VideoStream, target: OutputContainer) -> Step:
         for frame in cast("Iterator[av.VideoFrame]", packet.decode()):
             frame.pict_type = PictureType.NONE  # the encoder chooses, not the source
             yield from encoder.encode(frame)
-        if packet.dts is None:
+        if not packet.size:
             yield from encoder.encode(None)
 
     return encode
@@ -159,7 +184,7 @@ def _encoding_audio(target: OutputContainer) -> Step:
         for frame in cast("Iterator[av.AudioFrame]", packet.decode()):
             for ready in resampler.resample(frame):
                 yield from encoder.encode(ready)
-        if packet.dts is None:
+        if not packet.size:
             yield from encoder.encode(None)
 
     return encode

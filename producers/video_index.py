@@ -9,10 +9,13 @@ from dataclasses import dataclass
 from typing import Final
 
 from media.packaged import StartPosition
-from schemas.events import Event, GopOpened, VideoChanged, VideoState
+from schemas.events import Event, GopOpened, Origin, VideoChanged, VideoState
 
 SILENCE_MARGIN_MS: Final = 10_000
 """A live video whose ingest said nothing for its longest segment plus this has lost its publisher."""
+
+IMPORT_MS: Final = 12 * 3_600_000
+"""An import that has not said for so long that it is over was killed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,8 +104,10 @@ class VideoIndex:
         return self._standings.get(video_id)
 
     def open_video(self, channel: str) -> Standing | None:
-        """The newest video of a channel that has not ended."""
-        of_channel = [s for s in self._standings.values() if s.video.channel == channel]
+        """The newest broadcast of a channel that has not ended."""
+        of_channel = [
+            s for s in self._standings.values() if s.video.channel == channel and s.video.origin is Origin.LIVE
+        ]
         return max(of_channel, key=lambda s: s.video.video_id, default=None)
 
     def due(self, now_ms: int, grace_ms: int, here: frozenset[str]) -> list[VideoChanged]:
@@ -116,7 +121,7 @@ class VideoIndex:
         changes = []
         for standing in self._standings.values():
             video = standing.video
-            if video.video_id in here:
+            if video.video_id in here or _is_imported(video, now_ms):
                 continue
             if video.state is VideoState.LIVE:
                 if now_ms - standing.last_sign_ms > video.segment_max_ms + SILENCE_MARGIN_MS:
@@ -124,6 +129,11 @@ class VideoIndex:
             elif now_ms - video.changed_ms > grace_ms:
                 changes.append(ended(standing, now_ms))
         return changes
+
+
+def _is_imported(video: VideoChanged, now_ms: int) -> bool:
+    """Whether an import, which says by itself when it is over, may still be at work."""
+    return video.origin is Origin.IMPORT and now_ms - video.started_ms < IMPORT_MS
 
 
 def interrupted(video: VideoChanged, now_ms: int) -> VideoChanged:

@@ -59,6 +59,11 @@ class Publisher:
         self._log = log
 
     @property
+    def pid(self) -> int:
+        """Of ffmpeg."""
+        return self._process.pid
+
+    @property
     def exit_code(self) -> int | None:
         """None while it runs."""
         return self._process.poll()
