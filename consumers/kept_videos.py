@@ -13,14 +13,15 @@ class KeptVideos:
     def __init__(self) -> None:
         self._videos: dict[str, VideoChanged] = {}
         self._chosen: dict[str, VideoSettingsChanged] = {}
-        self._removed: dict[str, int] = {}
+        self._removed: set[str] = set()
         self.switched_on: dict[str, int] = {}
         """By video, wall clock of the newest choice to keep it."""
 
     def apply(self, event: Event, _place: Place | None = None) -> None:
         """Fold one event."""
         if isinstance(event, VideoChanged):
-            self._videos[event.video_id] = event
+            if event.video_id not in self._removed:
+                self._videos[event.video_id] = event
         elif isinstance(event, VideoSettingsChanged):
             self._chosen[event.video_id] = event
             if event.keep_days == NOT_KEPT:
@@ -28,16 +29,15 @@ class KeptVideos:
             else:
                 self.switched_on[event.video_id] = event.changed_ms
         elif isinstance(event, VideoRemoved):
-            self._removed[event.video_id] = event.removed_ms
+            self._removed.add(event.video_id)
+            self._videos.pop(event.video_id, None)
             self._chosen.pop(event.video_id, None)
             self.switched_on.pop(event.video_id, None)
 
     def get(self, video_id: str) -> VideoChanged | None:
         """What holds for a video; None when it is unknown or removed."""
         video = self._videos.get(video_id)
-        if video is None or video_id in self._removed:
-            return None
-        return settled(video, self._chosen.get(video_id))
+        return None if video is None else settled(video, self._chosen.get(video_id))
 
     def chosen(self, video_id: str) -> VideoSettingsChanged | None:
         """What its owner chose, if anything."""

@@ -12,7 +12,10 @@ Errors:
 """
 
 import asyncio
+import errno
+import os
 import re
+import shutil
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
@@ -87,7 +90,8 @@ async def open_recordings(settings: Settings) -> AsyncIterator["Recordings"]:
     Raises:
         RecordingsError: the settings do not make a store; the message names what is wrong.
     """
-    recordings = Recordings(await asyncio.to_thread(_store, settings), shown_url(settings))
+    store = await asyncio.to_thread(_store, settings)
+    recordings = Recordings(store, shown_url(settings), settings.recordings_reserve_mb * 1_000_000)
     try:
         yield recordings
     finally:
@@ -99,6 +103,27 @@ def shown_url(settings: Settings) -> str:
     return settings.recordings_url or f"file://{(settings.data_dir / 'recordings').resolve()}"
 
 
+def recordings_problem(settings: Settings) -> str:
+    """Why the cold store cannot be used now and what to do, in one sentence; empty when it can. Blocks some seconds.
+
+    A directory that is not there yet is not made.
+    """
+    url = shown_url(settings)
+    directory = _directory_of(url)
+    if directory is not None:
+        there = next(path for path in (directory, *directory.parents) if path.exists())
+        if not there.is_dir() or not os.access(there, os.W_OK):
+            return f"cannot write recordings to {url}: {there} is no directory that this user may write to"
+        return ""
+    try:
+        obstore.list_with_delimiter(_store(settings))
+    except (BaseError, OSError, ValueError) as error:
+        return f"cannot list {url}: {_said(error)}"
+    except RecordingsError as error:
+        return str(error)
+    return ""
+
+
 class Recordings:
     """Objects by name. Safe to share among tasks of one loop.
 
@@ -106,9 +131,11 @@ class Recordings:
         url: where they are, for messages.
     """
 
-    def __init__(self, store: ObjectStore, url: str) -> None:
+    def __init__(self, store: ObjectStore, url: str, reserve_bytes: int = 0) -> None:
         self.url: Final = url
         self._store = store
+        self._reserve_bytes = reserve_bytes
+        self._directory = _directory_of(url)
         self._threads = ThreadPoolExecutor(MAX_CALLS, thread_name_prefix="recordings")
 
     def close(self) -> None:
@@ -122,7 +149,17 @@ class Recordings:
             BadRecordingNameError, RecordingsError.
         """
         checked_recording_name(name)
-        await self._call(f"write {name}", lambda: obstore.put(self._store, name, data, use_multipart=False))
+        await self._call(f"write {name}", lambda: self._put(name, data))
+
+    def _put(self, name: str, data: bytes) -> None:
+        """Kafka and Cassandra may be on the same disk: recordings leave them room."""
+        if self._directory is not None and shutil.disk_usage(self._directory).free < self._reserve_bytes + len(data):
+            raise OSError(
+                errno.ENOSPC,
+                f"less than {self._reserve_bytes // 1_000_000} MB are left on the disk (LOGCAST_RECORDINGS_RESERVE_MB); free "
+                "some, keep recordings for fewer days, or move them",
+            )
+        obstore.put(self._store, name, data, use_multipart=False)
 
     async def get(self, name: str) -> bytes | None:
         """The bytes of `name`, None where there are none.
@@ -252,10 +289,16 @@ def _store(settings: Settings) -> ObjectStore:
         raise RecordingsError(f"cannot use the recordings at {shown_url(settings)}: {_said(error)}") from error
 
 
+def _directory_of(url: str) -> Path | None:
+    """The directory of a file:// URL, None of others."""
+    parts = urlsplit(url)
+    return Path(unquote(parts.path)) if parts.scheme == "file" else None
+
+
 def _client(settings: Settings) -> ObjectStore:
     url = urlsplit(shown_url(settings))
-    if url.scheme == "file":
-        directory = Path(unquote(url.path))
+    directory = _directory_of(shown_url(settings))
+    if directory is not None:
         return LocalStore(directory, mkdir=True, automatic_cleanup=True)
     access, secret = settings.recordings_access_key, settings.recordings_secret_key.get_secret_value()
     endpoint = settings.recordings_endpoint

@@ -113,6 +113,9 @@ class Settings(BaseSettings):
     recordings_secret_key: SecretStr = Field(SecretStr(""), description="S3 secret key or Azure account key.")
     recordings_path_style: bool = Field(True, description="S3 addresses as HOST/BUCKET; false: BUCKET.HOST.")
 
+    recordings_reserve_mb: Annotated[int, Field(ge=0)] = Field(
+        2_048, description="Recording waits while the disk of a recordings directory has less than this left."
+    )
     keep_days_default: Annotated[int, Field(ge=-1, le=36_500)] = Field(
         7, description="Days that recordings of channels are kept which chose nothing; 0: none is made, -1: for ever."
     )

@@ -23,6 +23,7 @@ MIB = 1024 * 1024
 DISK_MIN_MB = 1024
 MEMORY_MIN_MB = 2048
 FILES_MIN = 4096
+RECORDINGS_WAIT = "live goes on; recording waits for it as long as the hot store has the parts"
 CLOCK_TOLERANCE_S = 120
 RELEASED_S = 1_760_000_000
 """October 2025: the clock of a machine that runs this cannot be before it."""
@@ -51,6 +52,7 @@ def checks(settings: Settings) -> Iterator[Check]:
     yield _clock(settings.data_dir)
     yield _java()
     yield _hot_store(settings)
+    yield _recordings(settings)
     yield from _ports(settings)
 
 
@@ -177,6 +179,13 @@ def _hot_store(settings: Settings) -> Check:
 
     problem = hot_tier_problem(settings)
     return Check("hot segment store", not problem, problem or f"{hot_tier_place(settings)} can be used")
+
+
+def _recordings(settings: Settings) -> Check:
+    from stores.recordings import recordings_problem, shown_url
+
+    problem = recordings_problem(settings)
+    return Check("recordings", not problem, problem or shown_url(settings), RECORDINGS_WAIT, warning=True)
 
 
 def _java() -> Check:

@@ -261,6 +261,29 @@ async def test_killed_in_the_middle_and_started_again_nothing_is_missing_or_torn
         await until_committed(topics)
 
 
+async def test_two_archivers_share_the_work_and_one_goes_on_alone(
+    topics: Settings, hot: LocalSegmentStore, cold: Recordings
+) -> None:
+    videos = [a_video(segments=range(20)) for _ in range(6)]
+    for video in videos:
+        video.put(hot)
+        await publish(topics, [*video.opened(), *video.media()[:80]])
+    async with recording(topics) as stays:
+        async with recording(topics) as leaves:
+
+            async def shared() -> bool:
+                shares = [r.group.share if r.group else frozenset() for r in (stays, leaves)]
+                return all(shares) and sum(map(len, shares)) == topics.partitions and not shares[0] & shares[1]
+
+            await eventually_async(shared, DEADLINE_S, "a share for each")
+            for video in videos:
+                await publish(topics, video.media()[80:120])
+        for video in videos:
+            await publish(topics, video.media()[120:])
+        await until_archived(cold, *videos)
+        await until_committed(topics)
+
+
 async def test_recording_that_is_switched_on_while_live_has_what_is_still_hot(
     topics: Settings, hot: LocalSegmentStore, cold: Recordings
 ) -> None:

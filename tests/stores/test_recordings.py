@@ -14,6 +14,7 @@ from stores.recordings import (
     Recordings,
     RecordingsError,
     open_recordings,
+    recordings_problem,
     segment_name,
     shown_url,
 )
@@ -212,6 +213,24 @@ class TestWhatIsWrongIsSaid:
                     await call()  # type: ignore[misc]
                 assert said in str(caught.value)
                 assert settings.recordings_secret_key.get_secret_value() not in str(caught.value)
+
+    async def test_a_disk_that_is_nearly_full_which_keeps_room_for_the_log(self, tmp_path: Path) -> None:
+        settings = load_settings(data_dir=tmp_path, recordings_reserve_mb=10**9)
+        async with open_recordings(settings) as recordings:
+            with pytest.raises(RecordingsError, match=r"left on the disk .LOGCAST_RECORDINGS_RESERVE_MB."):
+                await recordings.put(segment_name(VIDEO, "source", 0), b"x")
+            assert await recordings.videos() == []
+
+    def test_before_anything_is_recorded(self, request: pytest.FixtureRequest, tmp_path: Path) -> None:
+        good = request.getfixturevalue("s3").options("x")
+        assert recordings_problem(load_settings(data_dir=tmp_path)) == ""
+        assert list(tmp_path.iterdir()) == []
+        assert recordings_problem(load_settings(data_dir=tmp_path, **good)) == ""
+        bad = good | {"recordings_url": "s3://no-such-bucket/x"}
+        assert "NoSuchBucket" in recordings_problem(load_settings(data_dir=tmp_path, **bad))
+        (tmp_path / "file").write_bytes(b"")
+        nowhere = load_settings(recordings_url=f"file://{tmp_path}/file/recordings")
+        assert "is no directory" in recordings_problem(nowhere)
 
     async def test_a_directory_that_cannot_be_made(self, tmp_path: Path) -> None:
         (tmp_path / "file").write_bytes(b"")

@@ -117,3 +117,15 @@ def test_a_hot_store_that_answers_is_shown_by_its_address(free: Callable[..., Se
     settings = free(segment_url=f"redis://127.0.0.1:{redis_server}/0")
     shown = {check.name: check.found for check in checks(settings) if check.ok}
     assert shown["hot segment store"] == f"Redis at 127.0.0.1:{redis_server} can be used"
+
+
+def test_recordings_that_cannot_be_written_are_a_warning_for_live_goes_on(
+    free: Callable[..., Settings], tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    settings = free(recordings_url=f"file://{tmp_path}/file/recordings")
+    found = {check.name: check for check in checks(settings)}["recordings"]
+    assert (found.ok, found.warning) == (False, True)
+    assert "is no directory that this user may write to" in found.found
+    assert "live goes on" in found.advice
+    require_all(settings)
