@@ -5,9 +5,10 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 from weakref import WeakKeyDictionary
 
+from gateway.lead_in import led_in
 from gateway.rendition_fold import RenditionFold
 from gateway.texts import Body
-from gateway.variants import Variants, nominal_rates, variants_of
+from gateway.variants import Variants, is_offered, nominal_rates, variants_of
 from gateway.video_fold import VideoFold
 from media.devices import Wish
 from media.hls import (
@@ -140,7 +141,9 @@ def window_of(fold: VideoFold, rendition: RenditionFold, *, vod: bool = False, q
     """What a rendition's playlist is made of; with `vod` as a video on demand, where it can be one."""
     video = fold.video
     assert video is not None
-    segments = tuple(rendition.segments)
+    vod = vod and fold.has_ended(rendition) and fold.whole
+    led = vod and rendition.track is Track.VIDEO
+    segments = led_in(rendition, fold.listed) if led else tuple(rendition.segments)
     first_ms = segments[0].start_ms if segments else 0
     removed_ms = first_ms - SKIP_TARGETS * target_s(video) * 1000
     targets = {other.name: other.part_target_ms(video.part_target_ms) for other in fold.listed}
@@ -150,9 +153,9 @@ def window_of(fold: VideoFold, rendition: RenditionFold, *, vod: bool = False, q
         part_target_ms=targets.get(rendition.name, video.part_target_ms),
         part_hold_back_ms=PART_HOLD_BACK_TARGETS * max(targets.values(), default=video.part_target_ms),
         ended=fold.has_ended(rendition),
-        vod=vod and fold.has_ended(rendition) and fold.whole,
+        vod=vod,
         next_init_uri=rendition.next_init_uri,
-        reports=tuple(_report(other, query) for other in fold.listed if other is not rendition),
+        reports=tuple(_report(r, query) for r in fold.listed if r is not rendition and is_offered(fold, r)),
         breaks=tuple(
             AdBreak(b.break_id, b.start_ms, b.media_time_ms, b.duration_ms)
             for b in _breaks(fold)

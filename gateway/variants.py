@@ -9,7 +9,7 @@ from media.devices import Offer, Wish, chosen
 from media.hls import target_duration_s
 from media.hls_iframes import has_keyframe
 from media.hls_multivariant import Audio, Rates, Video, measured_rates
-from schemas.events import Track
+from schemas.events import Track, TrackInfo
 
 LEAST_SEGMENT_S: Final = 1.0
 """What an open segment is taken to last at least when rates are measured."""
@@ -45,24 +45,37 @@ def offer_of(video: Video) -> Offer:
 def variants_of(fold: VideoFold, nominal: dict[str, int]) -> Variants:
     """The renditions that have a part and say what they are; `nominal` are the encoder's bits per second by name.
 
-    The source is left out where a segment of it cannot be decoded by itself (a GOP longer than a segment) and another
-    rendition, which has an IDR picture at every segment, is there instead.
+    What a rendition is said to be is the largest picture that it has in the window: players prepare for it once.
     """
     assert fold.video is not None
     target = target_duration_s(fold.video.segment_max_ms)
     videos, audio = [], None
     shown = [rendition for rendition in fold.listed if rendition.info is not None]
-    transcoded = any(r.track is Track.VIDEO and r.name != "source" for r in shown)
     for rendition in shown:
-        info, name = rendition.info, rendition.name
-        assert info is not None
+        info, name = _shown_as(rendition), rendition.name
         rates = _rates(rendition, target, nominal.get(name, 0))
         if rendition.track is Track.AUDIO:
             audio = Audio(name, info.codecs, info.channels, rates)
-        elif not transcoded or name != "source" or all(s.independent for s in rendition.segments):
+        elif is_offered(fold, rendition):
             picture = info.codecs, info.width, info.height, info.frame_rate
             videos.append(Video(name, *picture, rates, _keyframe_rates(rendition, target)))
     return Variants(tuple(videos), audio)
+
+
+def is_offered(fold: VideoFold, rendition: RenditionFold) -> bool:
+    """Whether clients may play a rendition.
+
+    The source is left out where a segment of it cannot be decoded by itself (a GOP longer than a segment) and another
+    rendition, which has an IDR picture at every segment, is there instead.
+    """
+    if rendition.name != "source" or all(segment.independent for segment in rendition.segments):
+        return True
+    return not any(r.track is Track.VIDEO and r.name != "source" and r.info is not None for r in fold.listed)
+
+
+def _shown_as(rendition: RenditionFold) -> TrackInfo:
+    assert rendition.info is not None
+    return max([rendition.info, *rendition.infos.values()], key=lambda info: (info.width * info.height, info.codecs))
 
 
 def nominal_rates(ladder: str) -> dict[str, int]:

@@ -19,6 +19,7 @@ from gateway.ownership import Ownership
 from gateway.problems import Problem, not_found
 from gateway.signed_links import Link, LinkError, split
 from gateway.state import GatewayState
+from media.devices import HINTS
 from schemas.events import VideoChanged, Visibility
 
 RIGHT: Final = "logcast.right"
@@ -30,6 +31,9 @@ _CHANNEL: Final = re.compile(r"/(?:live/([^/]+)/.*|v1/channels/([^/]+)/(?:feed|c
 _ENTRY: Final = re.compile(r"/live/([^/]+)/((?:master|manifest)\.[a-z0-9]+)")
 _MAX_AGE: Final = re.compile(rb"\bmax-age=([0-9]{1,9})")
 _PRIVATE: Final = (b"x-logcast-visibility", b"private")
+_KEYED: Final = {b"", b"accept-encoding", *(name.encode() for name in HINTS)}
+"""What an answer may vary by and still be kept by our edge: it keeps one for each (`docker/edge/nginx.conf.template`)."""
+
 EDGE_KEEPS_S: Final = 60
 """Then the edge asks whether what it has is still to be shown; an ETag makes that cheap."""
 
@@ -178,7 +182,7 @@ def _for_caches(send: Send, video: VideoChanged) -> Send:
 def _edge_headers(status: int, headers: dict[bytes, bytes]) -> list[tuple[bytes, bytes]]:
     """How long the edge may keep an answer; nothing where it may not."""
     kept = _MAX_AGE.search(headers.get(b"cache-control", b""))
-    varies = {name.strip().lower() for name in headers.get(b"vary", b"").split(b",")} - {b"", b"accept-encoding"}
+    varies = {name.strip().lower() for name in headers.get(b"vary", b"").split(b",")} - _KEYED
     if status not in {200, 304} or kept is None or varies or b"no-store" in headers[b"cache-control"]:
         return []
     return [(b"x-accel-expires", b"%d" % min(int(kept[1]), EDGE_KEEPS_S))]

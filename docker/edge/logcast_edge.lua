@@ -127,7 +127,10 @@ local function fetch(key)
     local var = ngx.var
     local res = ngx.location.capture("/_fetch", {
         args = var.args,
-        vars = { logcast_class = var.logcast_class, logcast_path = var.logcast_path, logcast_asks = var.logcast_asks },
+        vars = {
+            logcast_class = var.logcast_class, logcast_path = var.logcast_path, logcast_asks = var.logcast_asks,
+            logcast_hints = var.logcast_hints,
+        },
     })
     local seconds = lifetime(res)
     if seconds then
@@ -218,7 +221,7 @@ function M.media()
     local method = ngx.req.get_method()
     if class == "pass" or ngx.var.http_authorization or (method ~= "GET" and method ~= "HEAD") then return end
     ngx.var.logcast_class = class
-    local key = class .. rest .. "?" .. (ngx.var.args or "") .. "#" .. ngx.var.logcast_asks
+    local key = class .. rest .. "?" .. (ngx.var.args or "") .. "#" .. ngx.var.logcast_asks .. "#" .. ngx.var.logcast_hints
     local result = collapsed(key)
     if result == "passed" then
         ngx.var.logcast_class = "pass"

@@ -10,7 +10,7 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 from websockets.typing import Subprotocol
 
-from schemas.events import Visibility
+from schemas.events import PartReady, TrackInfo, Visibility
 from stores.link_keys import link_keys_path, rotate_link_keys
 from tests.edge.conftest import EdgeRig
 from tests.gateway.playlist_reader import read
@@ -18,6 +18,7 @@ from tests.gateway.tape import VIDEO, Tape, data_of, video
 from tests.waiting import eventually, eventually_async
 
 SOURCE = Tape([4] * 8)
+UHD = TrackInfo(codecs="avc1.640033", width=3_840, height=2_160, frame_rate=30.0, sample_rate=0, channels=0)
 BELOW = f"videos/{VIDEO}"
 PLAYLIST = f"/v1/{BELOW}/source/media.m3u8"
 SEGMENT = f"/v1/{BELOW}/source/00000001.m4s"
@@ -103,6 +104,19 @@ async def test_each_coding_is_kept_once_however_it_is_spelled(edge: EdgeRig) -> 
     refused = await edge.get(PLAYLIST, accept_encoding="gzip;q=0")
     assert "content-encoding" not in refused.headers
     assert asked(edge, PLAYLIST) <= 4, "two codings, each kept for a second or two"
+
+
+async def test_a_phone_s_multivariant_playlist_is_not_a_desktop_s(edge: EdgeRig) -> None:
+    show(edge)
+    tall = Tape([4] * 3, "480p")
+    edge.gateway.fold(*(replace(event, info=UHD) if isinstance(event, PartReady) else event for event in tall.events()))
+    master = f"/v1/{BELOW}/master.m3u8"
+    for _ in range(2):
+        assert "480p/media.m3u8" in (await edge.get(master, sec_ch_ua_mobile="?0")).text
+        assert "480p/media.m3u8" not in (await edge.get(master, sec_ch_ua_mobile="?1")).text
+        assert "480p/media.m3u8" in (await edge.get(master + "?deviceType=tv", sec_ch_ua_mobile="?1")).text
+        assert "480p/media.m3u8" in (await edge.get(master, downlink="0.1", ect="2g")).text
+    assert asked(edge, master) <= 6, "each kept for a second or two"
 
 
 async def test_what_is_not_there_is_answered_as_the_gateway_does_and_not_kept(edge: EdgeRig) -> None:
