@@ -45,7 +45,10 @@ async def open_retention(settings: Settings, videos: KeptVideos) -> AsyncIterato
     """
     hot = open_segment_store(settings)
     async with open_recordings(settings) as cold, EventProducer(settings, "operator") as producer:
-        yield Retention(videos, cold, hot, producer, settings.hot_retention_s, now_ms), cold
+        try:
+            yield Retention(videos, cold, hot, producer, settings.hot_retention_s, now_ms), cold
+        finally:
+            hot.close()
 
 
 async def choose(settings: Settings, chosen: VideoSettingsChanged) -> None:

@@ -59,6 +59,7 @@ async def record(settings: Settings, stop: asyncio.Event, running: Recording) ->
         producer = await stack.enter_async_context(EventProducer(settings, "archiver"))
         group = await stack.enter_async_context(LogGroup(settings, "archiver", GROUP, [MEDIA_PARTS]))
         hot = open_segment_store(settings)
+        stack.callback(hot.close)
         archiver = Archiver(settings, group, videos, reader, SegmentArchive(hot, cold, now_ms), producer, now_ms)
         # Each partition has one archiver: it removes what it would archive.
         retention = Retention(videos, cold, hot, producer, settings.hot_retention_s, now_ms, archiver.is_ours)

@@ -1,7 +1,9 @@
 """From hot parts to one cold object: whole, with gaps, again, and never worse than before."""
 
 import os
-from collections.abc import AsyncIterator
+import secrets
+import time
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
@@ -13,7 +15,8 @@ from consumers.segment_archive import SegmentArchive, filler, joined
 from media.boxes import iter_boxes
 from schemas.events import SegmentArchived
 from stores.recordings import Recordings, open_recordings, segment_name
-from stores.segments import LocalSegmentStore, init_name
+from stores.redis_segments import RedisSegmentStore
+from stores.segments import LocalSegmentStore, SegmentStore, init_name
 from stores.settings import load_settings
 
 VIDEO = "0123456789abcdefghjk"
@@ -29,17 +32,24 @@ async def cold(tmp_path: Path) -> AsyncIterator[Recordings]:
         yield recordings
 
 
-@pytest.fixture
-def hot(tmp_path: Path) -> LocalSegmentStore:
-    return LocalSegmentStore(tmp_path / "segments")
+@pytest.fixture(params=["directory", "redis"])
+def hot(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[SegmentStore]:
+    """Either hot tier."""
+    if request.param == "directory":
+        yield LocalSegmentStore(tmp_path / "segments")
+        return
+    port = request.getfixturevalue("redis_server")
+    store = RedisSegmentStore(f"redis://127.0.0.1:{port}/0", 3_600, time.time, f"test:{secrets.token_hex(6)}")
+    yield store
+    store.close()
 
 
 @pytest.fixture
-def archive(hot: LocalSegmentStore, cold: Recordings) -> SegmentArchive:
+def archive(hot: SegmentStore, cold: Recordings) -> SegmentArchive:
     return SegmentArchive(hot, cold, lambda: 5)
 
 
-def put(hot: LocalSegmentStore, *numbers: int) -> None:
+def put(hot: SegmentStore, *numbers: int) -> None:
     hot.put(INIT, b"init")
     for number in numbers:
         hot.put(SEGMENT.part_names()[number], PARTS[number])
@@ -52,7 +62,7 @@ def told(size: int, *missing: int) -> SegmentArchived:
 
 
 async def test_the_parts_become_one_object_beside_their_init_segment(
-    archive: SegmentArchive, hot: LocalSegmentStore, cold: Recordings
+    archive: SegmentArchive, hot: SegmentStore, cold: Recordings
 ) -> None:
     put(hot, 0, 1, 2)
     assert await archive.archive(SEGMENT) == told(4_920)
@@ -61,7 +71,7 @@ async def test_the_parts_become_one_object_beside_their_init_segment(
 
 
 async def test_a_lost_part_is_a_gap_and_all_others_are_where_the_index_says(
-    archive: SegmentArchive, hot: LocalSegmentStore, cold: Recordings
+    archive: SegmentArchive, hot: SegmentStore, cold: Recordings
 ) -> None:
     put(hot, 0, 2)
     assert await archive.archive(SEGMENT) == told(4_920, 1)
@@ -70,7 +80,7 @@ async def test_a_lost_part_is_a_gap_and_all_others_are_where_the_index_says(
 
 
 async def test_a_part_of_another_size_than_announced_is_a_gap(
-    archive: SegmentArchive, hot: LocalSegmentStore, cold: Recordings
+    archive: SegmentArchive, hot: SegmentStore, cold: Recordings
 ) -> None:
     put(hot, 0, 1, 2)
     hot.put(SEGMENT.part_names()[1], b"something else that is longer")
@@ -84,7 +94,7 @@ async def test_a_segment_of_which_nothing_is_left_has_no_object(archive: Segment
 
 
 async def test_a_gap_of_unknown_size_makes_the_segment_a_gap(
-    archive: SegmentArchive, hot: LocalSegmentStore, cold: Recordings
+    archive: SegmentArchive, hot: SegmentStore, cold: Recordings
 ) -> None:
     put(hot, 0, 2)
     unknown = ClosedSegment(VIDEO, "ann", "480p", 7, INIT, (900, None, 4_000))
@@ -93,7 +103,7 @@ async def test_a_gap_of_unknown_size_makes_the_segment_a_gap(
 
 
 async def test_an_object_that_is_whole_is_not_replaced_once_the_hot_parts_are_gone(
-    archive: SegmentArchive, hot: LocalSegmentStore, cold: Recordings
+    archive: SegmentArchive, hot: SegmentStore, cold: Recordings
 ) -> None:
     put(hot, 0, 1, 2)
     await archive.archive(SEGMENT)
@@ -103,7 +113,7 @@ async def test_an_object_that_is_whole_is_not_replaced_once_the_hot_parts_are_go
 
 
 async def test_an_object_with_gaps_becomes_whole_when_the_part_is_found(
-    archive: SegmentArchive, hot: LocalSegmentStore, cold: Recordings
+    archive: SegmentArchive, hot: SegmentStore, cold: Recordings
 ) -> None:
     put(hot, 0, 2)
     await archive.archive(SEGMENT)
@@ -113,7 +123,7 @@ async def test_an_object_with_gaps_becomes_whole_when_the_part_is_found(
 
 
 async def test_looking_back_passes_over_what_is_there_and_what_is_not_hot_any_more(
-    archive: SegmentArchive, hot: LocalSegmentStore, cold: Recordings
+    archive: SegmentArchive, hot: SegmentStore, cold: Recordings
 ) -> None:
     assert await archive.archive(SEGMENT, only_new=True) is None
     put(hot, 0, 1, 2)
