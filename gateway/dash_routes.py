@@ -16,7 +16,7 @@ from gateway.broadcasts import TooManyParkedError
 from gateway.catalogue import Catalogue
 from gateway.directives import parse_directives
 from gateway.dvr import DvrView
-from gateway.manifests import NO_WISH, Manifests, Place, is_over, is_ready
+from gateway.manifests import NO_WISH, Asked, Manifests, is_over, is_ready
 from gateway.media_access import MediaAccess, media_access
 from gateway.media_routes import ENDED_AGE_S, SETTLE_S, Media
 from gateway.problems import Problem, not_found
@@ -60,19 +60,35 @@ class DashRoutes:
             Route("/v1/time", Media(self.time)),
         ]
 
-    async def channel_manifest(self, scope: Scope, request: Request, send: Send) -> None:
-        """The manifest of a channel's current video; who plays it stays with that video."""
+    async def channel_manifest(self, scope: Scope, _request: Request, send: Send) -> None:
+        """A redirection to the manifest of a channel's current video: who plays it stays with that video."""
         channel = scope["path_params"]["channel"]
         video = await self._catalogue.of_channel(channel)
         if video is None:
             raise not_found(
                 f"channel {channel[:40]!r} has not been live; its streamer must publish first", "never_live"
             )
-        await self._manifest(scope, request, send, video.video_id, f"../../v1/videos/{video.video_id}/")
+        query = scope["query_string"]
+        location = f"../../v1/videos/{video.video_id}/manifest.mpd".encode() + (b"?" + query if query else b"")
+        headers = [
+            *OPEN_TO_ALL,
+            (b"location", location),
+            (b"cache-control", f"public, max-age={LIVE_AGE_S}".encode()),
+            (b"content-length", b"0"),
+        ]
+        await send_message(send, 307, headers)
 
     async def video_manifest(self, scope: Scope, request: Request, send: Send) -> None:
         """The manifest of a video."""
-        await self._manifest(scope, request, send, scope["path_params"]["video"], "")
+        video_id, query = scope["path_params"]["video"], scope["query_string"]
+        wish = wish_of_request(query, request)[0] if b"deviceType" in query else NO_WISH
+        dvr_s = parse_directives(query, delivery=False).dvr_s
+        fold, _ = await self._catalogue.further_back(await self._ready(video_id), dvr_s)
+        window_ms = fold.span_ms if isinstance(fold, DvrView) else self._state.settings.window_s * 1000
+        body = self._manifests.body(fold, Asked(window_ms, wish), await self._headers.unknown_of(fold))
+        if body is None:
+            raise _starting(video_id)
+        await send_text(send, request, body, MANIFEST_TYPE, ENDED_AGE_S if is_over(fold) else LIVE_AGE_S)
 
     async def time(self, _scope: Scope, request: Request, send: Send) -> None:
         """The wall clock as an xs:dateTime (ISO/IEC 23009-1, 5.8.5.7)."""
@@ -85,20 +101,6 @@ class DashRoutes:
             (b"content-length", str(len(text)).encode()),
         ]
         await send_message(send, 200, headers, b"" if request.method == "HEAD" else text)
-
-    async def _manifest(self, scope: Scope, request: Request, send: Send, video_id: str, base: str) -> None:
-        query = scope["query_string"]
-        wish = wish_of_request(query, request)[0] if b"deviceType" in query else NO_WISH
-        dvr_s = parse_directives(query, delivery=False).dvr_s
-        fold, _ = await self._catalogue.further_back(await self._ready(video_id), dvr_s)
-        over = is_over(fold)
-        location = f"{base}manifest.mpd{_queried(query)}" if base and not over else ""
-        window_ms = fold.span_ms if isinstance(fold, DvrView) else self._state.settings.window_s * 1000
-        headers = await self._headers.unknown_of(fold)
-        body = self._manifests.body(fold, Place(window_ms, base, location, wish), headers)
-        if body is None:
-            raise _starting(video_id)
-        await send_text(send, request, body, MANIFEST_TYPE, ENDED_AGE_S if over and not base else LIVE_AGE_S)
 
     async def _ready(self, video_id: str) -> VideoFold:
         """The fold of a video, once a manifest would name all its renditions, or when they did not come in time.
@@ -171,10 +173,6 @@ def _inits(rendition: RenditionFold) -> set[str]:
     used = {segment.init_uri for segment in rendition.segments}
     told = rendition.infos
     return used if len(used) > 1 and len({told.get(init) for init in used}) == 1 else used - told.keys()
-
-
-def _queried(query: bytes) -> str:
-    return f"?{query.decode('latin-1')}" if query else ""
 
 
 def _starting(video_id: str) -> Problem:

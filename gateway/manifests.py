@@ -34,16 +34,10 @@ NO_WISH: Final = Wish()
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """Where a manifest is read, and for what.
-
-    `base` goes before the folders of its renditions, `location` is where players are to ask from now on; both may be
-    empty. `window_ms` is how far back a live video may be played.
-    """
+class Asked:
+    """What a manifest is for: how far back a live video may be played, and what the client wishes."""
 
     window_ms: int
-    base: str = ""
-    location: str = ""
     wish: Wish = NO_WISH
 
 
@@ -52,27 +46,27 @@ class Manifests:
 
     def __init__(self, settings: Settings) -> None:
         self._nominal = nominal_rates(settings.ladder)
-        self._kept: WeakKeyDictionary[VideoFold, dict[Place, tuple[object, Body]]] = WeakKeyDictionary()
+        self._kept: WeakKeyDictionary[VideoFold, dict[Asked, tuple[object, Body]]] = WeakKeyDictionary()
 
-    def body(self, fold: VideoFold, place: Place, headers: Mapping[str, Shape] | None = None) -> Body | None:
+    def body(self, fold: VideoFold, asked: Asked, headers: Mapping[str, Shape] | None = None) -> Body | None:
         """The manifest of a video whose state is known; None while nothing of it can be shown.
 
         `headers` says what tracks are of which the fold does not know it, by the names of their init segments.
         """
         version = fold.video, [(r.name, r.finished, *_range(r)) for r in fold.listed], len(headers or {})
         kept = self._kept.setdefault(fold, {})
-        if place not in kept or kept[place][0] != version:
-            presentation = presentation_of(fold, place, self._nominal, headers or {})
+        if asked not in kept or kept[asked][0] != version:
+            presentation = presentation_of(fold, asked, self._nominal, headers or {})
             if presentation is None:
                 return None
             while len(kept) >= MAX_KEPT:
                 del kept[next(iter(kept))]
-            kept[place] = version, Body(manifest(presentation).encode())
-        return kept[place][1]
+            kept[asked] = version, Body(manifest(presentation).encode())
+        return kept[asked][1]
 
 
 def presentation_of(
-    fold: VideoFold, place: Place, nominal: dict[str, int], headers: Mapping[str, Shape]
+    fold: VideoFold, asked: Asked, nominal: dict[str, int], headers: Mapping[str, Shape]
 ) -> Presentation | None:
     """What the manifest of a video whose state is known is made of; None while nothing of it can be shown.
 
@@ -88,10 +82,10 @@ def presentation_of(
         periods = live_periods(renditions, video.started_ms, fold.origins, _expected(video))
     if not periods:
         return None
-    live = None if over else _live(video, periods, published_us(renditions), place.window_ms)
+    live = None if over else _live(video, periods, published_us(renditions), asked.window_ms)
     longest_ms = video.segment_max_ms + SEGMENT_SLACK_MS
-    suiting = _suiting(fold, periods, nominal, place.wish)
-    return Presentation(video.title, suiting, longest_ms, BUFFER_MS, live, place.base, place.location)
+    suiting = _suiting(fold, periods, nominal, asked.wish)
+    return Presentation(video.title, suiting, longest_ms, BUFFER_MS, live)
 
 
 def _suiting(fold: VideoFold, periods: Sequence[Period], nominal: dict[str, int], wish: Wish) -> Sequence[Period]:

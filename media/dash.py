@@ -138,19 +138,13 @@ class Live:
 
 @dataclass(frozen=True, slots=True)
 class Presentation:
-    """What an MPD is made of; `live` is None once nothing will be added.
-
-    `base` goes before the folders of the renditions, `location` is where the MPD is to be asked for from now on; both
-    may be empty.
-    """
+    """What an MPD is made of; `live` is None once nothing will be added."""
 
     title: str
     periods: Sequence[Period]
     max_segment_ms: int
     buffer_ms: int
     live: Live | None = None
-    base: str = ""
-    location: str = ""
 
 
 def manifest(presentation: Presentation) -> str:
@@ -177,8 +171,6 @@ def manifest(presentation: Presentation) -> str:
         }
     body = [
         _element("ProgramInformation", {}, [f"<Title>{escape(presentation.title)}</Title>"]),
-        *([f"<BaseURL>{escape(presentation.base)}</BaseURL>"] if presentation.base else []),
-        *([f"<Location>{escape(presentation.location)}</Location>"] if presentation.location else []),
         *([_service(live.latency)] if live is not None else []),
         *(_period(period, live) for period in periods),
         *([_clock()] if live is not None else []),

@@ -10,9 +10,9 @@ from itertools import pairwise
 
 NS = "{urn:mpeg:dash:schema:mpd:2011}"
 ORDER = {
-    "MPD": ("ProgramInformation", "BaseURL", "Location", "ServiceDescription", "Period", "UTCTiming"),
+    "MPD": ("ProgramInformation", "ServiceDescription", "Period", "UTCTiming"),
     "ServiceDescription": ("Latency", "PlaybackRate"),
-    "Period": ("BaseURL", "AdaptationSet"),
+    "Period": ("AdaptationSet",),
     "AdaptationSet": ("ProducerReferenceTime", "Role", "Representation"),
     "Representation": ("AudioChannelConfiguration", "SegmentTemplate"),
     "SegmentTemplate": ("FailoverContent", "SegmentTimeline"),

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.manifests import Place, presentation_of
+from gateway.manifests import Asked, presentation_of
 from gateway.rendition_fold import Limits
 from gateway.video_fold import VideoFold
 from media.dash import frame_rate, manifest, seconds
@@ -21,13 +21,13 @@ WINDOW_MS = 60_000
 RECONNECT = BroadcastTape([Stretch(5), Stretch(4, away_ms=7_000, late_ms=30)])
 
 
-def text_of(fold: VideoFold, base: str = "", location: str = "") -> str:
-    presentation = presentation_of(fold, Place(WINDOW_MS, base, location), {"480p": 1_200_000}, {})
+def text_of(fold: VideoFold) -> str:
+    presentation = presentation_of(fold, Asked(WINDOW_MS), {"480p": 1_200_000}, {})
     return manifest(presentation) if presentation else ""
 
 
-def read(fold: VideoFold, base: str = "", location: str = "") -> ReadManifest:
-    return read_manifest(text_of(fold, base, location))
+def read(fold: VideoFold) -> ReadManifest:
+    return read_manifest(text_of(fold))
 
 
 def live() -> ReadManifest:
@@ -93,12 +93,6 @@ def test_5_4_1_publish_time_is_in_the_past_and_later_for_every_change() -> None:
             assert published > before, "5.4.1: another MPD has another publishTime"
             assert published <= ms(max(r.segments[-1].start_ms + 1 for r in fold.listed))
             before, text = published, now
-
-
-def test_5_3_1_2_a_location_sends_players_to_the_video_itself() -> None:
-    found = read(BroadcastTape([Stretch(2)]).folded(), base="../../v1/videos/x/", location="../../v1/videos/x/m.mpd")
-    assert [node.text for node in found.root.findall(NS + "Location")] == ["../../v1/videos/x/m.mpd"]
-    assert [node.text for node in found.root.findall(NS + "BaseURL")] == ["../../v1/videos/x/"]
 
 
 # Periods (5.3.2)
