@@ -29,6 +29,7 @@ PUSHES = {
     "ffmpeg-5.1-h264-aac": "h264-aac",
     "ffmpeg-8-h264-aac": "h264-aac",
     "ffmpeg-8-hevc-aac": "hevc-aac",
+    "ffmpeg-8-av1-aac": "av1-aac",
 }
 
 
@@ -86,7 +87,8 @@ def test_a_push_begins_and_ends_as_it_should(name: str) -> None:
     assert requested == PublishRequested("live", "stream-key", "live")
     assert isinstance(metadata, Metadata)
     read = read_metadata(metadata.values)
-    assert (read.width, read.height, read.frame_rate) == (160, 90, 15.0)
+    assert (read.width, read.height) == (160, 90)
+    assert read.frame_rate == (None if "av1" in name else 15.0), "FFmpeg says it of what it can encode"
     assert read.encoder is not None
     assert read.encoder.startswith("Lavf")
     assert events[-1] == PublishEnded()
