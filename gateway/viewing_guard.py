@@ -9,7 +9,6 @@ is at `scope["logcast.right"]` for what is not about one video: lists and rooms.
 """
 
 import re
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -27,7 +26,8 @@ DENIED: Final = 4403
 """WebSocket close code of a private video without the right to it."""
 
 _VIDEO: Final = re.compile(r"/v1/videos/([^/]+)(?:/.*)?", re.DOTALL)
-_CHANNEL: Final = re.compile(r"/(?:live/([^/]+)/.*|v1/channels/([^/]+)/(?:feed|cues))", re.DOTALL)
+_CHANNEL: Final = re.compile(r"/v1/channels/([^/]+)/(?:feed|cues)")
+_LIVE: Final = re.compile(r"/live/([^/]+)/.*", re.DOTALL)
 _ENTRY: Final = re.compile(r"/live/([^/]+)/((?:master|manifest)\.[a-z0-9]+)")
 _MAX_AGE: Final = re.compile(rb"\bmax-age=([0-9]{1,9})")
 _PRIVATE: Final = (b"x-logcast-visibility", b"private")
@@ -57,15 +57,12 @@ class Right:
 
 
 class ViewingGuard:
-    """ASGI middleware. `find` gives a video by id, from memory or from where older ones are."""
+    """ASGI middleware."""
 
-    def __init__(
-        self, app: ASGIApp, state: GatewayState, find: Callable[[str], Awaitable[VideoChanged | None]] | None = None
-    ) -> None:
+    def __init__(self, app: ASGIApp, state: GatewayState) -> None:
         self._app = app
         self._state = state
         self._ownership = Ownership(state)
-        self._find = find or self._in_memory
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass on what may be seen; refuse the rest with a problem, or a WebSocket's close code."""
@@ -75,7 +72,7 @@ class ViewingGuard:
         try:
             scope = self._unsigned(scope)
             video = await self._check(scope)
-            location = self._elsewhere(scope)
+            location = await self._elsewhere(scope)
         except Problem as problem:
             await _refuse(problem, scope, receive, send)
             return
@@ -121,12 +118,28 @@ class ViewingGuard:
         return video
 
     async def _subject(self, path: str) -> VideoChanged | None:
-        """The video that a path is about."""
+        """The video that a path is about.
+
+        Raises:
+            Problem: 503, only the index knows, and it does not answer: nobody is let in by that.
+        """
         if (found := _VIDEO.fullmatch(path)) is not None:
-            return await self._find(found[1])
+            return await self._video(found[1])
+        if (found := _LIVE.fullmatch(path)) is not None:
+            return await self._played(found[1])
         if (found := _CHANNEL.fullmatch(path)) is not None:
-            return self._state.videos.of_channel(found[1] or found[2])
+            return self._state.videos.of_channel(found[1])
         return None
+
+    async def _video(self, video_id: str) -> VideoChanged | None:
+        known = self._state.videos.get(video_id)
+        media = self._state.media
+        return known if known is not None or media is None else await media.catalogue.state(video_id)
+
+    async def _played(self, channel: str) -> VideoChanged | None:
+        """What `/live/CHANNEL/` is now: the current video, or an older one that is kept."""
+        media = self._state.media
+        return self._state.videos.of_channel(channel) if media is None else await media.catalogue.of_channel(channel)
 
     async def _with_token(self, right: Right, scope: Scope) -> Right:
         """The right that a bearer token adds; asked only where it makes a difference."""
@@ -136,7 +149,7 @@ class ViewingGuard:
         owner = await self._ownership.of(token[7:].strip())
         return Right(right.link, owner.channel, owner.operator)
 
-    def _elsewhere(self, scope: Scope) -> str:
+    async def _elsewhere(self, scope: Scope) -> str:
         """Where a channel's link leads: to its current video, under a link of the same end for just that video.
 
         So every playlist and segment is below one signed path that an edge can check by itself.
@@ -148,15 +161,12 @@ class ViewingGuard:
         found = _ENTRY.fullmatch(scope["path"]) if link is not None and link.channel else None
         if found is None or link is None or found[1] != link.channel:
             return ""
-        video = self._state.videos.of_channel(found[1])
+        video = await self._played(found[1])
         if video is None:
             raise not_found(f"channel {found[1]} has not been live; its streamer must publish first", "never_live")
         token = self._state.link_keys.token(Link(link.expires_s, video.video_id, tag=link.tag))
         query = scope["query_string"].decode("latin-1")
         return f"../../../{token}/v1/videos/{video.video_id}/{found[2]}" + (f"?{query}" if query else "")
-
-    async def _in_memory(self, video_id: str) -> VideoChanged | None:
-        return self._state.videos.get(video_id)
 
 
 def _for_caches(send: Send, video: VideoChanged) -> Send:

@@ -27,6 +27,7 @@ local KEYS_EVERY_S = 2
 local FLIGHT_S = 65 -- longer than proxy_read_timeout
 local LOOK_EVERY_S = 0.01
 local MARK_S = 3600
+local UNKEPT_S = 10 -- so long everybody asks for themselves what a gateway did not let us keep
 
 local fresh = ngx.shared.logcast_fresh
 local flights = ngx.shared.logcast_flights
@@ -137,8 +138,18 @@ local function fetch(key)
         fresh:set(key, true, seconds)
         return "kept"
     end
-    if res.status == 200 then return "passed" end
+    if res.status == 200 then
+        fresh:set(key, false, UNKEPT_S)
+        return "passed"
+    end
     return res
+end
+
+--- What is known without asking: "kept", "passed", or nil.
+local function known_of(key)
+    local known = fresh:get(key)
+    if known == nil then return nil end
+    return known and "kept" or "passed"
 end
 
 --- The same among workers: one of them fetches, the others look whether it has.
@@ -147,11 +158,13 @@ local function fetch_once(key)
     while not flights:add(key, true, FLIGHT_S) do
         if ngx.now() > deadline then return "passed" end
         ngx.sleep(LOOK_EVERY_S)
-        if fresh:get(key) then return "kept" end
+        local known = known_of(key)
+        if known then return known end
     end
-    if fresh:get(key) then -- it came between the look and the lock
+    local known = known_of(key)
+    if known then -- it came between the look and the lock
         flights:delete(key)
-        return "kept"
+        return known
     end
     local ok, result = pcall(fetch, key)
     flights:delete(key)
@@ -163,7 +176,8 @@ local function fetch_once(key)
 end
 
 local function collapsed(key)
-    if fresh:get(key) then return "kept" end
+    local known = known_of(key)
+    if known then return known end
     local flight = waiting[key]
     if flight then
         flight.waiters = flight.waiters + 1
