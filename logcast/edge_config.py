@@ -2,6 +2,7 @@
 
 import getpass
 import re
+import resource
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -82,6 +83,7 @@ def _values(edge: Edge) -> dict[str, str]:
         "LOGCAST_EDGE_DIR": str(edge.directory),
         "LOGCAST_EDGE_CACHE": str(edge.directory / "cache"),
         "LOGCAST_EDGE_CACHE_SIZE": edge.cache_size,
+        "LOGCAST_EDGE_FILES": str(min(65_536, resource.getrlimit(resource.RLIMIT_NOFILE)[1])),
         "LOGCAST_EDGE_KEYS": str(edge.keys),
         "LOGCAST_EDGE_LISTEN": edge.listen,
         "LOGCAST_EDGE_LOG": edge.log if edge.log == "off" else f"{edge.log} media",

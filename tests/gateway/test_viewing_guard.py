@@ -279,3 +279,12 @@ class TestMakingLinks:
 
 def test_a_file_that_is_absent_has_no_keys(gateway: Gateway) -> None:
     assert LinkKeys(link_keys_path(gateway.state.settings))._current() == {}
+
+
+async def test_who_may_watch_is_not_guessed_while_the_index_of_older_videos_is_away(keyed: Gateway) -> None:
+    show(keyed, Visibility.PRIVATE)
+    keyed.state.videos._by_id.pop(VIDEO)
+    keyed.state.videos.complete = False
+    for path in (f"/v1/videos/{VIDEO}/source/00000001.m4s", f"/v1/videos/{VIDEO}"):
+        answer = await keyed.get(path)
+        assert (answer.status_code, answer.json()["reason"]) == (503, "index_away")
