@@ -79,7 +79,8 @@ class Catalogue:
         """A video as it should be shown now; None where there is nothing of it, or nothing any more.
 
         A live one is what the window holds. One that has ended is whole, from its first segment to its last, as soon as
-        memory or the index has all of it; until then it is what the window held.
+        memory or the index has all of it; until then it is what the window held. What the window gave up may have come
+        later: the index knows.
 
         Raises:
             Problem: 503, the index does not answer and the window holds nothing.

@@ -393,7 +393,7 @@ class RenditionFold:
             self.segments.popleft()
             self.trimmed = True
             self._total_s -= first.duration_s
-            self._retired[first.number] = first.part_count
+            self._retired[first.number] = 0 if first.gap else first.part_count  # late parts are found in the index
             if first.epoch != self.segments[0].epoch:
                 self.origins.pop(first.epoch, None)
             if first.init_uri != self.segments[0].init_uri and all(s.init_uri != first.init_uri for s in self.segments):

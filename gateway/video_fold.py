@@ -128,6 +128,11 @@ class VideoFold:
         return self._from_start and bool(self.listed) and not any(r.trimmed for r in self.renditions.values())
 
     @property
+    def has_gaps(self) -> bool:
+        """Whether media is missing in a playlist."""
+        return any(segment.gap for rendition in self.renditions.values() for segment in rendition.segments)
+
+    @property
     def listed(self) -> list[RenditionFold]:
         """The renditions that have a part, in the order of their names."""
         return [rendition for rendition in self._sorted() if rendition.segments]

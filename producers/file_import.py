@@ -195,8 +195,9 @@ class FileImport:
         video = dataclasses.replace(
             self._broadcast.video,
             state=VideoState.ENDED,
+            started_ms=self._base_ms or now_ms,
             changed_ms=now_ms,
-            ended_ms=now_ms,
+            ended_ms=(self._base_ms or now_ms) + max(0, self._at_ms),
             last_segment=self._broadcast.segment,
         )
         if keep_days is not None:

@@ -106,6 +106,8 @@ async def test_h264_and_aac_are_taken_as_they_are(topics: Settings, tmp_path: Pa
         True,
         True,
     )
+    assert last.ended_ms is not None
+    assert abs(last.ended_ms - last.started_ms - 1000 * SECONDS) < 100
     assert last.last_segment == max(chunk.segment for chunk in seen.chunks("ann"))
     assert seen.chunks("ann", Track.AUDIO)
     assert all(chunk.captured_ms <= CLOCK.now_ms() for chunk in seen.chunks("ann"))
