@@ -123,13 +123,22 @@ def checked_rung(short_side: int, bitrate_bps: int) -> Rung:
     return _rung(f"{short_side}:{bitrate_bps // 1000}")
 
 
+def rung_names(below: int, rungs: tuple[Rung, ...]) -> list[str]:
+    """The renditions of the rungs whose shorter side is below `below`."""
+    return [_name(rung) for rung in rungs if rung.short_side < below]
+
+
+def _name(rung: Rung) -> str:
+    return f"{rung.short_side}p"
+
+
 def _rendition(rung: Rung, source_width: int, source_height: int, factor: float) -> Rendition:
     short, long = sorted((source_width, source_height))
     other = _even(rung.short_side * long, short)
     portrait = source_height > source_width
     bitrate = round(rung.bitrate_bps * factor)
     return Rendition(
-        name=f"{rung.short_side}p",
+        name=_name(rung),
         width=rung.short_side if portrait else other,
         height=other if portrait else rung.short_side,
         video_bitrate_bps=bitrate,

@@ -24,8 +24,8 @@ class Step(Protocol):
     async def chunk(self, arrived: Arrived) -> None:
         """The next chunk; its effects are written when this returns."""
 
-    async def close(self, last_segment: int) -> None:
-        """There are no more."""
+    async def close(self, last_segment: int, *, pictures: bool) -> None:
+        """There are no more; not `pictures`: the GOP is of audio alone."""
 
 
 class GopWork:
@@ -53,6 +53,7 @@ class GopWork:
         self._next = {Track.VIDEO: 0, Track.AUDIO: 0}
         self._relay, self._relay_line = relay, Line[Arrived](relay_room)
         self._ladder, self._ladder_line = ladder, Line[Arrived](ladder_room)
+        self._pictures = True
         self.closed = False
 
     def expects(self, chunk: MediaChunk) -> bool:
@@ -84,6 +85,7 @@ class GopWork:
         if not self.closed:
             self.closed = True
             self._last_segment = max(self._last_segment, closed.last_segment if closed else 0)
+            self._pictures = closed is None or closed.video_chunks != 0
             self._relay_line.end()
             self._ladder_line.end()
 
@@ -103,7 +105,7 @@ class GopWork:
 
     async def _through(self, line: Line[Arrived], work: Callable[[Arrived], Awaitable[None]], step: Step) -> None:
         await line.each(work)
-        await step.close(self._last_segment)
+        await step.close(self._last_segment, pictures=self._pictures)
 
     async def _transcode(self, arrived: Arrived) -> None:
         await self._ladder.chunk(arrived)

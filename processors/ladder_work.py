@@ -7,7 +7,7 @@ from collections.abc import Callable
 from concurrent.futures import Executor
 from typing import ParamSpec, TypeVar
 
-from media.ladder import Rung
+from media.ladder import Rung, rung_names
 from processors import metrics, parts
 from processors.gop import Gop, Scaled, renditions_of
 from processors.part_writer import Arrived, PartWriter
@@ -61,8 +61,14 @@ class LadderWork:
         if problem:
             await self._writer.dead_letter(arrived.record, f"cannot transcode: {problem}")
 
-    async def close(self, last_segment: int) -> None:
-        """Write what the decoder held back, and announce what is complete: the GOP is over."""
+    async def close(self, last_segment: int, *, pictures: bool) -> None:
+        """Write what the decoder held back, and announce what is complete: the GOP is over.
+
+        Where a video that had pictures before has none now, all renditions have a gap: nobody waits for them.
+        """
+        if not pictures and self._first.ladder_below:
+            names = rung_names(self._first.ladder_below, self._rungs)
+            self._counts = [SegmentCount(self._first, name) for name in names]
         if self._gop:
             scaled = await self._on_encoders(self._gop.finish)
             if scaled:

@@ -36,7 +36,9 @@ class Relay:
         ready = parts.passed_on(chunk, self._inits[chunk.track])
         await self._writer.part(ready, chunk.data, [*count.note(ready), *parts.captions_in(chunk)])
 
-    async def close(self, last_segment: int) -> None:
-        """Announce what is complete: the GOP is over."""
+    async def close(self, last_segment: int, *, pictures: bool) -> None:
+        """Announce what is complete: the GOP is over. A video that had pictures before lacks them now: a gap."""
+        if not pictures and self._first.ladder_below:
+            self._counts.setdefault(Track.VIDEO, SegmentCount(self._first, parts.SOURCE))
         for count in self._counts.values():
             await self._writer.announce(*count.close(last_segment))

@@ -13,7 +13,7 @@ from processors.overload import BEHIND_S
 from processors.part_writer import Record
 from processors.transcode import IDLE_S, Transcoder
 from schemas import codec
-from schemas.events import Event, PartReady, SegmentClosed
+from schemas.events import Event, PartReady, SegmentClosed, Track
 from schemas.topics import MEDIA_PARTS
 from stores.kafka import EventProducer
 from stores.segments import LocalSegmentStore, SegmentStoreError, part_name
@@ -131,6 +131,18 @@ async def test_a_gop_that_nothing_comes_for_is_closed_so_that_the_playlist_goes_
     rig.transcoder.close_idle()
     await eventually(lambda: rig.acked == [0, 1, 2], what="the end of the GOP")
     assert rig.announced()[1] == {("source", 0): 2, ("source", 1): 1, ("64p", 0): 2, ("64p", 1): 1}
+
+
+@pytest.mark.parametrize("ladder_below", [0, 120])
+async def test_a_video_that_goes_on_without_its_picture_has_gaps_where_it_had_renditions(
+    rig: Rig, ladder_below: int
+) -> None:
+    (gop,) = make_gops(Clip(audio=True))
+    sound = [replace(c, ladder_below=ladder_below) for c in gop.chunks if c.track is Track.AUDIO]
+    await rig.give(*sound, replace(gop.closed, video_chunks=0))
+    await eventually(lambda: len(rig.acked) == len(sound) + 1, what="acks")
+    gaps = {("source", 0): 0, ("64p", 0): 0} if ladder_below else {}
+    assert rig.announced()[1] == {("audio", 0): len(sound)} | gaps
 
 
 async def test_a_gop_that_went_to_another_worker_is_let_go_without_a_word(rig: Rig) -> None:
