@@ -14,11 +14,11 @@ from starlette.types import Scope, Send
 
 from gateway.answers import Request
 from gateway.api import HEADERS, answer, bearer
-from gateway.broadcasts import TooManyParkedError
+from gateway.broadcasts import TooManyParkedError, Wanted
 from gateway.captions import TextTrack, captions_of, reference_of
 from gateway.directives import check_lead, parse_directives
 from gateway.media_access import media_access
-from gateway.media_routes import PLAYLIST_TYPE, WAIT_TARGETS, Media
+from gateway.media_routes import HINT_LEAD_PARTS, PLAYLIST_TYPE, WAIT_TARGETS, Media
 from gateway.ownership import Ownership
 from gateway.playlists import target_s
 from gateway.problems import Problem, not_found
@@ -26,6 +26,7 @@ from gateway.rendition_fold import RenditionFold
 from gateway.state import GatewayState
 from gateway.texts import Body, send_text
 from gateway.video_fold import VideoFold
+from media.captions.cues import Cue
 from media.captions.playlist import text_playlist
 from media.captions.uploads import MAX_BYTES, UploadError, read_upload
 from media.captions.webvtt import document, segment_text
@@ -47,7 +48,10 @@ BODY_TIMEOUT_S: Final = 30.0
 WRITE_TIMEOUT_S: Final = 10.0
 
 _LANGUAGE = re.compile(r"[A-Za-z]{2,3}(?:-[A-Za-z0-9]{2,8}){0,4}")
-_SEGMENT = re.compile(r"[0-9]{8,12}")
+_FILE = re.compile(r"(?P<segment>[0-9]{8,12})(?:\.(?P<part>[0-9]{4,6}))?")
+
+Piece = tuple[int, list[Cue]]
+"""Where a segment or part starts in media time, in ms, and its cues."""
 
 
 def install(state: GatewayState) -> list[BaseRoute]:
@@ -70,40 +74,62 @@ class TextRoutes:
     def __init__(self, state: GatewayState) -> None:
         self._media = media_access(state)
         self._captions = captions_of(state)
-        self._playlists: WeakKeyDictionary[RenditionFold, tuple[object, Body]] = WeakKeyDictionary()
+        self._playlists: WeakKeyDictionary[Body, Body] = WeakKeyDictionary()
 
     async def playlist(self, scope: Scope, request: Request, send: Send) -> None:
-        """A track's playlist, at once or as soon as it holds the segment that is asked for."""
-        directives = parse_directives(scope["query_string"])
-        fold, _ = await self._find(scope, follow=not directives.vod)
+        """A track's playlist, at once or as soon as it holds what the delivery directives ask for."""
+        asked = parse_directives(scope["query_string"])
+        fold, _ = await self._find(scope, follow=not asked.vod)
         reference = reference_of(fold)
         if reference is None or fold.video is None:
             raise _no_text(scope)
         ended = fold.has_ended(reference)
-        if directives.msn is not None and not ended:
-            check_lead(directives, reference.following, target_s(fold.video), fold.video.part_target_ms)
-            await self._reach(fold, reference, directives.msn)
-        vod = ended and (directives.vod or self._media.catalogue.lingering(fold.video_id) is None)
-        shown, query = (fold, "") if vod else await self._media.catalogue.further_back(fold, directives.dvr_s)
-        body = self._rendered(shown, reference_of(shown) or reference, query, vod=vod)
-        await send_text(send, request, body, PLAYLIST_TYPE, 60 if ended else 1)
+        if asked.msn is not None and not ended:
+            check_lead(asked, reference.following, target_s(fold.video), fold.video.part_target_ms)
+            await self._reach(fold, reference, asked.msn, asked.part)
+        vod = ended and (asked.vod or self._media.catalogue.lingering(fold.video_id) is None)
+        shown, query = (fold, "") if asked.vod else await self._media.catalogue.further_back(fold, asked.dvr_s)
+        of = shown.renditions.get(reference.name, reference)
+        body = self._media.playlists.media(shown, of, skip=asked.skip, vod=vod, query=query, start_s=asked.start_s)
+        await send_text(send, request, self._as_text(body, query), PLAYLIST_TYPE, 60 if ended else 1)
 
     async def segment(self, scope: Scope, request: Request, send: Send) -> None:
-        """A text segment."""
-        name = scope["path_params"]["segment"]
-        if not _SEGMENT.fullmatch(name) or f"{int(name):08d}" != name:
+        """A text segment; or a part of one, waited for when it is the hinted one."""
+        file = scope["path_params"]["segment"]
+        found = _FILE.fullmatch(file)
+        if found is None:
             raise _no_text(scope)
-        found, age_s = None, FILE_AGE_S
+        number, part = int(found["segment"]), None if found["part"] is None else int(found["part"])
+        if file != f"{number:08d}" + ("" if part is None else f".{part:04d}"):
+            raise _no_text(scope)
+        piece, age_s = await (self._whole(scope, number) if part is None else self._part(scope, number, part))
+        if piece is None:
+            raise _no_text(scope)
+        start_ms, cues = piece
+        await send_text(send, request, Body(segment_text(cues, start_ms).encode()), VTT_TYPE, age_s)
+
+    async def _whole(self, scope: Scope, number: int) -> tuple[Piece | None, int]:
+        """A segment, and how long it may be kept."""
         dvr_s = parse_directives(scope["query_string"]).dvr_s
+        piece, age_s = None, FILE_AGE_S
         for follow in (True, False):  # the window of a video that ended just now, then the whole video
             fold, track = await self._find(scope, follow=follow)
             fold, _ = await self._media.catalogue.further_back(fold, dvr_s)
             age_s = FOUND_AGE_S if track.file is None else FILE_AGE_S
-            found = found or await self._captions.cues(fold, track, int(name))
-        if found is None:
-            raise _no_text(scope)
-        start_ms, cues = found
-        await send_text(send, request, Body(segment_text(cues, start_ms).encode()), VTT_TYPE, age_s)
+            piece = piece or await self._captions.cues(fold, track, number)
+        return piece, age_s
+
+    async def _part(self, scope: Scope, number: int, part: int) -> tuple[Piece | None, int]:
+        """A part, and how long it may be kept."""
+        fold, track = await self._find(scope, follow=True)
+        reference = reference_of(fold)
+        if reference is not None and fold.video is not None and not fold.has_ended(reference):
+            at, count = reference.following
+            hinted = (number == at and count <= part <= count + HINT_LEAD_PARTS) or (number, part) == (at + 1, 0)
+            if hinted:
+                timeout_s = WAIT_TARGETS * target_s(fold.video)
+                await self._wait(fold, reference, (number, part), timeout_s)
+        return await self._captions.part(fold, track, number, part), FOUND_AGE_S if track.file is None else FILE_AGE_S
 
     async def file(self, scope: Scope, request: Request, send: Send) -> None:
         """A whole file as it was given, made plain."""
@@ -130,31 +156,36 @@ class TextRoutes:
             raise _no_text(scope)
         return fold, track
 
-    async def _reach(self, fold: VideoFold, reference: RenditionFold, number: int) -> None:
+    async def _reach(self, fold: VideoFold, reference: RenditionFold, number: int, part: int | None) -> None:
+        """Wait until the playlist holds a segment or part.
+
+        Raises:
+            Problem: 503, it did not come in time.
+        """
         assert fold.video is not None
         timeout_s = WAIT_TARGETS * target_s(fold.video)
         loop = asyncio.get_running_loop()
         deadline = loop.time() + timeout_s
-        while not (fold.has_ended(reference) or reference.reached(number, None)):
+        while not (fold.has_ended(reference) or reference.reached(number, part)):
+            at = reference.following[0]
+            wanted = (at, 0) if part is not None and number < at else (number, part)
             left = deadline - loop.time()
-            try:
-                came = left > 0 and await self._media.broadcasts.wait(fold, reference.name, (number, None), left)
-            except TooManyParkedError as error:
-                raise Problem(503, "overloaded", str(error), headers={"Retry-After": "2"}) from error
-            if not came:
+            if left <= 0 or not await self._wait(fold, reference, wanted, left):
                 detail = f"segment {number} did not come within {timeout_s} s; the publisher may be away"
                 raise Problem(503, "not_in_time", detail, headers={"Retry-After": "1"})
 
-    def _rendered(self, fold: VideoFold, reference: RenditionFold, query: str, *, vod: bool) -> Body:
-        """The playlist: of all tracks of a video the same text."""
-        assert fold.video is not None
-        version = reference.version, fold.version, query, vod
-        kept = self._playlists.get(reference)
-        if kept is None or kept[0] != version:
-            ended = fold.has_ended(reference)
-            text = text_playlist(tuple(reference.segments), target_s(fold.video), ended=ended, vod=vod, query=query)
-            kept = self._playlists[reference] = version, Body(text.encode())
-        return kept[1]
+    async def _wait(self, fold: VideoFold, reference: RenditionFold, wanted: Wanted, timeout_s: float) -> bool:
+        try:
+            return await self._media.broadcasts.wait(fold, reference.name, wanted, timeout_s)
+        except TooManyParkedError as error:
+            raise Problem(503, "overloaded", str(error), headers={"Retry-After": "2"}) from error
+
+    def _as_text(self, video: Body, query: str) -> Body:
+        """The text playlist of a video's: of all tracks the same one."""
+        text = self._playlists.get(video)
+        if text is None:
+            text = self._playlists[video] = Body(text_playlist(video.plain.decode(), query).encode())
+        return text
 
 
 class FileRoutes:

@@ -152,6 +152,19 @@ class Captions:
         start_ms, end_ms = span_ms(segment)
         return start_ms, overlapping(text.cues, start_ms, end_ms)
 
+    async def part(self, fold: VideoFold, track: TextTrack, number: int, part: int) -> tuple[int, list[Cue]] | None:
+        """The same of a part at the live edge; None where it is not there, or nobody lists it any more."""
+        if track.file is None:
+            found = (await self.of(fold)).part(number, part)
+            return None if found is None else (found.start_ms, list(found.cues.get(track.name, ())))
+        reference = reference_of(fold)
+        segment = reference.segment(number) if reference is not None else None
+        text = await self.files.text(track.file) if segment is not None and part < len(segment.parts) else None
+        if segment is None or text is None:
+            return None
+        start_ms, end_ms = span_ms(segment.parts[part])
+        return start_ms, overlapping(text.cues, start_ms, end_ms)
+
     def _is_recorded(self, fold: VideoFold) -> bool:
         """Whether a fold is a whole video that has ended, and not the log's window."""
         ended = fold.video is not None and fold.video.state is VideoState.ENDED

@@ -1,18 +1,18 @@
 """Fold of the captions that one video's source carries: raw ones by segment in, cues by segment and track out.
 
 Segments are decoded in their order when the video's own segment is complete, with the decoder's state going on from one
-to the next; so every gateway that reads the same events has the same cues. Only what a playlist lists, and as much
-before it, is remembered.
+to the next; so every gateway that reads the same events has the same cues. Beside that a second decoder cuts at each
+part, for who plays close to the live edge. Only what a playlist lists, and as much before it, is remembered.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from media.captions.cues import Cue
 from media.captions.decoder import CaptionDecoder
 from media.captions.sei import CaptionPicture
-from media.hls import Segment
+from media.hls import Part, Segment
 from schemas.events import CaptionsFound
 
 MAX_WAITING: Final = 1_000
@@ -20,6 +20,9 @@ MAX_WAITING: Final = 1_000
 
 MAX_PARTS: Final = 500
 LEAST_KEPT: Final = 100
+PARTS_KEPT: Final = 12
+"""Segments whose parts are remembered; playlists list those of fewer."""
+
 CUE_BYTES: Final = 200
 
 
@@ -47,6 +50,8 @@ class CaptionsFold:
         self._next = first
         self._raw: dict[int, dict[int, CaptionsFound]] = {}
         self._decoded: dict[int, TextSegment] = {}
+        self._part_decoder = CaptionDecoder()
+        self._parts: dict[int, list[TextSegment]] = {}
 
     def found(self, event: CaptionsFound, *, whole: bool = False) -> None:
         """Remember the captions of a part until its segment is complete; the first of a part wins.
@@ -67,6 +72,7 @@ class CaptionsFold:
             return
         first = segments[0].number
         for index in range(max(0, self._next - first), len(segments)):
+            self._decode_parts(segments[index])
             if not segments[index].closed:
                 break
             self._decode(segments[index])
@@ -76,23 +82,40 @@ class CaptionsFold:
         """The cues of a segment that was decoded."""
         return self._decoded.get(number)
 
+    def part(self, number: int, part: int) -> TextSegment | None:
+        """The cues of a part that was decoded lately."""
+        parts = self._parts.get(number, [])
+        return parts[part] if part < len(parts) else None
+
     @property
     def size_bytes(self) -> int:
         """About what it takes."""
-        cues = [cue for found in self._decoded.values() for track in found.cues.values() for cue in track]
+        pieces = [*self._decoded.values(), *(piece for parts in self._parts.values() for piece in parts)]
+        cues = [cue for found in pieces for track in found.cues.values() for cue in track]
         waiting = sum(len(parts) for parts in self._raw.values())
-        return sum(CUE_BYTES + len(cue.text) for cue in cues) + CUE_BYTES * (waiting + len(self._decoded) + 1)
+        return sum(CUE_BYTES + len(cue.text) for cue in cues) + CUE_BYTES * (waiting + len(pieces) + 1)
 
     def _decode(self, segment: Segment) -> None:
         start_ms, end_ms = span_ms(segment)
-        events = self._raw.pop(segment.number, {})
-        timescale = next((event.timescale for event in events.values()), segment.timescale)
-        pictures = [CaptionPicture(p.pts, p.data) for event in events.values() for p in event.pictures]
-        cues = self._decoder.segment(pictures, timescale, end_ms)
+        events = self._raw.pop(segment.number, {}).values()
+        cues = self._decoder.cut(_pictures(events), _timescale(events, segment), end_ms)
         self._decoded[segment.number] = TextSegment(start_ms, end_ms, cues)
         self._next = segment.number + 1
         self.tracks = self._decoder.tracks
         self.version += 1
+
+    def _decode_parts(self, segment: Segment) -> None:
+        """Decode the parts that are new; a segment whose parts nobody lists any more in one piece."""
+        events, parts = self._raw.get(segment.number, {}), self._parts.setdefault(segment.number, [])
+        for part in segment.parts[len(parts) :]:
+            mine = [event for number, event in events.items() if number == len(parts)]
+            start_ms, end_ms = span_ms(part)
+            cues = self._part_decoder.cut(_pictures(mine), _timescale(mine, segment), end_ms)
+            parts.append(TextSegment(start_ms, end_ms, cues))
+        if segment.closed and len(parts) < segment.part_count:
+            rest = [event for number, event in events.items() if number >= len(parts)]
+            self._part_decoder.cut(_pictures(rest), _timescale(rest, segment), span_ms(segment)[1])
+        self.tracks = self.tracks or self._part_decoder.tracks
 
     def _forget(self, listed: int) -> None:
         for number in [number for number in self._raw if number < self._next]:
@@ -100,9 +123,19 @@ class CaptionsFold:
         keep = max(LEAST_KEPT, 2 * listed)
         while len(self._decoded) > keep:
             del self._decoded[next(iter(self._decoded))]
+        while len(self._parts) > PARTS_KEPT:
+            del self._parts[next(iter(self._parts))]
 
 
-def span_ms(segment: Segment) -> tuple[int, int]:
-    """Where a segment starts and ends in media time, in ms."""
-    start, end = segment.dts, segment.dts + segment.duration
-    return start * 1000 // segment.timescale, end * 1000 // segment.timescale
+def span_ms(piece: Segment | Part) -> tuple[int, int]:
+    """Where a segment or part starts and ends in media time, in ms."""
+    start, end = piece.dts, piece.dts + piece.duration
+    return start * 1000 // piece.timescale, end * 1000 // piece.timescale
+
+
+def _pictures(events: Iterable[CaptionsFound]) -> list[CaptionPicture]:
+    return [CaptionPicture(picture.pts, picture.data) for event in events for picture in event.pictures]
+
+
+def _timescale(events: Iterable[CaptionsFound], segment: Segment) -> int:
+    return next((event.timescale for event in events), segment.timescale)

@@ -1,5 +1,6 @@
-"""Both kinds of captions of one video, segment by segment."""
+"""Both kinds of captions of one video, cut where its segments or parts end."""
 
+from bisect import bisect_left
 from collections.abc import Iterable
 from fractions import Fraction
 from typing import Final
@@ -12,26 +13,36 @@ from media.captions.cues import Cue
 from media.captions.sei import TRIPLET, VALID, CaptionPicture
 
 TRACKS: Final = (*NAMES_608, *NAMES_708)
+MAX_HELD: Final = 64
+"""Pictures that are shown after a cut though they came before it: decoders hold back 16 at most."""
 
 
 class CaptionDecoder:
-    """Decodes what the segments of a video carry, in their order. Bytes from strangers are never refused."""
+    """Decodes what the pictures of a video carry, from one cut to the next. Bytes from strangers are never refused.
+
+    Pictures come in the order of decoding, so a picture may come before others that are shown before it. All that are
+    shown before a cut have come by it, for none is shown before it is decoded; those that are shown later are held.
+    """
 
     def __init__(self) -> None:
         self._line_21 = Cea608Decoder()
         self._dtv = Cea708Decoder()
+        self._held: list[tuple[int, bytes]] = []
 
     @property
     def tracks(self) -> tuple[str, ...]:
         """The tracks that text came on so far; those of CEA-708 only where CEA-608, which says the same, is absent."""
         return self._line_21.heard or self._dtv.heard
 
-    def segment(self, pictures: Iterable[CaptionPicture], timescale: int, end_ms: int) -> dict[str, tuple[Cue, ...]]:
-        """The cues of one segment by track, cut at its end; `pictures` in any order."""
-        for picture in sorted(pictures, key=lambda picture: picture.pts):
-            at_ms = min(round(Fraction(picture.pts * 1000, timescale)), end_ms)
-            for at in range(0, len(picture.data) - TRIPLET + 1, TRIPLET):
-                self._triplet(picture.data[at : at + TRIPLET], at_ms)
+    def cut(self, pictures: Iterable[CaptionPicture], timescale: int, end_ms: int) -> dict[str, tuple[Cue, ...]]:
+        """The cues since the last cut up to this one, by track; `pictures` are those that came since, in any order."""
+        held = self._held + [(round(Fraction(picture.pts * 1000, timescale)), picture.data) for picture in pictures]
+        held.sort(key=lambda picture: picture[0])
+        shown = max(bisect_left(held, end_ms, key=lambda picture: picture[0]), len(held) - MAX_HELD)
+        self._held = held[shown:]
+        for at_ms, data in held[:shown]:
+            for at in range(0, len(data) - TRIPLET + 1, TRIPLET):
+                self._triplet(data[at : at + TRIPLET], min(at_ms, end_ms))
         cues = self._line_21.cut(end_ms) | self._dtv.cut(end_ms)
         return {track: tuple(found) for track, found in cues.items() if found}
 

@@ -28,6 +28,21 @@ LATE_MS = 100
 ACTIVE = """[...video.textTracks].some((track) => track.mode === "showing"
     && [...(track.activeCues ?? [])].some((cue) => /evening|Zeilen|tal/.test(cue.text)))"""
 
+SAMPLED_S = 12
+SAMPLES = """async (seconds) => {
+    const { player } = window.logcast, video = document.querySelector("video"), samples = [];
+    for (const began = performance.now(); performance.now() - began < seconds * 1000;) {
+        const active = [...video.textTracks].filter((t) => t.mode === "showing").flatMap((t) => [...(t.activeCues ?? [])]);
+        samples.push([player.mediaTimeOf(video.currentTime) * 1000, active.map((cue) => cue.text)]);
+        await new Promise((done) => setTimeout(done, 50));
+    }
+    return samples;
+}"""
+EDGE_MS = 400
+"""Browsers look for cues four times a second; near a start or end both answers are right."""
+
+LEAST_SHOWN = 0.9
+
 
 def captioned(clips: ClipMaker, directory: Path) -> Clip:
     """A clip with the captions in its pictures."""
@@ -64,6 +79,18 @@ async def cues_of(http: httpx.AsyncClient, url: str) -> list[Cue]:
     return cues
 
 
+def seen(samples: list[tuple[float, list[str]]], cues: list[Cue]) -> tuple[int, int]:
+    """How many samples of the screen have a caption due, and in how many of them it is there; never two at once."""
+    due = shown = 0
+    for at_ms, texts in samples:
+        assert len(texts) <= 1, f"at {at_ms} ms: {texts}"
+        cue = next((c for c in cues if c.start_ms + EDGE_MS <= at_ms <= c.end_ms - EDGE_MS), None)
+        if cue is not None:
+            due += 1
+            shown += texts == [cue.text]
+    return due, shown
+
+
 async def test_captions_in_the_pictures_become_text_in_time_live_and_later(
     stack: LiveStack,
     channel: Channel,
@@ -82,13 +109,19 @@ async def test_captions_in_the_pictures_become_text_in_time_live_and_later(
         await watch_page.until("player.captions.length === 1", 20, "the captions in the menu")
         await watch_page.page.evaluate("() => window.logcast.player.setCaption(0)")
         await watch_page.until(ACTIVE, 40, "a caption on the live picture")
+        samples = await watch_page.page.evaluate(SAMPLES, SAMPLED_S)
+        latency_s = (await watch_page.now()).latency
 
         async def three() -> list[Cue] | None:
             cues = await cues_of(http, url)
-            return cues if len(cues) >= len(CAPTIONS) + 1 else None
+            return cues if len(cues) >= len(CAPTIONS) + 1 and cues[-1].start_ms > samples[-1][0] else None
 
         cues = await eventually_async(three, 60, "all captions")
     assert cues is not None
+    due, shown = seen(samples, cues)
+    say(f"{latency_s:.1f} s behind the camera, captions on the screen {100 * shown / max(1, due):.0f} % of their time")
+    assert due
+    assert shown >= LEAST_SHOWN * due
     source = Variant("source", re.sub(r"/text/.*", "/source/media.m3u8", url), 360)
     playlist = await viewer.ended(source)
     first_s = float(frame_times(await viewer.media(source, playlist))[0])

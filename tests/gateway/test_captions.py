@@ -46,7 +46,7 @@ async def test_a_text_rendition_is_offered_and_cut_like_the_video(gateway: Gatew
     answer = await gateway.get(f"{TEXT}/media.m3u8")
     assert answer.headers["content-type"] == "application/vnd.apple.mpegurl"
     listed = [line for line in answer.text.splitlines() if line.endswith(".vtt")]
-    assert listed == [f"{number:08d}.vtt" for number in range(6)]
+    assert [line for line in listed if not line.startswith("#")] == [f"{number:08d}.vtt" for number in range(6)]
     assert answer.text.count("#EXTINF:2.00000,") == 6
     assert "#EXT-X-TARGETDURATION:2" in answer.text
     assert "#EXT-X-ENDLIST" not in answer.text
@@ -87,13 +87,47 @@ async def test_blocking_reload_waits_for_the_segment(gateway: Gateway) -> None:
     gateway.fold(*TAPE.segment(3)[:-1])
     assert not asked.done()
     gateway.fold(TAPE.closed(3))
-    assert "00000003.vtt" in (await asked).text
+    assert "\n00000003.vtt" in (await asked).text
     assert (await gateway.get(f"{TEXT}/media.m3u8?_HLS_msn=9")).status_code == 400
+
+
+async def test_a_part_of_text_is_there_with_the_videos_part(gateway: Gateway) -> None:
+    tape = Tape([8] * 4)
+    gateway.fold(video(), *tape.segment(0), captions(tape, 1, 0, pop_on(["Now"])), *tape.segment(1)[:2])
+    gateway.fold(captions(tape, 1, 2, control(EOC)), tape.part(1, 2))
+    playlist = (await gateway.get(f"{TEXT}/media.m3u8")).text
+    assert '#EXT-X-PART:DURATION=0.25000,URI="00000001.0002.vtt"' in playlist
+    assert '#EXT-X-PRELOAD-HINT:TYPE=PART,URI="00000001.0003.vtt"' in playlist
+    assert "00000001.vtt" not in playlist
+    assert "00:00:02.500 --> 00:00:02.750" in (await gateway.get(f"{TEXT}/00000001.0002.vtt")).text
+    asked = asyncio.create_task(gateway.get(f"{TEXT}/00000001.0003.vtt"))
+    blocked = asyncio.create_task(gateway.get(f"{TEXT}/media.m3u8?_HLS_msn=1&_HLS_part=3"))
+    await asyncio.sleep(0)
+    gateway.fold(tape.part(1, 3))
+    assert "00:00:02.750 --> 00:00:03.000" in (await asked).text, "what is shown goes on"
+    assert '"00000001.0004.vtt"' in (await blocked).text
+
+
+async def test_the_parts_and_the_segment_say_the_same(gateway: Gateway) -> None:
+    gateway.fold(video(), *with_captions({1: "Hello", 2: "Bye"}, end=3))  # type: ignore[arg-type]
+    for number in (1, 2):
+        pieces = [(await gateway.get(f"{TEXT}/{number:08d}.{part:04d}.vtt")).text for part in range(8)]
+        times = [text.split("\n\n")[1].split(" line")[0] for text in pieces if "-->" in text]
+        whole = (await gateway.get(f"{TEXT}/{number:08d}.vtt")).text
+        assert len(times) == 5
+        assert f"{times[0][:12]} --> {times[-1][-12:]}" in whole
 
 
 async def test_what_is_not_there_is_a_404(gateway: Gateway) -> None:
     gateway.fold(video(), *with_captions({0: "Hello"}))  # type: ignore[arg-type]
-    for path in ("cc2/media.m3u8", "cc1/00000099.vtt", "cc1/0000001.vtt", "cc1/000000001.vtt", "en/media.m3u8"):
+    for path in (
+        "cc2/media.m3u8",
+        "cc1/00000099.vtt",
+        "cc1/0000001.vtt",
+        "cc1/000000001.vtt",
+        "cc1/00000001.0099.vtt",
+        "en/media.m3u8",
+    ):
         assert (await gateway.get(f"/v1/videos/{VIDEO}/text/{path}")).status_code == 404, path
 
 

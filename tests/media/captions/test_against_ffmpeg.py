@@ -68,7 +68,7 @@ def by_us(clip: Path) -> list[Cue]:
             for packet in container.demux(stream)
             if packet.pts is not None
         ]
-    return list(CaptionDecoder().segment(pictures, scale, SECONDS * 1000).get("cc1", ()))
+    return list(CaptionDecoder().cut(pictures, scale, SECONDS * 1000).get("cc1", ()))
 
 
 def test_pop_on_captions_have_the_same_texts_and_times(plain_clip: Path, tmp_path: Path) -> None:
