@@ -4,6 +4,7 @@ import asyncio
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Any, Final
 from weakref import WeakKeyDictionary
 
@@ -29,7 +30,7 @@ from gateway.video_fold import VideoFold
 from media.captions.cues import Cue
 from media.captions.playlist import text_playlist
 from media.captions.uploads import MAX_BYTES, UploadError, read_upload
-from media.captions.webvtt import document, segment_text
+from media.captions.webvtt import document, overlapping, segment_text
 from schemas.events import CaptionKind, CaptionsUploaded, VideoChanged
 from schemas.topics import VIDEOS_CAPTIONS
 from stores.kafka import EventProducer, LogError
@@ -59,6 +60,7 @@ def install(state: GatewayState) -> list[BaseRoute]:
     texts, files = TextRoutes(state), FileRoutes(state)
     below, captions = "/v1/videos/{video}/text/{track}", "/v1/videos/{video}/captions"
     return [
+        Route(below + "/{start:int}-{end:int}.vtt", Media(texts.range)),
         Route(below + "/{segment}.vtt", Media(texts.segment)),
         Route(below + "/media.m3u8", Media(texts.playlist)),
         Route(captions, files.listed, methods=["GET"]),
@@ -130,6 +132,18 @@ class TextRoutes:
                 timeout_s = WAIT_TARGETS * target_s(fold.video)
                 await self._wait(fold, reference, (number, part), timeout_s)
         return await self._captions.part(fold, track, number, part), FOUND_AGE_S if track.file is None else FILE_AGE_S
+
+    async def range(self, scope: Scope, request: Request, send: Send) -> None:
+        """The text between two media times (ms) of a video that is over, as one file whose times begin there."""
+        start_ms, end_ms = scope["path_params"]["start"], scope["path_params"]["end"]
+        fold, track = await self._find(scope, follow=False)
+        cues = await self._captions.all_cues(fold, track)
+        shifted = [
+            replace(cue, start_ms=max(0, cue.start_ms - start_ms), end_ms=min(cue.end_ms, end_ms) - start_ms)
+            for cue in overlapping(cues, start_ms, end_ms)
+        ]
+        age_s = FOUND_AGE_S if track.file is None else FILE_AGE_S
+        await send_text(send, request, Body(document(shifted).encode()), VTT_TYPE, age_s)
 
     async def file(self, scope: Scope, request: Request, send: Send) -> None:
         """A whole file as it was given, made plain."""

@@ -14,7 +14,7 @@ from gateway.memory_cache import MemoryCache
 from gateway.rendition_fold import RenditionFold
 from gateway.state import GatewayState
 from gateway.video_fold import VideoFold
-from media.captions.cues import Cue
+from media.captions.cues import Cue, joined
 from media.captions.webvtt import overlapping
 from media.hls import Segment
 from media.hls_multivariant import Subtitles
@@ -151,6 +151,13 @@ class Captions:
             return None
         start_ms, end_ms = span_ms(segment)
         return start_ms, overlapping(text.cues, start_ms, end_ms)
+
+    async def all_cues(self, fold: VideoFold, track: TextTrack) -> list[Cue]:
+        """Every cue of a track; those that were cut at the end of a segment in one."""
+        if track.file is not None:
+            text = await self.files.text(track.file)
+            return list(text.cues) if text is not None else []
+        return joined((await self.of(fold)).cues(track.name))
 
     async def part(self, fold: VideoFold, track: TextTrack, number: int, part: int) -> tuple[int, list[Cue]] | None:
         """The same of a part at the live edge; None where it is not there, or nobody lists it any more."""

@@ -82,6 +82,10 @@ class CaptionsFold:
         """The cues of a segment that was decoded."""
         return self._decoded.get(number)
 
+    def cues(self, track: str) -> list[Cue]:
+        """All cues of a track that are remembered, in their order."""
+        return [cue for found in self._decoded.values() for cue in found.cues.get(track, ())]
+
     def part(self, number: int, part: int) -> TextSegment | None:
         """The cues of a part that was decoded lately."""
         parts = self._parts.get(number, [])

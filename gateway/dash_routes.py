@@ -13,6 +13,7 @@ from starlette.types import Scope, Send
 
 from gateway.answers import OPEN_TO_ALL, Request, send_message
 from gateway.broadcasts import TooManyParkedError
+from gateway.captions import captions_of
 from gateway.catalogue import Catalogue
 from gateway.directives import parse_directives
 from gateway.dvr import DvrView
@@ -51,6 +52,7 @@ class DashRoutes:
         self._catalogue: Catalogue = media.catalogue
         self._manifests = Manifests(state.settings)
         self._headers = Headers(media.reader)
+        self._captions = captions_of(state)
 
     def routes(self) -> list[BaseRoute]:
         """The busiest first: Starlette looks at them in this order."""
@@ -85,7 +87,8 @@ class DashRoutes:
         dvr_s = parse_directives(query, delivery=False).dvr_s
         fold, _ = await self._catalogue.further_back(await self._ready(video_id), dvr_s)
         window_ms = fold.span_ms if isinstance(fold, DvrView) else self._state.settings.window_s * 1000
-        body = self._manifests.body(fold, Asked(window_ms, wish), await self._headers.unknown_of(fold))
+        tracks = await self._captions.tracks(fold) if is_over(fold) else ()
+        body = self._manifests.body(fold, Asked(window_ms, wish), await self._headers.unknown_of(fold), tracks)
         if body is None:
             raise _starting(video_id)
         await send_text(send, request, body, MANIFEST_TYPE, ENDED_AGE_S if is_over(fold) else LIVE_AGE_S)

@@ -6,15 +6,16 @@ from dataclasses import dataclass, replace
 from typing import Final
 from weakref import WeakKeyDictionary
 
+from gateway.captions import TextTrack
 from gateway.playlists import is_settled
 from gateway.rendition_fold import RenditionFold
 from gateway.texts import Body
 from gateway.variants import nominal_rates, variants_of
 from gateway.video_fold import VideoFold
-from media.dash import Latency, Live, Period, Presentation, Shape, manifest
+from media.dash import Latency, Live, Period, Presentation, Shape, Text, manifest
 from media.dash_periods import Rendition, live_periods, published_us, recorded_periods
 from media.devices import Wish
-from schemas.events import Track, TrackInfo, VideoChanged, VideoState
+from schemas.events import CaptionKind, Track, TrackInfo, VideoChanged, VideoState
 from stores.settings import Settings
 
 UPDATE_MS: Final = 1_000
@@ -48,21 +49,40 @@ class Manifests:
         self._nominal = nominal_rates(settings.ladder)
         self._kept: WeakKeyDictionary[VideoFold, dict[Asked, tuple[object, Body]]] = WeakKeyDictionary()
 
-    def body(self, fold: VideoFold, asked: Asked, headers: Mapping[str, Shape] | None = None) -> Body | None:
+    def body(
+        self,
+        fold: VideoFold,
+        asked: Asked,
+        headers: Mapping[str, Shape] | None = None,
+        tracks: tuple[TextTrack, ...] = (),
+    ) -> Body | None:
         """The manifest of a video whose state is known; None while nothing of it can be shown.
 
-        `headers` says what tracks are of which the fold does not know it, by the names of their init segments.
+        `headers` says what tracks are of which the fold does not know it, by the names of their init segments. `tracks`
+        are the captions, which are offered once the video is over: then each is a file.
         """
-        version = fold.video, [(r.name, r.finished, *_range(r)) for r in fold.listed], len(headers or {})
+        version = fold.video, [(r.name, r.finished, *_range(r)) for r in fold.listed], len(headers or {}), tracks
         kept = self._kept.setdefault(fold, {})
         if asked not in kept or kept[asked][0] != version:
             presentation = presentation_of(fold, asked, self._nominal, headers or {})
             if presentation is None:
                 return None
+            if presentation.live is None:
+                periods = [replace(period, texts=texts_of(period, tracks)) for period in presentation.periods]
+                presentation = replace(presentation, periods=periods)
             while len(kept) >= MAX_KEPT:
                 del kept[next(iter(kept))]
             kept[asked] = version, Body(manifest(presentation).encode())
         return kept[asked][1]
+
+
+def texts_of(period: Period, tracks: Sequence[TextTrack]) -> tuple[Text, ...]:
+    """The captions of a Period as files: the part of each that belongs to the Period (`gateway.caption_routes`)."""
+    end_ms = period.origin_ms + (period.duration_ms or 0)
+    file = f"{period.origin_ms}-{end_ms}.vtt"
+    return tuple(
+        Text(t.name, t.label, t.language, t.kind is CaptionKind.CAPTIONS, f"text/{t.name}/{file}") for t in tracks
+    )
 
 
 def presentation_of(

@@ -25,6 +25,9 @@ _CODECS: Final = {"avc1": "avc", "avc3": "avc", "hvc1": "hevc", "hev1": "hevc", 
 _FAMILIES: Final = ("avc", "audio", "hevc", "av1", "other")
 """Adaptation Sets in the order in which they are listed: first what every player can play."""
 
+TEXT_BANDWIDTH: Final = 1_000
+"""Bits per second of text: far above what anybody reads."""
+
 _EIGHT_CHANNELS: Final = 7  # ISO/IEC 23003-3 counts configurations; up to six they are the number of channels
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -84,6 +87,25 @@ class Track:
 
 
 @dataclass(frozen=True, slots=True)
+class Text:
+    """A WebVTT file beside the media (ISO/IEC 23009-1, 5.3.1: not segmented); its times count from the Period's start.
+
+    Attributes:
+        name: Representation@id after `text-`.
+        label: what viewers read.
+        language: BCP 47; empty where it is not known.
+        captions: it tells sounds, too.
+        uri: of the file.
+    """
+
+    name: str
+    label: str
+    language: str
+    captions: bool
+    uri: str
+
+
+@dataclass(frozen=True, slots=True)
 class Period:
     """A Period (5.3.2): one epoch of the log.
 
@@ -94,6 +116,7 @@ class Period:
         origin_ms: media time at its start: presentationTimeOffset.
         wall_ms: wall clock at which that was captured.
         tracks: what it offers, in the order in which it is listed.
+        texts: the captions beside that.
     """
 
     id: str
@@ -102,6 +125,7 @@ class Period:
     origin_ms: int
     wall_ms: int
     tracks: tuple[Track, ...]
+    texts: tuple[Text, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,7 +238,28 @@ def _period(period: Period, live: Live | None) -> str:
         _adaptation_set(period, [track for track in period.tracks if track.family == family], live)
         for family in families
     ]
-    return _element("Period", attributes, sets)
+    texts = [_text_set(len(_FAMILIES) + index, text) for index, text in enumerate(period.texts)]
+    return _element("Period", attributes, [*sets, *texts])
+
+
+def _text_set(number: int, text: Text) -> str:
+    """An Adaptation Set of one file of text (5.3.3); the roles are those of 5.8.5.5."""
+    attributes = {
+        "id": number,
+        "contentType": "text",
+        "mimeType": "text/vtt",
+        "lang": text.language or "und",
+    }
+    body = [
+        _element("Role", {"schemeIdUri": ROLE, "value": "caption" if text.captions else "subtitle"}),
+        _element("Label", {}, [escape(text.label)]),
+        _element(
+            "Representation",
+            {"id": f"text-{text.name}", "bandwidth": TEXT_BANDWIDTH},
+            [_element("BaseURL", {}, [escape(text.uri)])],
+        ),
+    ]
+    return _element("AdaptationSet", attributes, body)
 
 
 def _adaptation_set(period: Period, tracks: Sequence[Track], live: Live | None) -> str:

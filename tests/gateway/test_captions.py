@@ -1,6 +1,7 @@
 """Captions of a source, from the log to text renditions."""
 
 import asyncio
+import re
 from dataclasses import replace
 
 import hypothesis
@@ -143,6 +144,25 @@ async def test_an_ended_video_has_a_playlist_with_an_end(gateway: Gateway) -> No
     live = (await gateway.get(f"{TEXT}/media.m3u8")).text
     assert live.endswith("00000011.vtt\n#EXT-X-ENDLIST\n")
     assert "#EXT-X-PLAYLIST-TYPE:VOD" in (await gateway.get(f"{TEXT}/media.m3u8?vod=1")).text
+
+
+async def test_the_manifest_of_a_video_that_is_over_has_its_captions_as_files(gateway: Gateway) -> None:
+    long = [
+        captions(TAPE, 3, 0, pop_on(["Long"])),
+        captions(TAPE, 3, 6, control(EOC)),
+        captions(TAPE, 5, 2, control(EDM)),
+    ]
+    gateway.fold(video(), *with_captions({1: "Hello"}, end=3), *long, *TAPE.events(3, 12))  # type: ignore[arg-type]
+    assert "text/vtt" not in (await gateway.get(f"/v1/videos/{VIDEO}/manifest.mpd")).text
+    gateway.fold(video(VideoState.ENDED, last_segment=11, ended_ms=gateway.clock()))
+    manifest = (await gateway.get(f"/v1/videos/{VIDEO}/manifest.mpd")).text
+    (found,) = re.findall(r'contentType="text" mimeType="text/vtt" lang="und">.*?<BaseURL>([^<]+)</BaseURL>', manifest)
+    file = await gateway.get(f"/v1/videos/{VIDEO}/{found}")
+    assert file.headers["content-type"] == "text/vtt; charset=utf-8"
+    times = re.findall(r"(\S+ --> \S+)", file.text)
+    assert times == ["00:00:02.500 --> 00:00:03.750", "00:00:07.500 --> 00:00:10.500"], "what was cut is whole again"
+    later = (await gateway.get(f"{TEXT}/3000-8000.vtt")).text
+    assert re.findall(r"(\S+ --> \S+)", later) == ["00:00:00.000 --> 00:00:00.750", "00:00:04.500 --> 00:00:05.000"]
 
 
 async def test_captions_are_forgotten_with_their_video(gateway: Gateway) -> None:
