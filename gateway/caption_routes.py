@@ -122,16 +122,30 @@ class TextRoutes:
         return piece, age_s
 
     async def _part(self, scope: Scope, number: int, part: int) -> tuple[Piece | None, int]:
-        """A part, and how long it may be kept."""
+        """A part, and how long it may be kept.
+
+        One past a segment's last is the next segment's first, under the name that it was hinted by.
+        """
         fold, track = await self._find(scope, follow=True)
         reference = reference_of(fold)
-        if reference is not None and fold.video is not None and not fold.has_ended(reference):
-            at, count = reference.following
-            hinted = (number == at and count <= part <= count + HINT_LEAD_PARTS) or (number, part) == (at + 1, 0)
-            if hinted:
-                timeout_s = WAIT_TARGETS * target_s(fold.video)
-                await self._wait(fold, reference, (number, part), timeout_s)
-        return await self._captions.part(fold, track, number, part), FOUND_AGE_S if track.file is None else FILE_AGE_S
+        age_s = FOUND_AGE_S if track.file is None else FILE_AGE_S
+        if reference is None:
+            return None, age_s
+        piece = await self._awaited(fold, reference, track, (number, part))
+        segment = reference.segment(number)
+        if piece is None and segment is not None and segment.closed and 0 < part == segment.part_count:
+            piece = await self._awaited(fold, reference, track, (number + 1, 0))
+        return piece, age_s
+
+    async def _awaited(
+        self, fold: VideoFold, reference: RenditionFold, track: TextTrack, wanted: tuple[int, int]
+    ) -> Piece | None:
+        """A part, waited for when it is about to come."""
+        (number, part), (at, count) = wanted, reference.following
+        hinted = (number == at and count <= part <= count + HINT_LEAD_PARTS) or wanted == (at + 1, 0)
+        if hinted and fold.video is not None and not fold.has_ended(reference):
+            await self._wait(fold, reference, wanted, WAIT_TARGETS * target_s(fold.video))
+        return await self._captions.part(fold, track, number, part)
 
     async def range(self, scope: Scope, request: Request, send: Send) -> None:
         """The text between two media times (ms) of a video that is over, as one file whose times begin there."""

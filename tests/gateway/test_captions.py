@@ -107,6 +107,12 @@ async def test_a_part_of_text_is_there_with_the_videos_part(gateway: Gateway) ->
     gateway.fold(tape.part(1, 3))
     assert "00:00:02.750 --> 00:00:03.000" in (await asked).text, "what is shown goes on"
     assert '"00000001.0004.vtt"' in (await blocked).text
+    gateway.fold(*tape.segment(1)[4:])
+    hinted = asyncio.create_task(gateway.get(f"{TEXT}/00000001.0008.vtt"))
+    await asyncio.sleep(0)
+    gateway.fold(tape.part(2, 0))
+    assert "00:00:04.000 --> 00:00:04.250" in (await hinted).text, "the next segment's first, as it was hinted"
+    assert '#EXT-X-PART:DURATION=0.25000,URI="00000001.0008.vtt"' in (await gateway.get(f"{TEXT}/media.m3u8")).text
 
 
 async def test_the_parts_and_the_segment_say_the_same(gateway: Gateway) -> None:
