@@ -207,7 +207,8 @@ class Pictures:
     async def _made_sheet(
         self, fold: VideoFold, rendition: RenditionFold, times: Sequence[float], every_s: int
     ) -> bytes | None:
-        keys = [_keyframe_for(rendition, at_s, every_s) for at_s in times]
+        segments = list(rendition.segments)
+        keys = [_keyframe_for(segments, at_s, every_s) for at_s in times]
         wanted = dict.fromkeys(segment for segment in keys if segment is not None)
         read = await asyncio.gather(*(self._keyframe(fold, rendition, segment) for segment in wanted))
         stored = dict(zip(wanted, read, strict=True))
@@ -272,9 +273,8 @@ def no_picture(fold: VideoFold, why: str) -> Problem:
     return not_found(f"video {fold.video_id}: {why}; it may be a gap, sound only, or no longer kept", "no_picture")
 
 
-def _keyframe_for(rendition: RenditionFold, begin_s: float, every_s: int) -> Segment | None:
+def _keyframe_for(segments: Sequence[Segment], begin_s: float, every_s: int) -> Segment | None:
     """The segment whose first picture stands for a tile's time; None where none of that time can be had."""
-    segments = list(rendition.segments)
     at_s = max(begin_s, start_s(segments[0]))
     index = bisect_right(segments, at_s + EPSILON_S, key=start_s) - 1
     if at_s >= min(begin_s + every_s, end_s(segments[index])):
