@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
 
-from gateway.recorded import IndexAwayError, RecordedVideos
+from gateway.recorded import IndexAwayError, Past, RecordedVideos
 from gateway.rendition_fold import RenditionFold
 from gateway.video_fold import VideoFold
 from media.hls import Segment
@@ -39,8 +39,11 @@ class DvrRendition(RenditionFold):
     def follow(self, live: RenditionFold, span_ms: int, generation: int) -> None:
         """Become what the live rendition is now, with its own past before it."""
         past: deque[Segment] = self.__dict__.get("segments", deque())
+        origins = {**self.__dict__.get("origins", {}), **live.origins}
         self.__dict__.update(live.__dict__)
         self.segments = joined(past, live.segments, span_ms)
+        epochs = {segment.epoch for segment in self.segments}
+        self.origins = {epoch: ms for epoch, ms in origins.items() if epoch in epochs}
         self.version = live.version + generation * FILLED
         self._live = live
 
@@ -105,13 +108,14 @@ class DvrView(VideoFold):
             if r.segments[0].start_ms > since_ms and r.segments[0].number > 0
         }
 
-    def fill(self, past: dict[str, list[Segment]]) -> None:
+    def fill(self, past: dict[str, Past]) -> None:
         """Put what was read of the index before the segments that are there."""
-        self.generation += any(past.values())
-        for name, segments in past.items():
+        self.generation += any(found.segments for found in past.values())
+        for name, (segments, origins) in past.items():
             rendition = self.renditions.get(name)
             if rendition is not None and segments and rendition.segments[0].number == segments[-1].number + 1:
                 rendition.segments.extendleft(reversed(segments))
+                rendition.origins = {**origins, **rendition.origins}
 
     def _slack_ms(self) -> int:
         assert self.video is not None

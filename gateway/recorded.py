@@ -10,7 +10,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from prometheus_client import Counter, Gauge
 
@@ -53,6 +53,13 @@ class _Held:
     @property
     def entries(self) -> int:
         return self.fold.entries if self.fold is not None else 1
+
+
+class Past(NamedTuple):
+    """What the index has of a rendition: segments, and the media time in ms at which each of their epochs began."""
+
+    segments: list[Segment]
+    origins: dict[int, int]
 
 
 class RecordedVideos:
@@ -112,7 +119,7 @@ class RecordedVideos:
                 return row.parts if row.complete else 0
         return 0
 
-    async def before(self, fold: VideoFold, firsts: Mapping[str, int], since_ms: int) -> dict[str, list[Segment]]:
+    async def before(self, fold: VideoFold, firsts: Mapping[str, int], since_ms: int) -> dict[str, Past]:
         """Of a live video the segments before the `firsts` of its renditions that began after `since_ms`, by rendition.
 
         Errors as `fold`.
@@ -126,7 +133,8 @@ class RecordedVideos:
                         break
                     rows[name].append(row)
                 rows[name].reverse()
-        return recorded_segments(rows)
+        segments = recorded_segments(rows)
+        return {name: Past(found, epoch_origins(rows[name])) for name, found in segments.items()}
 
     @property
     def _index(self) -> SegmentIndex:

@@ -18,6 +18,7 @@ from stores.cassandra import Cassandra, Write, apply_schema
 from stores.segments import LocalSegmentStore
 from stores.settings import Settings
 from tests.gateway.conftest import Clock, Gateway
+from tests.gateway.manifest_reader import read_manifest
 from tests.gateway.playlist_reader import check_update, read
 from tests.gateway.tape import START_MS, Media, Tape, data_of, planned, video
 from tests.waiting import eventually
@@ -229,6 +230,27 @@ async def test_a_live_playlist_reaches_back_as_far_as_it_is_asked_to(restarted: 
     assert read(delta).edge == (399, 3)
     assert read(delta).skipped > 380
     assert len(delta) < 6_000
+
+
+async def test_a_manifest_reaches_back_as_far_and_its_period_starts_where_its_epoch_began(
+    restarted: tuple[Gateway, Recorder],
+) -> None:
+    gateway, recorder = restarted
+    tape = replace(recorder.tape([4] * 350), epochs=frozenset({50}), part_ms=1_000)
+    events = [replace(e, epoch_ms=200_000 * e.epoch) if isinstance(e, PartReady) else e for e in tape.events()]
+    gateway.clock.now_ms = START_MS + 1_401_000
+    gateway.fold(replace(recorder.ended, state=VideoState.LIVE, ended_ms=None, last_segment=-1))
+    gateway.fold(*events)
+    await recorder.write(events, hot=False)
+    url = f"/v1/videos/{recorder.video_id}/manifest.mpd"
+    plain, back = [read_manifest((await gateway.get(url + query)).text) for query in ("", "?dvr=900")]
+    assert plain.root.attrib["timeShiftBufferDepth"] == "PT60S"
+    assert back.root.attrib["timeShiftBufferDepth"] == "PT900S"
+    for found in (plain, back):
+        assert [(p.id, float(p.start)) for p in found.periods] == [("1", 200.0)]
+    near, far = plain.representation("source").segments, back.representation("source").segments
+    assert far[-len(near) :] == near
+    assert 50 < far[0].number <= 350 - 900 // 4 < near[0].number
 
 
 async def test_what_leaves_the_live_window_is_carried_over_without_the_index(
