@@ -12,6 +12,7 @@ from starlette.routing import BaseRoute
 from gateway import (
     audience_routes,
     caption_routes,
+    clip_routes,
     dash_routes,
     download_routes,
     health_routes,
@@ -36,6 +37,7 @@ GROUPS: Final[tuple[Install, ...]] = (
     dash_routes.install,
     picture_routes.install,
     download_routes.install,
+    clip_routes.install,
     shelf_routes.install,
     caption_routes.install,
     audience_routes.install,
