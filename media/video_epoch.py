@@ -11,8 +11,9 @@ waits longer than `audio_wait_ms`: audio that is further ahead goes to the open 
 not reached by then is crossed without it. A GOP closes when audio has crossed the boundary that ends it.
 
 Audio that was announced and does not come (it starts late, ends early, is muted by sending none) is made of silence,
-so that nobody's playback waits for it: after FILL_AFTER_MS, and from then on close behind video until some comes. Where
-no silent frame is known (see `media.aac`), there is a hole.
+so that nobody's playback waits for it: after FILL_AFTER_MS, and from then on close behind video until some comes. Audio
+that comes after all, too late by then, is waited for so much longer the next time. Where no silent frame is known (see
+`media.aac`), there is a hole.
 """
 
 from collections import deque
@@ -29,6 +30,7 @@ _DEFAULT_FRAME_MS = 40
 _STALL_FRAMES = 3
 FILL_AFTER_MS = 3000  # more than publishers send one track behind the other
 _FILL_LAG_MS = 250
+_LONGER_MS = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +94,7 @@ class VideoEpoch:
         self._audio: AudioTrack | None = None
         self._audio_from_ms = 0
         self._fills = False
+        self._patience_ms = FILL_AFTER_MS
         self._boundaries: deque[_Boundary] = deque()
         video.begin(start, anchor)
         if rate := video.format.announced_rate:
@@ -141,7 +144,10 @@ class VideoEpoch:
         assert self._audio is not None
         waiting = len(self._audio.waiting)
         self._audio.place(frame, self._audio_from_ms)
-        self._fills = self._fills and len(self._audio.waiting) == waiting
+        if self._fills and len(self._audio.waiting) == waiting:
+            late_ms = self.last_timestamp_ms - frame.timestamp_ms
+            self._patience_ms = max(self._patience_ms, min(late_ms + _LONGER_MS, JUMP_MS))
+        self._fills = False
         return self._advance_audio()
 
     def finish(self, next_timestamp_ms: int | None = None) -> tuple[list[Output], list[AudioFrame]]:
@@ -265,7 +271,7 @@ class VideoEpoch:
             return []
         out: list[Output] = []
         wait_ms = self._settings.audio_wait_ms
-        self._fill(audio, held.time.dts // TICKS_PER_MS, _FILL_LAG_MS if self._fills else FILL_AFTER_MS)
+        self._fill(audio, held.time.dts // TICKS_PER_MS, _FILL_LAG_MS if self._fills else self._patience_ms)
         while audio.waiting and (audio.is_before(audio.waiting[0][0], held.time.dts) or audio.waits_too_long(wait_ms)):
             out += self._admit(audio)
         if not audio.fills:

@@ -706,6 +706,20 @@ def test_audio_that_ends_early_is_silent_to_the_end_of_the_picture() -> None:
     assert 3_700 < ends < 4_050
 
 
+def test_audio_that_comes_in_bursts_of_four_seconds_is_silent_once_and_then_heard() -> None:
+    feed = Feed()
+    feed.configure()
+    for burst in range(5):
+        feed.play(burst * 4_000, (burst + 1) * 4_000, audio=False)
+        for n in range(burst * 375 // 2, (burst + 1) * 375 // 2):
+            feed.audio(n * 64 // 3, n)
+    feed.finish()
+    assert_sound(feed)
+    missing = set(range(187, 937)) - set(heard(feed))
+    assert not {n for n in missing if n > 375}
+    assert len(feed.samples("audio")) >= 937 - 2
+
+
 def test_audio_whose_clock_runs_apart_is_brought_back() -> None:
     feed = Feed()
     feed.configure()
