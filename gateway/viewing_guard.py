@@ -28,7 +28,7 @@ DENIED: Final = 4403
 _VIDEO: Final = re.compile(r"/v1/videos/([^/]+)(?:/.*)?", re.DOTALL)
 _CHANNEL: Final = re.compile(r"/v1/channels/([^/]+)/(?:feed|cues)")
 _LIVE: Final = re.compile(r"/live/([^/]+)/.*", re.DOTALL)
-_ENTRY: Final = re.compile(r"/live/([^/]+)/((?:master|manifest)\.[a-z0-9]+)")
+_ENTRY: Final = re.compile(r"/(?:live/([^/]+)|v1/videos/([^/]+))/((?:master|manifest)\.[a-z0-9]+)")
 _MAX_AGE: Final = re.compile(rb"\bmax-age=([0-9]{1,9})")
 _PRIVATE: Final = (b"x-logcast-visibility", b"private")
 _KEYED: Final = {b"", b"accept-encoding", *(name.encode() for name in HINTS)}
@@ -150,7 +150,7 @@ class ViewingGuard:
         return Right(right.link, owner.channel, owner.operator)
 
     async def _elsewhere(self, scope: Scope) -> str:
-        """Where a channel's link leads: to its current video, under a link of the same end for just that video.
+        """Where a channel's link leads from a playlist or manifest: to the video, under a link of the same end for just that.
 
         So every playlist and segment is below one signed path that an edge can check by itself.
 
@@ -159,14 +159,18 @@ class ViewingGuard:
         """
         link: Link | None = scope[RIGHT].link
         found = _ENTRY.fullmatch(scope["path"]) if link is not None and link.channel else None
-        if found is None or link is None or found[1] != link.channel:
+        if found is None or link is None:
             return ""
-        video = await self._played(found[1])
-        if video is None:
-            raise not_found(f"channel {found[1]} has not been live; its streamer must publish first", "never_live")
+        channel, video_id, file = found.groups()
+        video = await self._played(channel) if channel else await self._video(video_id)
+        if video is None and channel == link.channel:
+            raise not_found(f"channel {channel} has not been live; its streamer must publish first", "never_live")
+        if video is None or video.channel != link.channel:
+            return ""
         token = self._state.link_keys.token(Link(link.expires_s, video.video_id, tag=link.tag))
         query = scope["query_string"].decode("latin-1")
-        return f"../../../{token}/v1/videos/{video.video_id}/{found[2]}" + (f"?{query}" if query else "")
+        up = "../" * scope["path"].count("/")
+        return f"{up}{token}/v1/videos/{video.video_id}/{file}" + (f"?{query}" if query else "")
 
 
 def _for_caches(send: Send, video: VideoChanged) -> Send:

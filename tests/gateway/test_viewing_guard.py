@@ -89,7 +89,7 @@ async def test_neither_writing_nor_other_methods_reach_a_private_video(keyed: Ga
 async def test_a_signed_link_opens_its_video(keyed: Gateway, path: str) -> None:
     show(keyed, Visibility.PRIVATE)
     for signed in (token(keyed, video_id=VIDEO), token(keyed, channel="ann")):
-        answer = await keyed.get(f"/s/{signed}{path}")
+        answer = await keyed.client.get(f"/s/{signed}{path}", follow_redirects=True)
         assert answer.status_code == (503 if path.endswith("comments") else 200)
     for signed in (token(keyed, video_id=OTHER), token(keyed, channel="ben")):
         assert (await keyed.get(f"/s/{signed}{path}")).json()["reason"] == "private"
@@ -118,9 +118,10 @@ async def test_a_link_cannot_be_put_into_a_link(keyed: Gateway) -> None:
     assert (await keyed.get(f"/s/{signed}/s/{signed}/v1/videos/{VIDEO}/master.m3u8")).status_code == 404
 
 
-async def test_a_channel_s_link_leads_to_a_link_of_its_current_video(keyed: Gateway) -> None:
+@pytest.mark.parametrize("asked", ["/live/ann/master.m3u8", f"/v1/videos/{VIDEO}/master.m3u8"])
+async def test_a_channel_s_link_leads_to_a_link_of_just_the_video(keyed: Gateway, asked: str) -> None:
     show(keyed, Visibility.PRIVATE)
-    answer = await keyed.get(f"/s/{token(keyed, channel='ann')}/live/ann/master.m3u8?deviceType=tv")
+    answer = await keyed.get(f"/s/{token(keyed, channel='ann')}{asked}?deviceType=tv")
     assert answer.status_code == 307
     assert answer.headers["cache-control"] == "no-store"
     followed = await keyed.client.get(answer.url.join(answer.headers["location"]))
