@@ -25,11 +25,11 @@ _RENDITIONS: Final = (
     "WHERE video_id = ?"
 )
 _SEGMENTS: Final = (
-    "SELECT segment, epoch, epoch_ms, timescale, init, parts, part_count FROM $keyspace.segments "
+    "SELECT segment, epoch, epoch_ms, timescale, init, parts, part_count, missing FROM $keyspace.segments "
     "WHERE video_id = ? AND rendition = ? AND bucket = ? AND segment >= ? AND segment <= ?"
 )
 _BEFORE: Final = (
-    "SELECT segment, epoch, epoch_ms, timescale, init, parts, part_count FROM $keyspace.segments "
+    "SELECT segment, epoch, epoch_ms, timescale, init, parts, part_count, missing FROM $keyspace.segments "
     "WHERE video_id = ? AND rendition = ? AND bucket = ? AND segment < ? ORDER BY segment DESC"
 )
 _BREAKS: Final = (
@@ -65,7 +65,7 @@ class IndexedSegment:
         parts: how many parts there are from 0 up to the first that is missing.
         keyframe_size: bytes from its start to the end of its first sample, an IDR picture; 0 where there is none.
         epoch_ms: media time at which its epoch began; None where its parts did not tell it.
-        part_count: how many there should be; 0: the segment is lost; None: nobody said so yet.
+        part_count: how many there should be; 0: the segment is lost, or was recorded with gaps; None: nobody said so yet.
     """
 
     number: int
@@ -182,7 +182,7 @@ def _segment(row: Row) -> IndexedSegment:
         size=sum(part.size for part in there),
         independent=bool(first and first.independent),
         parts=len(there),
-        part_count=row.part_count,
+        part_count=0 if row.missing else row.part_count,
         keyframe_size=(first.keyframe_size or 0) if first else 0,
         epoch_ms=row.epoch_ms,
     )
