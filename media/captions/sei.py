@@ -1,9 +1,9 @@
-"""Caption bytes out of coded pictures: cc_data in SEI messages of H.264 and HEVC.
+"""Caption bytes out of coded pictures: cc_data in SEI messages of H.264 and HEVC, and in metadata of AV1.
 
 The way in: a CMAF chunk holds samples, a sample holds NAL units with a length before each, a NAL unit of type SEI holds
 messages (ITU-T H.264 7.3.2.3.1, H.265 7.3.5), one kind of which is registered user data (H.264 D.1.6, ITU-T T.35). What
 ATSC registered begins with `GA94` and holds cc_data (ATSC A/53 part 4, 6.2.3; CTA-708-E 4.3): triplets of one byte that
-says what they are and two bytes of it.
+says what they are and two bytes of it. AV1 has the same user data in an OBU of metadata (AV1 specification, 6.7.2).
 
 Nearly all sources have none of that, and the four letters tell: no zero among them, so no emulation prevention splits
 them, and a chunk without them is never looked at closer.
@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
+from media.av1 import obus
 from media.cmaf import parse_chunk
 from media.h264 import nal_units
 
@@ -23,6 +24,8 @@ _REGISTERED: Final = b"\xb5\x00\x31" + IDENTIFIER + b"\x03"
 _T35: Final = 4
 _H264_SEI: Final = 6
 _HEVC_SEI: Final = (39, 40)
+_AV1_METADATA: Final = 5
+_CODECS: Final = ("avc1", "avc3", "hvc1", "hev1", "av01")
 MAX_MESSAGES: Final = 64
 MAX_PICTURE_BYTES: Final = 3 * 31 * 4
 """One cc_data holds at most 31 triplets; a picture with more than four of them is a mistake."""
@@ -44,39 +47,48 @@ class CaptionPicture:
 def chunk_captions(data: bytes, codecs: str) -> tuple[CaptionPicture, ...]:
     """The pictures of a CMAF chunk that carry captions, in the order in which they are shown, without padding.
 
-    `codecs` is the track's RFC 6381 name: NAL units are read for H.264 and HEVC, with lengths of 4 bytes.
+    `codecs` is the track's RFC 6381 name: H.264 and HEVC with NAL unit lengths of 4 bytes, or AV1; others have none.
 
     Raises:
         MediaError: the chunk or a sample of it cannot be read.
     """
     kind = codecs[:4]
-    if IDENTIFIER not in data or kind not in ("avc1", "avc3", "hvc1", "hev1"):
+    if IDENTIFIER not in data or kind not in _CODECS:
         return ()
     found, room = [], MAX_CHUNK_BYTES
     for sample in parse_chunk(data).samples:
-        triplets = picture_captions(sample.data, hevc=kind[0] == "h")[:room]
+        triplets = picture_captions(sample.data, kind)[:room]
         room -= len(triplets)
         if triplets:
             found.append(CaptionPicture(sample.dts + sample.cts_offset, triplets))
     return tuple(sorted(found, key=lambda picture: picture.pts))
 
 
-def picture_captions(sample: bytes, *, hevc: bool = False) -> bytes:
-    """The triplets of one length-prefixed access unit, without padding; empty where it has none.
+def picture_captions(sample: bytes, codec: str = "avc1") -> bytes:
+    """The triplets of one access unit (or temporal unit), without padding; empty where it has none.
 
     Raises:
-        MediaError: the NAL units do not fill the access unit.
+        MediaError: the NAL units, or OBUs, do not fill it.
     """
     if IDENTIFIER not in sample:
         return b""
-    triplets = b""
+    bodies = _in_av1(sample) if codec == "av01" else _in_nal_units(sample, hevc=codec[0] == "h")
+    return b"".join(map(_cc_data, bodies))[: MAX_PICTURE_BYTES // TRIPLET * TRIPLET]
+
+
+def _in_nal_units(sample: bytes, *, hevc: bool) -> Iterator[bytes]:
+    """The bodies of all messages of registered user data."""
     for nal in nal_units(sample):
-        head = 2 if hevc else 1
         is_sei = (nal[0] >> 1 & 63) in _HEVC_SEI if hevc else nal[0] & 31 == _H264_SEI
         if is_sei and IDENTIFIER in nal:
-            for body in _registered(without_emulation_prevention(nal[head:])):
-                triplets += _cc_data(body)
-    return triplets[: MAX_PICTURE_BYTES // TRIPLET * TRIPLET]
+            yield from _registered(without_emulation_prevention(nal[2 if hevc else 1 :]))
+
+
+def _in_av1(sample: bytes) -> Iterator[bytes]:
+    """The same of a temporal unit: an OBU of metadata is its type, which takes one byte here, and the body."""
+    for kind, _, payload in obus(sample):
+        if kind == _AV1_METADATA and payload[:1] == bytes((_T35,)):
+            yield payload[1:]
 
 
 def without_emulation_prevention(payload: bytes) -> bytes:

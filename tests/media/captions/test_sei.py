@@ -17,10 +17,21 @@ SLICE_264 = access_unit([b"\x65" + bytes(range(1, 60))])
 SLICE_265 = access_unit([b"\x26\x01" + bytes(range(1, 60))])
 
 
-@pytest.mark.parametrize(("hevc", "slices"), [(False, SLICE_264), (True, SLICE_265)])
-def test_triplets_come_out_of_a_picture(hevc: bool, slices: bytes) -> None:
-    sample = with_captions(slices, [PAIR, b"\xff\x41\x42"], hevc=hevc)
-    assert picture_captions(sample, hevc=hevc) == PAIR + b"\xff\x41\x42"
+@pytest.mark.parametrize(("codec", "slices"), [("avc1", SLICE_264), ("hvc1", SLICE_265)])
+def test_triplets_come_out_of_a_picture(codec: str, slices: bytes) -> None:
+    sample = with_captions(slices, [PAIR, b"\xff\x41\x42"], hevc=codec == "hvc1")
+    assert picture_captions(sample, codec) == PAIR + b"\xff\x41\x42"
+
+
+def metadata_obu(body: bytes) -> bytes:
+    """An OBU of metadata (type 5, with its size) of ITU-T T.35, behind a temporal delimiter."""
+    size = len(body) + 1
+    leb = bytes((size & 127 | 128, size >> 7)) if size > 127 else bytes((size,))
+    return b"\x12\x00" + b"\x2a" + leb + b"\x04" + body
+
+
+def test_triplets_come_out_of_a_temporal_unit_of_av1() -> None:
+    assert picture_captions(metadata_obu(cc_data([PAIR, b"\xfc\x80\x80"])), "av01") == PAIR
 
 
 def test_emulation_prevention_is_taken_out() -> None:
@@ -61,7 +72,7 @@ def test_pictures_come_in_the_order_in_which_they_are_shown() -> None:
 
 
 def test_a_codec_without_such_messages_is_not_read() -> None:
-    assert chunk_captions(b"GA94 and nothing that is a chunk", "av01.0.04M.08") == ()
+    assert chunk_captions(b"GA94 and nothing that is a chunk", "vp09.00.10.08") == ()
     assert chunk_captions(b"nothing that is a chunk", "avc1.64001f") == ()
 
 
@@ -70,12 +81,12 @@ def test_one_picture_gives_no_more_than_its_bound() -> None:
     assert len(picture_captions(access_unit([nal] * 9))) == MAX_PICTURE_BYTES
 
 
-@given(st.binary(max_size=200), st.booleans())
-def test_any_bytes_give_whole_triplets_or_a_media_error(data: bytes, hevc: bool) -> None:
-    head = b"\x4e\x01" if hevc else b"\x06"
+@given(st.binary(max_size=200), st.sampled_from(["avc1", "hvc1", "av01"]))
+def test_any_bytes_give_whole_triplets_or_a_media_error(data: bytes, codec: str) -> None:
     body = b"\x04\x20\xb5\x00\x31GA94\x03" + data
-    found = picture_captions(access_unit([head + body]), hevc=hevc)
+    sample = access_unit([(b"\x4e\x01" if codec == "hvc1" else b"\x06") + body])
+    found = picture_captions(metadata_obu(body[2:]) if codec == "av01" else sample, codec)
     assert len(found) % 3 == 0
     assert len(found) <= MAX_PICTURE_BYTES
     with suppress(MediaError):
-        picture_captions(data + b"GA94", hevc=hevc)
+        picture_captions(data + b"GA94", codec)
