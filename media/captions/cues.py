@@ -8,6 +8,8 @@ so becomes one cue, shown whole from its first letter on, at most `GROW_S` early
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import groupby
+from operator import itemgetter
 from typing import Final
 
 GROW_MS: Final = 4_000
@@ -174,10 +176,5 @@ def escaped(text: str) -> str:
 
 def spans_of(cells: Sequence[tuple[str, Style]]) -> Line:
     """Letters with their styles as spans."""
-    spans: list[Span] = []
-    for letter, style in cells:
-        if spans and spans[-1].style == style:
-            spans[-1] = replace(spans[-1], text=spans[-1].text + letter)
-        else:
-            spans.append(Span(letter, style))
-    return tuple(spans)
+    runs = groupby(cells, key=itemgetter(1))
+    return tuple(Span("".join(letter for letter, _ in run), style) for style, run in runs)

@@ -2,7 +2,6 @@
 
 from bisect import bisect_left
 from collections.abc import Iterable
-from fractions import Fraction
 from typing import Final
 
 from media.captions.cea608 import NAMES as NAMES_608
@@ -36,7 +35,7 @@ class CaptionDecoder:
 
     def cut(self, pictures: Iterable[CaptionPicture], timescale: int, end_ms: int) -> dict[str, tuple[Cue, ...]]:
         """The cues since the last cut up to this one, by track; `pictures` are those that came since, in any order."""
-        held = self._held + [(round(Fraction(picture.pts * 1000, timescale)), picture.data) for picture in pictures]
+        held = self._held + [((picture.pts * 1000 + timescale // 2) // timescale, picture.data) for picture in pictures]
         held.sort(key=lambda picture: picture[0])
         shown = max(bisect_left(held, end_ms, key=lambda picture: picture[0]), len(held) - MAX_HELD)
         self._held = held[shown:]
