@@ -16,6 +16,7 @@ SIZES: Final = {"": (1280, 800), "-phone": (390, 844)}
 FLAGS: Final = ("--headless", "--no-sandbox", "--disable-gpu", "--autoplay-policy=no-user-gesture-required")
 DEADLINE_S: Final = 60.0
 BACK_S: Final = 12
+DRAWN_MS: Final = 500
 
 
 def main() -> None:
@@ -51,6 +52,8 @@ def take(browser: Browser, url: str, channel: str, to: Path, suffix: str, size: 
     video = page.locator("[data-testid=video-card]").first.get_attribute("href", timeout=DEADLINE_S * 1000)
     page.goto(f"/watch/{channel}")
     until(page, "logcast?.player.state === 'playing' && logcast.player.window.end - logcast.player.window.start > 20")
+    page.get_by_test_id("video").hover()
+    page.wait_for_timeout(DRAWN_MS)
     page.screenshot(path=to / f"watch{suffix}.png")
     page.evaluate(f"logcast.player.seek(logcast.player.currentTime - {BACK_S})")
     until(page, "logcast.player.state === 'playing' && !document.querySelector('video').seeking")
@@ -70,7 +73,11 @@ def over_seek_bar(page: Page, share: float) -> None:
     assert box is not None, "the seek bar is not shown"
     page.mouse.move(box["x"] + box["width"] * share, box["y"] + box["height"] / 2)
     until(page, "!document.querySelector('[data-testid=thumbnail]').hidden")
-    page.wait_for_load_state("networkidle")
+    until(
+        page,
+        "performance.getEntriesByType('resource').some((one) => one.name.includes('/sprites/') && one.responseEnd > 0)",
+    )
+    page.wait_for_timeout(DRAWN_MS)
 
 
 def until(page: Page, condition: str) -> None:

@@ -41,7 +41,7 @@ MEDIA_TYPES: Final[Mapping[str, str]] = {
 
 CONTENT_SECURITY_POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
-    "media-src 'self' blob:; "  # MediaSource is attached by a blob: URL
+    "media-src 'self' blob: data:; "  # MediaSource is attached by a blob: URL; hls.js begins captions with an empty data: one
     "form-action 'none'; "  # forms are sent by script; a stream key never travels in a form
     "require-trusted-types-for 'script'; trusted-types 'none'; "  # no string ever becomes markup
     "base-uri 'none'; frame-ancestors 'none'"

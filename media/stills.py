@@ -1,6 +1,7 @@
 """Stills: a picture scaled and encoded as JPEG, WebP or AVIF, and sheets of many. A frame in, bytes out.
 
-Colours: JPEG, WebP and untagged AVIF are read by BT.601, most video of 720 lines and more is BT.709; it is converted.
+Colours: JPEG and WebP are read by BT.601, so all stills are written in it. Video that does not say what it is counts as
+BT.709, as browsers have it that play it from Media Source Extensions (seen with Chromium 156).
 
 Errors:
     StillError: a picture that cannot be encoded.
@@ -26,8 +27,15 @@ KINDS: Final = (JPEG, WEBP, AVIF)
 
 LEAST_WIDTH: Final = 16
 MOST_WIDTH: Final = 1920
-_HD_LINES: Final = 720
-_BT709, _UNSPECIFIED = 1, 2  # ITU-T H.273, MatrixCoefficients
+_MATRICES: Final = {
+    4: Colorspace.FCC,
+    5: Colorspace.ITU601,
+    6: Colorspace.ITU601,
+    7: Colorspace.SMPTE240M,
+    9: Colorspace.BT2020,
+}
+"""By ITU-T H.273, MatrixCoefficients; all others are taken for BT.709."""
+
 _LOG_QUIETLY: Final = "1"
 
 os.environ.setdefault("SVT_LOG", _LOG_QUIETLY)  # SVT-AV1 prints its settings at every picture otherwise
@@ -81,12 +89,11 @@ def sheet(tiles: list[VideoFrame | None], columns: int, rows: int, width: int, h
 
 
 def _scaled(frame: VideoFrame, width: int, height: int, pix_fmt: str, color_range: ColorRange) -> VideoFrame:
-    untagged_hd = frame.colorspace == _UNSPECIFIED and frame.height >= _HD_LINES
     return frame.reformat(
         width,
         height,
         pix_fmt,
-        src_colorspace=Colorspace.ITU709 if untagged_hd or frame.colorspace == _BT709 else Colorspace.ITU601,
+        src_colorspace=_MATRICES.get(frame.colorspace, Colorspace.ITU709),
         dst_colorspace=Colorspace.ITU601,
         dst_color_range=color_range,
         threads=1,
