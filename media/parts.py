@@ -28,6 +28,7 @@ from media.cmaf import MAX_SAMPLES, Sample
 
 MIN_FILL = 0.85
 _SLOW_FILL = 0.9  # how far a frame of a slow source fills a part: room for those that take a little longer
+_SLOW_MS = 3000  # pictures that linger for so long together, and nearly all of them, are no accident
 _GRAIN_MS = 5
 _RECENT_FRAMES = 32
 _MEASURED_FRAMES = 3
@@ -162,13 +163,14 @@ class PartBuilder:
         return fits or self._video  # it is cut where the part must end
 
     def _note_cut(self, duration: int, *, cut: bool) -> None:
-        """Raise the target where frame upon frame lasts longer: most of a few, or all together of many."""
+        """Raise the target where frame upon frame lasts longer: most of them for some seconds, or all together of many."""
         if not cut:
             self._cut.clear()
             return
         self._cut.append(duration)
-        middle, mean = sorted(self._cut)[len(self._cut) // 2], _mean(self._cut)
-        most = len(self._cut) > _MEASURED_FRAMES and middle > self._target_ticks()
+        middle, mean = sorted(self._cut)[(len(self._cut) - 1) // 2], _mean(self._cut)
+        long = len(self._cut) > _MEASURED_FRAMES and self._ms(sum(self._cut)) > _SLOW_MS
+        most = long and middle > self._target_ticks()
         if most or (len(self._cut) == self._cut.maxlen and mean > self._target_ticks()):
             self._decide(self._ms(max(middle, mean)))
             self._cut.clear()
