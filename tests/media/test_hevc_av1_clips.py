@@ -1,5 +1,6 @@
 """H.265 and AV1 through the packager: every access unit comes out, and FFmpeg decodes every picture at its time."""
 
+import contextlib
 import io
 import itertools
 import subprocess
@@ -8,10 +9,14 @@ from pathlib import Path
 
 import av
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from media.cmaf import parse_chunk, parse_init
-from media.packaged import Chunk, GopOpened
-from tests.media.other_codecs import Made, make, package
+from media.errors import MediaError
+from media.packaged import Chunk, GopOpened, Output, PackagerSettings, StartPosition
+from media.packager import Packager
+from tests.media.other_codecs import WALL_MS, Made, make, package
 
 DELIMITER = b"\x12\0"  # AV1 in MP4 has none
 CLIPS = [
@@ -85,3 +90,34 @@ def test_ffprobe_finds_the_codec_and_nothing_wrong(made: Made, tmp_path: Path) -
     command = ["ffprobe", "-v", "warning", "-show_entries", "stream=codec_tag_string", "-of", "csv=p=0", str(path)]
     found = subprocess.run(command, check=True, capture_output=True, text=True, timeout=60)
     assert (found.stdout.strip(), found.stderr) == (made.codec, "")
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.data())
+def test_damaged_and_mixed_streams_raise_nothing_but_media_errors_and_lose_no_numbers(data: st.DataObject) -> None:
+    packager = Packager(PackagerSettings(), StartPosition())
+    outputs: list[Output] = []
+    now = 0
+    for _ in range(data.draw(st.integers(1, 12))):
+        made = data.draw(st.sampled_from([CLIPS[0], CLIPS[3]]))
+        clip = make(made)
+        with contextlib.suppress(MediaError):
+            outputs += packager.video_config(damaged(data, clip.record), made.codec)
+        for packet in clip.packets[: data.draw(st.integers(0, 40))]:
+            now += data.draw(st.sampled_from([33, 33, 33, -500, 20_000]))
+            with contextlib.suppress(MediaError):
+                sent = damaged(data, packet.data)
+                outputs += packager.video(now, packet.composition_ms, packet.key, sent, WALL_MS + now)
+    outputs += packager.finish()
+    opened = [out.gop for out in outputs if isinstance(out, GopOpened)]
+    assert opened == list(range(len(opened)))
+    found = [(out.gop, out.index) for out in outputs if isinstance(out, Chunk)]
+    assert found == sorted(set(found))
+
+
+def damaged(data: st.DataObject, given: bytes) -> bytes:
+    """Mostly as it was."""
+    if data.draw(st.integers(0, 9)):
+        return given
+    at = data.draw(st.integers(0, len(given) - 1))
+    return given[:at] + data.draw(st.binary(max_size=8)) + given[at + data.draw(st.integers(0, 8)) :]
