@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from media.captions.cues import Cue
-from media.captions.decoder import CaptionDecoder
+from media.captions.decoder import TRACKS, CaptionDecoder
 from media.captions.sei import CaptionPicture
 from media.hls import Part, Segment
 from schemas.events import CaptionsFound
@@ -20,6 +20,7 @@ MAX_WAITING: Final = 1_000
 
 MAX_PARTS: Final = 500
 LEAST_KEPT: Final = 100
+FIRST: Final = TRACKS[0]
 PARTS_KEPT: Final = 12
 """Segments whose parts are remembered; playlists list those of fewer."""
 
@@ -39,7 +40,7 @@ class CaptionsFold:
     """The captions of one video, from segment `first` on.
 
     Attributes:
-        tracks: those that text came on so far, such as `cc1`.
+        tracks: those that text came on so far, such as `cc1`, and `cc1` where the source has a place for it.
         version: rises with every segment that was decoded.
     """
 
@@ -47,6 +48,7 @@ class CaptionsFold:
         self.tracks: tuple[str, ...] = ()
         self.version = 0
         self._decoder = CaptionDecoder()
+        self._announced = False
         self._next = first
         self._raw: dict[int, dict[int, CaptionsFound]] = {}
         self._decoded: dict[int, TextSegment] = {}
@@ -58,7 +60,10 @@ class CaptionsFold:
 
         `whole`: all of a recorded video comes before its segments, which are then bounded already.
         """
-        if event.segment < self._next or event.timescale <= 0:
+        if not event.pictures:
+            self._announced = True
+            self.tracks = self._tracks()
+        if event.segment < self._next or event.timescale <= 0 or not event.pictures:
             return
         parts = self._raw.setdefault(event.segment, {})
         if len(parts) < MAX_PARTS:
@@ -105,7 +110,7 @@ class CaptionsFold:
         cues = self._decoder.cut(_pictures(events), _timescale(events, segment), end_ms)
         self._decoded[segment.number] = TextSegment(start_ms, end_ms, cues)
         self._next = segment.number + 1
-        self.tracks = self._decoder.tracks
+        self.tracks = self._tracks()
         self.version += 1
 
     def _decode_parts(self, segment: Segment) -> None:
@@ -119,7 +124,11 @@ class CaptionsFold:
         if segment.closed and len(parts) < segment.part_count:
             rest = [event for number, event in events.items() if number >= len(parts)]
             self._part_decoder.cut(_pictures(rest), _timescale(rest, segment), span_ms(segment)[1])
-        self.tracks = self.tracks or self._part_decoder.tracks
+        self.tracks = self._tracks()
+
+    def _tracks(self) -> tuple[str, ...]:
+        heard = self._part_decoder.tracks or self._decoder.tracks
+        return (FIRST, *heard) if self._announced and FIRST not in heard else heard
 
     def _forget(self, listed: int) -> None:
         for number in [number for number in self._raw if number < self._next]:

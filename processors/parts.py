@@ -2,7 +2,7 @@
 
 from hashlib import sha256
 
-from media.captions.sei import chunk_captions
+from media.captions.sei import announces_captions, chunk_captions
 from media.cmaf import keyframe_end
 from media.errors import MediaError
 from processors.encoder import MadePart
@@ -30,7 +30,8 @@ def passed_on(chunk: MediaChunk, init: str) -> PartReady:
 def captions_in(chunk: MediaChunk) -> tuple[CaptionsFound, ...]:
     """The captions that a source chunk carries, if any; a chunk that cannot be read has none.
 
-    The same chunk fails in the ladder, which says so.
+    The same chunk fails in the ladder, which says so. At the start of a GOP an event without pictures says that the
+    source has a place for captions, so that they are offered before the first one comes.
     """
     if chunk.track is not Track.VIDEO:
         return ()
@@ -38,7 +39,7 @@ def captions_in(chunk: MediaChunk) -> tuple[CaptionsFound, ...]:
         pictures = chunk_captions(chunk.data, chunk.codecs)
     except MediaError:
         return ()
-    if not pictures:
+    if not pictures and not (chunk.index == 0 and announces_captions(chunk.data, chunk.codecs)):
         return ()
     found = CaptionsFound(
         video_id=chunk.video_id,

@@ -445,7 +445,10 @@ class PictureCaptions:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CaptionsFound:
-    """A source chunk carries captions (topic `media.parts`); written before the PartReady of the same part."""
+    """A source chunk carries captions (topic `media.parts`); written before the PartReady of the same part.
+
+    Without pictures: the source has a place for captions, which is empty now.
+    """
 
     video_id: str
     channel: str

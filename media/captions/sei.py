@@ -34,6 +34,7 @@ MAX_CHUNK_BYTES: Final = 64 * 1024
 TRIPLET: Final = 3
 VALID: Final = 0x04
 _NULL_PAIR: Final = b"\x80\x80"
+_EMPTY: Final = b"\xfc" + _NULL_PAIR
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +63,11 @@ def chunk_captions(data: bytes, codecs: str) -> tuple[CaptionPicture, ...]:
         if triplets:
             found.append(CaptionPicture(sample.dts + sample.cts_offset, triplets))
     return tuple(sorted(found, key=lambda picture: picture.pts))
+
+
+def announces_captions(data: bytes, codecs: str) -> bool:
+    """Whether a CMAF chunk has a place for captions of CEA-608, whatever is in it now: encoders then fill it all the time."""
+    return codecs[:4] in _CODECS and IDENTIFIER in data and _EMPTY in data
 
 
 def picture_captions(sample: bytes, codec: str = "avc1") -> bytes:

@@ -138,6 +138,15 @@ async def test_what_is_not_there_is_a_404(gateway: Gateway) -> None:
         assert (await gateway.get(f"/v1/videos/{VIDEO}/text/{path}")).status_code == 404, path
 
 
+async def test_a_source_with_a_place_for_captions_offers_them_before_the_first_one(gateway: Gateway) -> None:
+    gateway.fold(video(), replace(captions(TAPE, 0, 0, []), pictures=()), *TAPE.events(0, 4))
+    assert 'URI="text/cc1/media.m3u8"' in (await gateway.get(f"/v1/videos/{VIDEO}/master.m3u8")).text
+    assert "-->" not in (await gateway.get(f"{TEXT}/00000002.vtt")).text
+    gateway.fold(*captioned(TAPE, {4: "At last"}), *TAPE.segment(4))
+    assert "At last" in (await gateway.get(f"{TEXT}/00000004.vtt")).text
+    assert "svc1" not in (await gateway.get(f"/v1/videos/{VIDEO}/master.m3u8")).text
+
+
 async def test_a_video_without_captions_offers_no_text(gateway: Gateway) -> None:
     gateway.fold(video(), *TAPE.events(0, 4))
     assert "SUBTITLES" not in (await gateway.get(f"/v1/videos/{VIDEO}/master.m3u8")).text

@@ -67,6 +67,15 @@ async def test_captions_are_announced_before_the_part_that_carries_them(tmp_path
     assert carrier.dts <= picture.pts < carrier.dts + carrier.duration
 
 
+async def test_a_place_for_captions_is_announced_once_a_gop(tmp_path: Path) -> None:
+    padding = line_21([(0x80, 0x80)])
+    first, second = (captioned(chunk, padding) for chunk in GOP.video)
+    events = await announced(tmp_path, [first, second])
+    assert [type(event) for event in events] == [CaptionsFound, PartReady, PartReady]
+    assert isinstance(events[0], CaptionsFound)
+    assert events[0].pictures == ()
+
+
 async def test_padding_and_broken_chunks_are_no_captions(tmp_path: Path) -> None:
     first, second = GOP.video
     padded = captioned(second, line_21([(0x80, 0x80)]))
