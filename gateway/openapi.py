@@ -164,6 +164,17 @@ SCHEMAS: Final[dict[str, Schema]] = {
         },
     },
     "Link": _object(expires_ms=TIME_MS, prefix=TEXT, page=TEXT, hls=TEXT, dash=TEXT),
+    "NewClip": {
+        "type": "object",
+        "properties": {
+            "start": {"type": ["number", "string"], "description": "Seconds or HH:MM:SS; below 0 from the end"},
+            "end": {"type": ["number", "string"]},
+            "title": {"type": "string", "minLength": 1, "maxLength": 200},
+            "keep_days": {"type": "integer", "minimum": -1, "default": -1, "description": "-1: for ever"},
+        },
+        "required": ["start", "end"],
+    },
+    "Clip": _object(video_id=TEXT, title=TEXT, url=TEXT),
     "NewRendition": {
         "type": "object",
         "properties": {
@@ -297,6 +308,11 @@ def _query(name: str, description: str, **schema: Any) -> Schema:
     return {"name": name, "in": "query", "schema": schema, "description": description}
 
 
+RANGE: Final = (
+    _query("rendition", "Which; else the source", type="string"),
+    _query("start", "Seconds or HH:MM:SS from the start; with a minus from the end", type="string"),
+    _query("end", "As `start`", type="string"),
+)
 SHEET: Final = {
     "name": "sheet",
     "in": "path",
@@ -469,6 +485,25 @@ PATHS: Final[dict[str, Schema]] = {
     },
     "/v1/videos/{video}/frame": {
         "get": _file("A frame, or media from it on", VIDEO, *FRAME, types=OFFERED, problems=(400, 404, 406, 416, 503))
+    },
+    "/v1/videos/{video}/download": {
+        "get": _file(
+            "The video, or a range of it, as one MP4",
+            VIDEO,
+            *RANGE,
+            types=("video/mp4", "audio/mp4"),
+            problems=(400, 404, 409, 416, 503),
+        )
+    },
+    "/v1/videos/{video}/clips": {
+        "post": _call(
+            "Make a video of its own from a range",
+            VIDEO,
+            body="NewClip",
+            answers={"202": "Clip"},
+            problems=(400, 401, 404, 422, 429, 503),
+            security="streamKey",
+        )
     },
     "/v1/videos/{video}/poster.jpg": {
         "get": _file("The poster", VIDEO, WIDTH, types=("image/jpeg",), problems=(400, 404, 503))

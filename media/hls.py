@@ -96,7 +96,9 @@ class SegmentTexts:
         return known[2]
 
     def forget_before(self, number: int) -> None:
-        """Let go the texts of segments that left the playlist, when they are many."""
+        """Let go the texts of segments that left the playlist; some of them only when they are many."""
+        while self._texts and (oldest := next(iter(self._texts))) < number:  # not those that were read later
+            del self._texts[oldest]
         if len(self._texts) > MAX_TEXTS and min(self._texts) < number:
             self._texts = {key: text for key, text in self._texts.items() if key >= number}
 

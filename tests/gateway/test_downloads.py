@@ -7,6 +7,7 @@ from fractions import Fraction
 import av
 import pytest
 
+from gateway.openapi import openapi_document
 from schemas.events import VideoState
 from tests.gateway.clip_tape import ClipTape
 from tests.gateway.conftest import Gateway
@@ -123,3 +124,9 @@ async def test_a_running_broadcast_is_downloaded_in_ranges_only(gateway: Gateway
     assert (answer.status_code, answer.json()["reason"]) == (409, "still_live")
     gateway.fold(Tape([4] * 3, "480p").part(0, 0))
     assert (await gateway.get(DOWNLOAD + "?start=0&end=2")).status_code == 200
+
+
+def test_the_api_says_how_to_save_a_video_and_to_make_a_clip() -> None:
+    paths = openapi_document()["paths"]
+    assert set(paths["/v1/videos/{video}/download"]["get"]["responses"]["200"]["content"]) == {"video/mp4", "audio/mp4"}
+    assert "202" in paths["/v1/videos/{video}/clips"]["post"]["responses"]
