@@ -13,7 +13,7 @@ from schemas.ids import new_video_id
 from tests.gateway.conftest import Gateway
 from tests.gateway.real_media import Reel, shows
 from tests.gateway.tape import START_MS, VIDEO, Tape, video
-from tests.processors.gops import Clip
+from tests.processors.gops import Clip, mark
 
 SOURCE = Reel()
 SMALL = Reel("90p", Clip(width=160, height=90, gops=4, gop_frames=30, part_frames=6))
@@ -189,6 +189,24 @@ async def test_the_newest_sheet_of_a_live_video_gets_another_address_as_it_fills
     assert early.headers["cache-control"] == "public, max-age=1"
     gateway.fold(*SOURCE.parts(2)[3:], SOURCE.closed(2), *SOURCE.events([3]))
     assert "tiles=2#" in (await gateway.get(f"/v1/videos/{VIDEO}/thumbnails.vtt")).text
+
+
+async def test_pictures_reach_back_before_the_live_window(gateway: Gateway) -> None:
+    long = Reel(clip=Clip(width=160, height=90, gops=90, gop_frames=30, part_frames=6, kbps=60))
+    gateway.fold(video(), *long.events(range(60)))
+    assert (await gateway.get(f"/v1/videos/{VIDEO}/thumbnails.vtt")).status_code == 200
+    gateway.fold(*long.events(range(60, 90)))
+    store(gateway, long)
+    playlist = await gateway.get(f"/v1/videos/{VIDEO}/source/media.m3u8")
+    assert "#EXT-X-MEDIA-SEQUENCE:0\n" not in playlist.text
+    vtt = await gateway.get(f"/v1/videos/{VIDEO}/thumbnails.vtt")
+    assert vtt.text.startswith("WEBVTT\n\n00:00:00.000 -->")
+    answer = await gateway.get(FRAME + "?offset=5.505&exact=true")
+    assert answer.status_code == 200
+    assert shows(next(opened(answer.content).decode(video=0)), 165)
+    sheet = await gateway.get(f"/v1/videos/{VIDEO}/sprites/00000000.jpg?every=2&tiles=25")
+    grey = next(opened(sheet.content).decode(video=0)).to_ndarray(format="gray")
+    assert abs(int(grey[95:107, 2:24].mean()) - mark(300)) < 25, "the first tile of the second row is of second 10"
 
 
 async def test_a_poster_is_there_by_video_and_by_channel(gateway: Gateway) -> None:
