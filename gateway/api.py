@@ -83,10 +83,11 @@ class Api:
         }
 
     async def video(self, request: Request) -> Response:
-        """One video with its totals."""
+        """One video with its totals, and how it is kept and shown."""
         video = self._video(request)
         row = {k: v for k, v in feed_messages.video(video).items() if k != "type"}
-        return answer(row | {"totals": self._audience.totals(video.video_id)})
+        kept = {"keep_days": video.keep_days, "visibility": video.visibility.value, "origin": video.origin.value}
+        return answer(row | kept | {"totals": self._audience.totals(video.video_id)})
 
     async def comments(self, request: Request) -> Response:
         """A page of comments from Cassandra: newest first, or oldest first after a number."""

@@ -71,6 +71,9 @@ SCHEMAS: Final[dict[str, Schema]] = {
         state={"enum": ["live", "interrupted", "ended"]},
         started_ms=TIME_MS,
         ended_ms=OPTIONAL_TIME_MS,
+        keep_days=KEEP_DAYS,
+        visibility=VISIBILITY,
+        origin={"enum": [origin.value for origin in Origin]},
         totals={"$ref": "#/components/schemas/Totals"},
     ),
     "PastVideo": _object(

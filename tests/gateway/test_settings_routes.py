@@ -130,6 +130,13 @@ async def test_one_field_is_changed_and_the_others_stay(site: Site) -> None:
     await site.patch(f"/v1/videos/{ANN}", {"visibility": "unlisted"}, site.keys["operator"])
     row = (await site.patch(f"/v1/videos/{ANN}", {"keep_days": -1}, site.keys["ann"])).json()
     assert (row["title"], row["keep_days"], row["visibility"]) == ("ann paints", -1, "unlisted")
+    shown = (await site.call("GET", f"/v1/videos/{ANN}")).json()
+    assert {name: shown[name] for name in ("title", "keep_days", "visibility", "origin")} == {
+        "title": "ann paints",
+        "keep_days": -1,
+        "visibility": "unlisted",
+        "origin": "live",
+    }
     events = await asyncio.to_thread(site.chosen)
     assert [e.changed_by for e in events if isinstance(e, VideoSettingsChanged)] == ["operator", "ann"]
 
