@@ -19,7 +19,7 @@ class PackagerSettings:
     `part_target_ms` is what parts are wanted to last at most; audio that does not fill it, and video whose frames last
     longer, have another target (see `media.parts`). `segment_max_ms` may be passed by less than half a second, which
     EXT-X-TARGETDURATION rounds away, so that a GOP of just that length stays whole. `audio_wait_ms` bounds how long one track's frames wait
-    for the other's. Audio alone starts after `lone_audio_wait_ms` without a video configuration, and is cut every
+    for the other's. Audio alone starts after `lone_audio_wait_ms` where nothing says that video will come, and is cut every
     `lone_audio_gop_ms`.
     """
 

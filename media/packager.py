@@ -92,6 +92,7 @@ class Packager:
         self._leaps = Leaps()
         self._video_received_ms = 0
         self._paused = False
+        self._video_expected = False
         self._finished = False
 
     @property
@@ -103,6 +104,10 @@ class Packager:
         """The length that this track's parts keep to: the wanted one until frames of it were measured."""
         writer = self._video if track == "video" else self._audio
         return writer.part_target_ms if writer else self._settings.part_target_ms
+
+    def expect_video(self) -> None:
+        """The publisher says that there will be video: audio waits longer for it before it goes alone."""
+        self._video_expected = True
 
     def video_config(self, record: bytes, codec: VideoCodec = "avc1") -> list[Output]:
         """Take an avcC, hvcC or av1C; another one than before holds from the next IDR picture on.
@@ -169,7 +174,8 @@ class Packager:
         if isinstance(self._epoch, AudioEpoch):
             return self._alone(self._epoch, frame, goes_on=goes_on)
         self._wait(frame, goes_on=goes_on)
-        patience_ms = VIDEO_PATIENCE_MS if self._video else self._settings.lone_audio_wait_ms
+        expected = self._video is not None or self._video_expected
+        patience_ms = VIDEO_PATIENCE_MS if expected else self._settings.lone_audio_wait_ms
         return self._begin_audio() if timestamp_ms - self._waiting_since_ms >= patience_ms else []
 
     def finish(self) -> list[Output]:

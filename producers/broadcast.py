@@ -10,7 +10,7 @@ holds it back) until half of them are written. Nothing that was taken is dropped
 import asyncio
 import dataclasses
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -166,6 +166,13 @@ class Broadcast:
             await self._send_source(standing.gop, marker)
 
     # -- what the publisher sends
+
+    def feed_metadata(self, values: Mapping[str, object]) -> None:
+        """Take what `onMetaData` says: whether there will be a picture."""
+        said = flv.read_metadata(values)
+        assert self._packager is not None
+        if said.width or said.height or said.frame_rate:
+            self._packager.expect_video()
 
     def feed_video(self, timestamp_ms: int, payload: bytes) -> None:
         """Take the body of an FLV video tag.

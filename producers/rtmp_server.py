@@ -22,6 +22,7 @@ from media.rtmp.connection import (
     AudioReceived,
     Event,
     LimitError,
+    Metadata,
     PublishEnded,
     PublishRequested,
     RtmpError,
@@ -184,6 +185,8 @@ class RtmpPublisher(asyncio.Protocol):
             self._broadcast.feed_video(event.timestamp_ms, event.payload)
         elif isinstance(event, AudioReceived) and self._broadcast is not None:
             self._broadcast.feed_audio(event.timestamp_ms, event.payload)
+        elif isinstance(event, Metadata) and self._broadcast is not None:
+            self._broadcast.feed_metadata(event.values)
         elif isinstance(event, PublishRequested):
             self._hold(Hold.ADMISSION)
             self._server.spawn(self._admit(event.stream_key))

@@ -372,6 +372,20 @@ def test_audio_alone_is_cut_by_time_once_video_did_not_come() -> None:
     assert all(out.video_chunks == 0 and out.audio_chunks for out in feed.closed())
 
 
+@pytest.mark.parametrize(("late_ms", "epochs"), [(4_000, [0, 0]), (12_000, [0, 0, 0, 0, 0, 0, 1, 1])])
+def test_audio_waits_longer_for_video_that_was_announced(late_ms: int, epochs: list[int]) -> None:
+    feed = Feed()
+    feed.configure(video=None)
+    feed.packager.expect_video()
+    for n in range(late_ms * 3 // 64):
+        feed.audio(n * 64 // 3, n)
+    feed.configure(audio=None)
+    feed.play(late_ms, late_ms + 2_000)
+    feed.finish()
+    assert_sound(feed)
+    assert [out.epoch for out in feed.opened()] == epochs
+
+
 def test_a_short_stream_of_audio_alone_is_kept_too() -> None:
     feed = Feed()
     feed.configure(video=None)
