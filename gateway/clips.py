@@ -22,10 +22,21 @@ from gateway.segment_reader import split_parts
 from gateway.state import GatewayState
 from gateway.video_fold import VideoFold
 from media.boxes import CmafError
+from media.captions.sei import chunk_captions
 from media.cmaf import parse_chunk
+from media.errors import MediaError
 from media.hls import Segment
 from media.rebase import rebased
-from schemas.events import Origin, PartReady, SegmentClosed, Track, VideoChanged, VideoState
+from schemas.events import (
+    CaptionsFound,
+    Origin,
+    PartReady,
+    PictureCaptions,
+    SegmentClosed,
+    Track,
+    VideoChanged,
+    VideoState,
+)
 from schemas.ids import new_video_id
 from schemas.topics import MEDIA_PARTS, VIDEOS
 from stores.kafka import EventProducer, LogError
@@ -155,6 +166,8 @@ class Clips:
             moved = rebased(data, ticks)
             ready = self._ready(rendition, segment, plan, part, moved, init_name)
             await self._store(ready.name, moved)
+            for found in captions_in(rendition, segment, ready, moved):
+                await self._announce(found)
             await self._announce(ready)
         closed = SegmentClosed(
             video_id=video_id,
@@ -215,9 +228,33 @@ class Clips:
         assert self._producer is not None
         await self._producer.deliver(VIDEOS, video.video_id, video)
 
-    async def _announce(self, event: PartReady | SegmentClosed) -> None:
+    async def _announce(self, event: PartReady | SegmentClosed | CaptionsFound) -> None:
         assert self._producer is not None
         await self._producer.deliver(MEDIA_PARTS, event.video_id, event)
 
     async def _store(self, name: str, data: bytes) -> None:
         await asyncio.to_thread(self._state.segments.put, name, data)
+
+
+def captions_in(rendition: RenditionFold, segment: Segment, ready: PartReady, data: bytes) -> tuple[CaptionsFound, ...]:
+    """The captions that a part of the source carries, with the times that its pictures have now."""
+    info = rendition.infos.get(segment.init_uri) or rendition.info
+    if rendition.name != "source" or info is None:
+        return ()
+    try:
+        pictures = chunk_captions(data, info.codecs)
+    except MediaError:
+        return ()  # a picture that cannot be read has none
+    if not pictures:
+        return ()
+    found = CaptionsFound(
+        video_id=ready.video_id,
+        channel=ready.channel,
+        gop=ready.gop,
+        segment=ready.segment,
+        part=ready.part,
+        epoch=ready.epoch,
+        timescale=ready.timescale,
+        pictures=tuple(PictureCaptions(pts=picture.pts, data=picture.data) for picture in pictures),
+    )
+    return (found,)

@@ -6,14 +6,24 @@ import httpx
 import pytest
 
 from gateway.app import create_app
+from gateway.clips import captions_in
+from gateway.rendition_fold import Limits, RenditionFold
 from gateway.state import GatewayState
-from schemas.events import Origin, VideoChanged, VideoState
+from media.rebase import rebased
+from processors.parts import captions_in as passed_on_captions
+from processors.parts import passed_on
+from schemas.events import Origin, Track, TrackInfo, VideoChanged, VideoState
 from stores.segments import LocalSegmentStore
 from stores.settings import Settings
 from tests.gateway.clip_tape import ClipTape
 from tests.gateway.conftest import Clock, Gateway
 from tests.gateway.tape import START_MS, VIDEO, video
 from tests.gateway.test_downloads import frames
+from tests.media.captions.encoder import control, line_21
+from tests.media.test_hls import segment
+from tests.processors.gops import Clip as Tiny
+from tests.processors.gops import make_gops
+from tests.processors.test_relay import captioned
 from tests.waiting import eventually, eventually_async
 
 pytestmark = pytest.mark.integration
@@ -80,6 +90,21 @@ async def test_a_clip_has_the_pictures_of_its_range_and_starts_at_zero(gateway: 
     current = gateway.state.videos.of_channel("ann")
     assert current is not None
     assert current.video_id == VIDEO  # a clip is not what a channel plays
+
+
+def test_the_captions_of_a_part_go_with_it_into_a_clip() -> None:
+    (gop,) = make_gops(Tiny(gop_frames=12))
+    chunk = captioned(gop.video[1], line_21(control(0x20)))
+    info = TrackInfo(codecs=chunk.codecs, width=0, height=0, frame_rate=0.0, sample_rate=0, channels=0)
+    source = RenditionFold("source", Track.VIDEO, Limits(60_000, 100), from_start=True)
+    source.info = info
+    ready, ticks = passed_on(chunk, "init"), 9_000
+    (found,) = captions_in(source, segment(0), ready, rebased(chunk.data, ticks))
+    (before,) = passed_on_captions(chunk)
+    assert [p.data for p in found.pictures] == [p.data for p in before.pictures]
+    assert [p.pts for p in found.pictures] == [p.pts - ticks for p in before.pictures]
+    plain = gop.video[0]
+    assert captions_in(source, segment(0), passed_on(plain, "init"), plain.data) == ()
 
 
 async def test_what_is_no_clip_and_who_is_no_owner_is_refused(gateway: Gateway, clip: ClipTape) -> None:
