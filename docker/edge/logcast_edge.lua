@@ -120,7 +120,7 @@ end
 
 local function lifetime(res)
     local seconds = tonumber(res.header["X-Logcast-Keep"])
-    return res.status == 200 and seconds and seconds > 0 and seconds or nil
+    return res.status == 200 and not res.truncated and seconds and seconds > 0 and seconds or nil
 end
 
 --- Fetch what `key` names into the cache. Gives "kept", "passed" (not to be cached) or the answer to give to all.

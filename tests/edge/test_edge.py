@@ -319,3 +319,15 @@ async def test_pages_and_the_api_pass_through(edge: EdgeRig) -> None:
     assert (await edge.client.options(SEGMENT)).status_code == 204
     assert (await edge.client.head(SEGMENT)).headers["content-length"] == str(4 * 640)
     assert (await edge.get("/edge/health")).json() == {"status": "ok"}
+
+
+async def test_an_open_segment_comes_whole_when_it_is_whole_and_is_one_request(edge: EdgeRig) -> None:
+    show(edge)
+    path = f"/v1/{BELOW}/source/00000002.m4s"
+    viewers = [asyncio.create_task(edge.get(path)) for _ in range(20)]
+    await eventually(lambda: asked(edge, path))
+    edge.gateway.fold(SOURCE.part(2, 2), SOURCE.part(2, 3), SOURCE.closed(2))
+    whole = b"".join(data_of(SOURCE.part(2, part).name) for part in range(4))
+    assert {answer.content for answer in await asyncio.gather(*viewers)} == {whole}
+    assert asked(edge, path) == 1
+    assert (await edge.get(path)).headers["x-logcast-edge"] == "HIT"
