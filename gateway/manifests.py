@@ -20,9 +20,6 @@ from stores.settings import Settings
 
 UPDATE_MS: Final = 1_000
 BUFFER_MS: Final = 1_000
-SEGMENT_SLACK_MS: Final = 500
-"""A segment may pass the longest by so much: EXT-X-TARGETDURATION rounds it away."""
-
 RECENT_SEGMENTS: Final = 3
 GRAIN_MS: Final = 500
 MARGIN_MS: Final = 1_500
@@ -103,9 +100,8 @@ def presentation_of(
     if not periods:
         return None
     live = None if over else _live(video, periods, published_us(renditions), asked.window_ms)
-    longest_ms = video.segment_max_ms + SEGMENT_SLACK_MS
     suiting = _suiting(fold, periods, nominal, asked.wish)
-    return Presentation(video.title, suiting, longest_ms, BUFFER_MS, live)
+    return Presentation(video.title, suiting, BUFFER_MS, live)
 
 
 def _suiting(fold: VideoFold, periods: Sequence[Period], nominal: dict[str, int], wish: Wish) -> Sequence[Period]:

@@ -166,7 +166,6 @@ class Presentation:
 
     title: str
     periods: Sequence[Period]
-    max_segment_ms: int
     buffer_ms: int
     live: Live | None = None
 
@@ -181,10 +180,10 @@ def manifest(presentation: Presentation) -> str:
         "profiles": ",".join(profiles),
         "type": "static" if live is None else "dynamic",
         "minBufferTime": seconds(presentation.buffer_ms),
-        "maxSegmentDuration": seconds(presentation.max_segment_ms),
     }
     if live is None:
         attributes["mediaPresentationDuration"] = seconds(_end_ms(periods))
+        attributes["maxSegmentDuration"] = seconds(_longest_ms(periods))
     else:
         attributes |= {
             "availabilityStartTime": _date(live.available_ms * 1000),
@@ -217,6 +216,11 @@ def frame_rate(rate: float) -> str:
 
 def _end_ms(periods: Sequence[Period]) -> int:
     return periods[-1].start_ms + (periods[-1].duration_ms or 0) if periods else 0
+
+
+def _longest_ms(periods: Sequence[Period]) -> int:
+    """Of what is over. Of a live video it would have to hold for what comes, and players keep so far from the edge."""
+    return max(-(-1000 * s.duration // track.timescale) for p in periods for track in p.tracks for s in track.spans)
 
 
 def _service(latency: Latency) -> str:

@@ -114,7 +114,7 @@ def _check_order(element: ET.Element) -> None:
 
 
 def _check_root(root: ET.Element, *, live: bool) -> None:
-    needed = {"profiles", "minBufferTime", "type", "maxSegmentDuration"}
+    needed = {"profiles", "minBufferTime", "type"}
     only_live = {"availabilityStartTime", "publishTime", "minimumUpdatePeriod", "timeShiftBufferDepth"}
     assert needed <= root.attrib.keys(), "5.3.1.2, table 3"
     if live:
