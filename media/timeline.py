@@ -149,7 +149,7 @@ class AudioClock:
         bound = self._frame // 2 if self._is_apart(drift) or self._filled else self._bound
         if due < self._start or drift < -bound:
             return None
-        self._filled = False
+        self._filled = self._next is None  # encoders prime, and the time of a first frame before 0 is cut to 0
         missing = (drift + self._frame // 2) // self._frame if drift > bound else 0
         if missing > fill_limit:
             due, missing = clock, 0

@@ -734,6 +734,19 @@ def test_audio_that_comes_in_bursts_of_four_seconds_is_silent_once_and_then_hear
     assert len(feed.samples("audio")) >= 937 - 2
 
 
+def test_a_priming_frame_whose_time_was_cut_to_zero_moves_no_other() -> None:
+    feed = Feed()
+    feed.configure()
+    feed.video(0, 0, idr=True)
+    feed.audio(0, 0)  # it stood at -21 ms
+    for n in range(40):
+        feed.audio(n * 64 // 3, n + 1)
+        feed.video(40 + n * 40, n + 1)
+    feed.finish()
+    found = [(int_or_none(one), one.dts) for one in feed.samples("audio")]
+    assert {number: dts for number, dts in found if number and number > 2} == {n + 1: n * 1024 for n in range(2, 40)}
+
+
 def test_audio_whose_clock_runs_apart_is_brought_back() -> None:
     feed = Feed()
     feed.configure()
