@@ -64,15 +64,9 @@ def end_s(segment: Segment) -> float:
     return (segment.dts + segment.duration) / segment.timescale
 
 
-def span(rendition: RenditionFold) -> tuple[float, float]:
-    """Media time from which and up to which a rendition, which has segments, can be had."""
-    return start_s(rendition.segments[0]), end_s(rendition.segments[-1])
-
-
-def span_of(fold: VideoFold) -> tuple[float, float]:
-    """The same of a whole video that has pictures; (0, 0) of one that has none."""
-    spans = [span(rendition) for rendition in pictured(fold)]
-    return (min(start for start, _ in spans), max(end for _, end in spans)) if spans else (0.0, 0.0)
+def span_of(renditions: Sequence[RenditionFold]) -> tuple[float, float]:
+    """Media time from which and up to which any of the renditions, all of which have segments, can be had."""
+    return min(start_s(r.segments[0]) for r in renditions), max(end_s(r.segments[-1]) for r in renditions)
 
 
 def pictured(fold: VideoFold) -> list[RenditionFold]:

@@ -1,6 +1,7 @@
 """Pictures over HTTP: a frame of a video, its preview thumbnails, its poster (docs/pictures.md)."""
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from hashlib import blake2b
 from typing import Final
 
@@ -13,9 +14,9 @@ from gateway.answers import Request as Asked
 from gateway.frame_media import Cut, mp4_from
 from gateway.frame_request import MP4, OFFERED, FrameRequest, asked_width, frame_request
 from gateway.media_access import MediaAccess, media_access
-from gateway.moments import by_width, has_settled, moment_at, pictured, span_of, suiting, width_of
+from gateway.moments import by_width, has_settled, pictured, span_of, suiting, width_of
 from gateway.picture_pool import PicturePool
-from gateway.pictures import POSTER_WIDTH, Pictures, media_time, no_picture
+from gateway.pictures import POSTER_WIDTH, Pictures, media_time, moment_in, no_picture
 from gateway.problems import Problem, not_found
 from gateway.state import GatewayState
 from gateway.video_fold import VideoFold
@@ -96,9 +97,7 @@ class PictureRoutes:
     async def thumbnails(self, request: Request) -> Response:
         """Where the preview thumbnails are; grows with a live video."""
         fold = await self._further_back(await self._fold(request.path_params["video"]))
-        start, end = span_of(fold)
-        if end <= start:
-            raise no_picture(fold, "it has no pictures")
+        start, end = _span(fold)
         text = thumbnails_vtt(start, end, seconds_between(end))
         kept = SOON if has_settled(fold) else EDGE
         return _answer(request, text.encode(), "text/vtt; charset=utf-8", kept, {})
@@ -107,7 +106,7 @@ class PictureRoutes:
         """A sheet of thumbnails; the address that the VTT gives stands for the same pictures for ever."""
         fold = await self._further_back(await self._fold(request.path_params["video"]))
         number = _number(request, "sheet", request.path_params["sheet"], 0, MOST_SHEETS)
-        _, end = span_of(fold)
+        _, end = _span(fold)
         every = _number(request, "every", request.query_params.get("every", str(seconds_between(end))), 1, EVERY[-1])
         if every not in EVERY:
             raise Problem(400, "bad_every", f"expected every to be one of {EVERY}, found {every}")
@@ -147,9 +146,9 @@ class PictureRoutes:
 
     async def _reaching(self, fold: VideoFold, offset: float | None) -> VideoFold:
         """The fold, or one that reaches further back where a live video's offset is before its window."""
-        if offset is None or has_settled(fold):
+        if offset is None or has_settled(fold) or not fold.listed:
             return fold
-        start, end = span_of(fold)
+        start, end = span_of(fold.listed)
         before = (end + offset if is_from_end(offset) else offset) < start
         return await self._further_back(fold) if before else fold
 
@@ -161,9 +160,11 @@ class PictureRoutes:
     async def _mp4(self, fold: VideoFold, asked: FrameRequest, wish: Wish, vary: dict[str, str]) -> Response:
         suits = suiting(pictured(fold), wish)
         sound = [rendition for rendition in fold.listed if rendition.track is Track.AUDIO]
-        for rendition in by_width(suits, asked.width) if asked.width else suits or sound:
-            at_s = media_time(fold, rendition, asked.offset)
-            moment = moment_at(fold, rendition, at_s, exact=True)
+        suits = by_width(suits, asked.width) if asked.width else suits
+        asked = replace(asked, exact=True)
+        at_s = media_time(fold, suits or sound, asked.offset)
+        for rendition in suits or sound:
+            moment = moment_in(fold, rendition, at_s, asked)
             if moment is not None:
                 cut = Cut(fold, moment, at_s + asked.duration_s)
                 media = mp4_from(self._pictures, cut, self._broadcasts.wait)
@@ -179,6 +180,13 @@ async def _from(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes
     yield first
     async for data in rest:
         yield data
+
+
+def _span(fold: VideoFold) -> tuple[float, float]:
+    pictures = pictured(fold)
+    if not pictures:
+        raise no_picture(fold, "it has no pictures")
+    return span_of(pictures)
 
 
 def _number(request: Request, name: str, text: str, least: int, most: int) -> int:

@@ -26,7 +26,7 @@ from gateway.moments import (
     moment_at,
     pictured,
     run_from_keyframe,
-    span,
+    span_of,
     start_s,
     width_of,
 )
@@ -36,7 +36,7 @@ from gateway.rendition_fold import RenditionFold
 from gateway.video_fold import VideoFold
 from media.boxes import CmafError
 from media.hls import Segment
-from media.offsets import OffsetError, place_of
+from media.offsets import OffsetError, is_from_end, place_of
 from media.pictures import FLAT_DEVIATION, PictureError, deviation, picture_at
 from media.stills import JPEG, StillError, encode_still, sheet
 from media.thumbnails import COLUMNS, ROWS, TILE_HEIGHT, TILE_WIDTH, tile_times
@@ -51,6 +51,9 @@ TOLERANCE_S: Final = 0.25
 """An offset so far past either end means that end: players round."""
 
 POSTER_WIDTH: Final = 640
+POSTER_STAYS: Final = 30
+"""Segments that a live window moves on by before another poster is looked for."""
+
 POSTER_LOOKS: Final = (0, 1, 2, 3, 5, 8, 12, 18, 27, 40, 60, 90)
 """Segments that are looked at for a poster, until one shows something."""
 
@@ -113,8 +116,9 @@ class Pictures:
         Raises:
             Problem: 404, 416 or 503.
         """
+        at_s = media_time(fold, pictured(fold), asked.offset)
         for rendition in by_width(pictured(fold), min(asked.width or widest, widest)):
-            moment = moment_at(fold, rendition, media_time(fold, rendition, asked.offset), exact=asked.exact)
+            moment = moment_in(fold, rendition, at_s, asked)
             if moment is None:
                 continue
             data = await self._still(fold, moment, asked, kind)
@@ -139,7 +143,7 @@ class Pictures:
         """The first keyframe that shows something, as JPEG. Errors as `still`."""
         settled = has_settled(fold)
         for rendition in by_width(pictured(fold), width):
-            first = rendition.segments[0].number
+            first = rendition.segments[0].number // POSTER_STAYS  # the window of a live video moves on
             key = ("poster", fold.video_id, rendition.name, first, settled, width)
             data = await self._memory.get(key, partial(self._made_poster, fold, rendition, width))
             if data is not None:
@@ -252,13 +256,15 @@ class Pictures:
             return None
 
 
-def media_time(fold: VideoFold, rendition: RenditionFold, offset: float | None) -> float:
-    """Media time of an offset in a rendition; without one the live edge, or the start of what is over.
+def media_time(fold: VideoFold, renditions: Sequence[RenditionFold], offset: float | None) -> float:
+    """Media time of an offset in any of the renditions; without one the live edge, or the start of what is over.
 
     Raises:
-        Problem: 416, it is outside; with the range that there is.
+        Problem: 404, there is nothing; 416, it is outside, with the range that there is.
     """
-    start, end = span(rendition)
+    if not renditions:
+        raise no_picture(fold, "it has no pictures")
+    start, end = span_of(renditions)
     if offset is None:
         return start if has_settled(fold) else end
     try:
@@ -266,6 +272,18 @@ def media_time(fold: VideoFold, rendition: RenditionFold, offset: float | None) 
     except OffsetError as error:
         available = {"start": round(start, 3), "end": round(end, 3)}
         raise Problem(416, "outside", f"{error}; choose one inside", extra={"available": available}) from error
+
+
+def moment_in(fold: VideoFold, rendition: RenditionFold, at_s: float, asked: FrameRequest) -> Moment | None:
+    """Where a media time is in a rendition; None where it is not, so that another one may have it.
+
+    A rendition that is a little behind the others has its own live edge; only an exact offset from the start is no edge.
+    """
+    start, end = span_of([rendition])
+    precise = asked.exact and asked.offset is not None and not is_from_end(asked.offset)
+    if at_s < start - TOLERANCE_S or (precise and at_s > end + TOLERANCE_S):
+        return None
+    return moment_at(fold, rendition, min(max(at_s, start), end), exact=asked.exact)
 
 
 def no_picture(fold: VideoFold, why: str) -> Problem:

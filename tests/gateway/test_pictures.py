@@ -174,6 +174,17 @@ async def test_a_rendition_with_a_gap_there_is_passed_over(pictures: Pictures, s
     assert shows(shown(still.data), 30)
 
 
+async def test_a_rendition_that_is_behind_gives_its_own_edge_but_no_other_picture_than_the_exact_one(
+    pictures: Pictures,
+) -> None:
+    live = folded(*SOURCE.events([0, 1]), *SOURCE.parts(2, 5), *SMALL.events([0, 1]), *SMALL.parts(2, 1))
+    edge = await pictures.still(live, FrameRequest(width=160), JPEG, 1920)
+    assert shown(edge.data).height == 90
+    assert shows(shown(edge.data), 60)
+    exact = await pictures.still(live, FrameRequest(offset=2.81, exact=True, width=160), JPEG, 1920)
+    assert shows(shown(exact.data), 84), "taken from the source, which has it"
+
+
 async def test_what_is_stored_nowhere_is_not_found(pictures: Pictures, store: Store) -> None:
     store.held.clear()
     with pytest.raises(Problem) as refused:
@@ -355,4 +366,4 @@ def test_renditions_are_ordered_by_how_well_they_fit() -> None:
     fold = recorded(SOURCE, SMALL)
     names = [[r.name for r in by_width(pictured(fold), width)] for width in (16, 160, 161, 4_000)]
     assert names == [["90p", "source"], ["90p", "source"], ["source", "90p"], ["source", "90p"]]
-    assert span_of(fold) == (0.0, 4.0)
+    assert span_of(pictured(fold)) == (0.0, 4.0)
