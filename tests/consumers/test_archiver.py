@@ -348,22 +348,41 @@ async def test_a_hot_part_that_is_gone_is_a_gap_that_is_told(
     assert gaps == {("source", 3): (1,)}
 
 
+def behind_a_gate(settings: Settings, request: pytest.FixtureRequest, port: int) -> tuple[int, Settings]:
+    """The port of the real S3 server, and settings that reach it by another port, where a gate may stand."""
+    server = request.getfixturevalue("s3")
+    options = server.options(f"archiver/{secrets.token_hex(6)}")
+    changed = options | {
+        "recordings_secret_key": SecretStr(options["recordings_secret_key"]),
+        "recordings_endpoint": f"http://127.0.0.1:{port}",
+    }
+    return int(server.endpoint.rpartition(":")[2]), settings.model_copy(update=changed)
+
+
+async def test_stopped_while_the_cold_store_is_away_it_ends_at_once_and_loses_nothing(
+    topics: Settings, hot: LocalSegmentStore, request: pytest.FixtureRequest
+) -> None:
+    (port,) = free_ports(1)
+    server, away = behind_a_gate(topics, request, port)
+    video = a_video()
+    video.put(hot)
+    await publish(topics, [*video.opened(), *video.media()])
+    async with asyncio.timeout(DEADLINE_S):
+        async with recording(away) as running:
+            await eventually_async(_unhealthy(running), DEADLINE_S, "trouble that is told")
+    async with Gate(port, "127.0.0.1", server) as gate:
+        await gate.open()
+        async with recording(away), open_recordings(away) as cold:
+            await until_archived(cold, video)
+
+
 async def test_while_the_cold_store_is_away_the_archiver_waits_and_then_stores_all(
     topics: Settings, hot: LocalSegmentStore, request: pytest.FixtureRequest
 ) -> None:
-    server = request.getfixturevalue("s3")
     (port,) = free_ports(1)
-    options = server.options(f"archiver/{secrets.token_hex(6)}")
-    away = topics.model_copy(
-        update={
-            **{k: v for k, v in options.items() if k != "recordings_secret_key"},
-            "recordings_secret_key": SecretStr(options["recordings_secret_key"]),
-            "recordings_endpoint": f"http://127.0.0.1:{port}",
-        }
-    )
+    server, away = behind_a_gate(topics, request, port)
     first, second = a_video(), a_video()
-    server_port = int(server.endpoint.rpartition(":")[2])
-    async with Gate(port, "127.0.0.1", server_port) as gate, recording(away) as running:
+    async with Gate(port, "127.0.0.1", server) as gate, recording(away) as running:
         for video in (first, second):
             video.put(hot)
         await publish(topics, [*first.opened(), *first.media()])
