@@ -37,7 +37,7 @@ async def main() -> None:
     count = int(hours * 3_600 / SEGMENT_S)
     settings = load_settings(data_dir=Path("/nowhere"), window_s=600)
     now_ms = START_MS
-    recorded = RecordedVideos(CassandraLink(settings), lambda: now_ms, 1_000, settings.hot_retention_s)
+    recorded = RecordedVideos(CassandraLink(settings), lambda: now_ms, 1_000, settings.hot_retention_s, _no_init)
     views = DvrViews(settings.model_copy(update={"hot_retention_s": 2 * DVR_S}), recorded, lambda: now_ms)
     playlists, fold = Playlists(settings), VideoFold(VIDEO, Limits(600_000, 1_300))
     fold.state(video())
@@ -52,6 +52,10 @@ async def main() -> None:
             playlists.media(view, rendition, skip=Skip.SEGMENTS, query="?dvr=3600")
         if (number + 1) * SEGMENT_S % EVERY_S == 0:
             _report(playlists, view, (number + 1) * SEGMENT_S)
+
+
+async def _no_init(_name: str) -> None:
+    return None
 
 
 class _Even(tuple[int, ...]):

@@ -47,7 +47,10 @@ def _made(state: GatewayState) -> MediaAccess:
     settings = state.settings
     memory_bytes = settings.gateway_memory_mb * 1024 * 1024
     broadcasts = Broadcasts(settings, state.videos, state.clock)
-    recorded = RecordedVideos(state.cassandra, state.clock, memory_bytes // 8 // ENTRY_BYTES, settings.hot_retention_s)
+    reader = SegmentReader(state.memory, state.segments)
+    recorded = RecordedVideos(
+        state.cassandra, state.clock, memory_bytes // 8 // ENTRY_BYTES, settings.hot_retention_s, reader.init
+    )
     views = DvrViews(settings, recorded, state.clock)
     catalogue = Catalogue(settings, state.videos, broadcasts, recorded, views, state.clock)
     state.subscribe(VIDEOS, broadcasts.video)
@@ -58,7 +61,6 @@ def _made(state: GatewayState) -> MediaAccess:
     state.after_batch(broadcasts.folded)
     state.on_stop(broadcasts.stop)
     state.resource(lambda: _ticking(broadcasts, views))
-    reader = SegmentReader(state.memory, state.segments)
     state.resource(lambda: _recordings(state, reader))
     return MediaAccess(broadcasts, catalogue, reader, Playlists(settings))
 

@@ -7,19 +7,21 @@ the video came after its end, a video that is not kept loses its oldest parts) i
 import asyncio
 import logging
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, NamedTuple
 
 from prometheus_client import Counter, Gauge
 
 from gateway.cassandra_link import CassandraLink
-from gateway.recorded_segments import epoch_origins, is_whole, recorded_segments
+from gateway.recorded_segments import epoch_origins, is_whole, reaching_the_end, recorded_segments
 from gateway.rendition_fold import RenditionFold
 from gateway.video_fold import VideoFold
+from media.cmaf import parse_init
+from media.errors import MediaError
 from media.hls import Segment
-from schemas.events import VideoChanged
+from schemas.events import TrackInfo, VideoChanged
 from stores.cassandra import CassandraError
 from stores.segment_index import IndexedRendition, IndexedSegment, SegmentIndex
 
@@ -37,6 +39,10 @@ FOREVER_MS: Final = 1 << 62
 
 HELD = Gauge("logcast_gateway_recorded_entries", "Segments of recorded videos that are remembered.")
 BUILT = Counter("logcast_gateway_recorded_built", "Folds built from the segment index.", ["whole"])
+
+
+ReadInit = Callable[[str], Awaitable[bytes | None]]
+"""Reads an init segment by its whole name."""
 
 
 class IndexAwayError(RuntimeError):
@@ -65,8 +71,11 @@ class Past(NamedTuple):
 class RecordedVideos:
     """The folds of ended videos; `max_entries` bounds the segments that are remembered."""
 
-    def __init__(self, link: CassandraLink, clock: Callable[[], int], max_entries: int, hot_retention_s: int) -> None:
+    def __init__(
+        self, link: CassandraLink, clock: Callable[[], int], max_entries: int, hot_retention_s: int, read_init: ReadInit
+    ) -> None:
         self._link = link
+        self._read_init = read_init
         self._clock = clock
         self._max_entries = max_entries
         self._hot_ms = hot_retention_s * 1000 - HOT_MARGIN_MS
@@ -153,23 +162,36 @@ class RecordedVideos:
 
     async def _read(self, video: VideoChanged, index: SegmentIndex) -> VideoFold | None:
         renditions = await index.renditions(video.video_id)
-        rows: dict[str, list[IndexedSegment]] = {}
-        for rendition in renditions:
-            found = index.segments(video.video_id, rendition.name, 0, max(0, video.last_segment))
-            rows[rendition.name] = [row async for row in found]
+
+        async def of(name: str) -> list[IndexedSegment]:
+            return [row async for row in index.segments(video.video_id, name, 0, max(0, video.last_segment))]
+
+        read = await asyncio.gather(*(of(rendition.name) for rendition in renditions))
+        rows = {rendition.name: found for rendition, found in zip(renditions, read, strict=True)}
         now_ms = self._clock()
         whole = is_whole(video, renditions, rows, now_ms)
         BUILT.labels(str(whole).lower()).inc()
         fold = None
         if whole:
-            segments = self._stored(video, recorded_segments(rows), now_ms)
-            fold = _restored(video, renditions, segments)
+            segments = self._stored(video, reaching_the_end(renditions, recorded_segments(rows)), now_ms)
+            infos = {r.name: await self._infos(video.video_id, r, segments.get(r.name, ())) for r in renditions}
+            fold = _restored(video, renditions, segments, infos)
             if fold is not None:
-                for name, of in fold.renditions.items():
-                    of.origins = epoch_origins(rows[name])
+                for name, of_rendition in fold.renditions.items():
+                    of_rendition.origins = epoch_origins(rows[name])
                 fold.breaks = {planned.break_id: planned for planned in await index.breaks(video.video_id)}
         self._keep(video, fold, self._good_until_ms(video, now_ms, whole=whole))
         return fold
+
+    async def _infos(
+        self, video_id: str, rendition: IndexedRendition, segments: Sequence[Segment]
+    ) -> dict[str, TrackInfo]:
+        """What each init segment of a rendition says; the index tells only what the rendition was in the end."""
+        names = dict.fromkeys(segment.init_uri for segment in segments)
+        if len(names) < 2:
+            return dict.fromkeys(names, rendition.info)
+        inits = [await self._read_init(f"{video_id}/{rendition.name}/{name}") for name in names]
+        return {name: info_of(data, rendition.info) for name, data in zip(names, inits, strict=True)}
 
     def _stored(self, video: VideoChanged, segments: dict[str, list[Segment]], now_ms: int) -> dict[str, list[Segment]]:
         """Without the segments of a video that is not kept whose parts are gone, or are about to go."""
@@ -205,11 +227,32 @@ def _says(fold: VideoFold | None, video: VideoChanged) -> bool:
     return fold is None or fold.video == video
 
 
+def info_of(init: bytes | None, newest: TrackInfo) -> TrackInfo:
+    """What an init segment describes; what it does not say, or all when it is gone, is as in the newest one."""
+    if init is None:
+        return newest
+    try:
+        info = parse_init(init)
+    except MediaError:
+        return newest
+    return replace(
+        newest,
+        codecs=info.codecs,
+        width=info.display_width or info.width,
+        height=info.height,
+        sample_rate=info.sample_rate,
+        channels=info.channels,
+    )
+
+
 def _restored(
-    video: VideoChanged, renditions: Sequence[IndexedRendition], segments: dict[str, list[Segment]]
+    video: VideoChanged,
+    renditions: Sequence[IndexedRendition],
+    segments: dict[str, list[Segment]],
+    infos: dict[str, dict[str, TrackInfo]],
 ) -> VideoFold | None:
     folds = [
-        RenditionFold.restored(r.name, r.track, segments[r.name], {s.init_uri: r.info for s in segments[r.name]})
+        RenditionFold.restored(r.name, r.track, segments[r.name], infos[r.name])
         for r in renditions
         if segments.get(r.name)
     ]

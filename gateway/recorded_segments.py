@@ -17,6 +17,9 @@ VIDEO_PATIENCE_MS: Final = 180_000
 LOST_PATIENCE_MS: Final = 600_000
 """No rendition has the last segment: the ingest died before a chunk of it was on the log."""
 
+SHORT: Final = 2
+"""A rendition may end so many segments before the others."""
+
 Rows = Mapping[str, Sequence[IndexedSegment]]
 
 
@@ -49,6 +52,15 @@ def recorded_segments(rows: Rows) -> dict[str, list[Segment]]:
         for number, segment in whole[name].items():
             elsewhere.setdefault(number, segment)
     return {name: _with_gaps(whole[name], rows[name], elsewhere) for name in rows}
+
+
+def reaching_the_end(
+    renditions: Sequence[IndexedRendition], segments: Mapping[str, list[Segment]]
+) -> dict[str, list[Segment]]:
+    """Without the pictures that end before others do, because their worker was lost: a player would stop there."""
+    ends = {r.name: of[-1].number for r in renditions if r.track is Track.VIDEO and (of := segments.get(r.name))}
+    last = max(ends.values(), default=0)
+    return {name: of for name, of in segments.items() if ends.get(name, last) >= last - SHORT}
 
 
 def _complete(rows: Sequence[IndexedSegment]) -> dict[int, Segment]:

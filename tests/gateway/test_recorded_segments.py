@@ -1,21 +1,25 @@
 """The index gives the same playlists as the log, and says when it is not whole yet."""
 
 from dataclasses import replace
+from pathlib import Path
 
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gateway.recorded import info_of
 from gateway.recorded_segments import (
     AUDIO_PATIENCE_MS,
     LOST_PATIENCE_MS,
     VIDEO_PATIENCE_MS,
     is_whole,
+    reaching_the_end,
     recorded_segments,
 )
 from gateway.rendition_fold import Limits
 from gateway.video_fold import VideoFold
+from media.cmaf import parse_init
 from media.hls import Segment
-from schemas.events import PartReady, SegmentClosed, VideoState
+from schemas.events import PartReady, SegmentClosed, TrackInfo, VideoState
 from tests.gateway.indexed import indexed
 from tests.gateway.tape import START_MS, VIDEO, Media, Tape, video
 
@@ -103,3 +107,19 @@ def test_a_last_segment_that_no_chunk_came_of_is_not_waited_for_for_ever() -> No
     assert not is_whole(ENDED, renditions, rows, ENDED.changed_ms + VIDEO_PATIENCE_MS + 1)
     assert is_whole(ENDED, renditions, rows, ENDED.changed_ms + LOST_PATIENCE_MS + 1)
     assert not is_whole(ENDED, [], {}, ENDED.changed_ms + LOST_PATIENCE_MS + 1)
+
+
+def test_pictures_that_end_long_before_the_others_are_left_out() -> None:
+    events = [*Tape(COUNTS).events(), *Tape(COUNTS, "480p").events(0, 5), *Tape(COUNTS, "360p").events(0, 9)]
+    renditions, rows = indexed([*events, *Tape(COUNTS, "audio").events(0, 5)])
+    assert set(reaching_the_end(renditions, recorded_segments(rows))) == {"source", "360p", "audio"}
+
+
+def test_an_init_segment_says_what_its_segments_are() -> None:
+    newest = TrackInfo(codecs="avc1.64001f", width=1280, height=720, frame_rate=30.0, sample_rate=0, channels=0)
+    assert info_of(None, newest) == newest
+    assert info_of(b"no init", newest) == newest
+    init = (Path(__file__).parents[1] / "media" / "golden" / "video-init.mp4").read_bytes()
+    told, found = parse_init(init), info_of(init, newest)
+    assert (found.codecs, found.width, found.height) == (told.codecs, told.display_width, told.height)
+    assert found.frame_rate == 30.0
