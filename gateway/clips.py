@@ -18,12 +18,11 @@ from typing import Final
 from gateway.downloads import Cut, wanted
 from gateway.media_access import MediaAccess
 from gateway.rendition_fold import RenditionFold
-from gateway.segment_reader import split_parts
 from gateway.state import GatewayState
 from gateway.video_fold import VideoFold
 from media.boxes import CmafError
 from media.captions.sei import chunk_captions
-from media.cmaf import parse_chunk
+from media.cmaf import parse_chunk, split_chunks
 from media.errors import MediaError
 from media.hls import Segment
 from media.rebase import rebased
@@ -156,7 +155,7 @@ class Clips:
             else await self._media.reader.segment(original, rendition.name, segment.number, segment.part_count)
         )
         init = await self._media.reader.init(f"{original}/{rendition.name}/{segment.init_uri}")
-        parts = split_parts(b"".join(pieces)) if pieces is not None and init is not None else []
+        parts = split_chunks(b"".join(pieces)) if pieces is not None and init is not None else []
         video_id, number = plan.video.video_id, segment.number - plan.first
         init_name = f"{video_id}/{rendition.name}/{segment.init_uri}"
         ticks = int(plan.base_s * segment.timescale)

@@ -12,7 +12,7 @@ from gateway.rendition_fold import RenditionFold
 from gateway.segment_reader import SegmentReader
 from gateway.video_fold import VideoFold
 from media.hls import Segment
-from media.progressive import Header, Span, TrackTable, epoch_shifts, movie, payload, read_header, split_chunks
+from media.progressive import Header, Span, TrackTable, epoch_shifts, movie, payload, read_chunks, read_header
 from schemas.events import Track
 
 MAX_LAYOUTS: Final = 2
@@ -144,7 +144,7 @@ class Downloads:
 
     async def _payload(self, video_id: str, piece: Piece) -> bytes:
         data = await self._segment(video_id, piece.rendition, piece.segment, piece.parts)
-        samples = payload(split_chunks(data)) if data is not None else b""
+        samples = payload(read_chunks(data)) if data is not None else b""
         if len(samples) != piece.size:
             raise NothingToSendError(f"segment {piece.segment} of {piece.rendition} has gone")
         return samples
@@ -181,7 +181,7 @@ class Downloads:
                         continue
                     header = headers[f"{name}/{segment.init_uri}"] = read_header(init)
                 table = tables.setdefault(name, TrackTable(header))
-                size = table.add(header, shifts[segment.epoch], split_chunks(data))
+                size = table.add(header, shifts[segment.epoch], read_chunks(data))
                 pieces.append(Piece(name, number, segment.part_count, size))
         if not tables:
             return None

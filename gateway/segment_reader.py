@@ -9,7 +9,7 @@ from functools import partial
 from typing import Final, Protocol
 
 from gateway.memory_cache import MemoryCache
-from media.boxes import CmafError, iter_boxes
+from media.cmaf import split_chunks
 from stores.recordings import segment_name
 from stores.segments import SegmentStore, part_name
 
@@ -46,7 +46,7 @@ class SegmentReader:
         whole = await self._recorded(segment_name(video_id, rendition, segment))
         if whole is None:
             return None
-        parts = split_parts(whole)
+        parts = split_chunks(whole)
         return parts[part] if part < len(parts) else None
 
     async def segment(self, video_id: str, rendition: str, segment: int, parts: int) -> list[bytes] | None:
@@ -74,19 +74,3 @@ class SegmentReader:
     async def _recorded(self, name: str) -> bytes | None:
         cold = self.cold
         return None if cold is None else await self._memory.get(name, partial(cold.get, name))
-
-
-def split_parts(segment: bytes) -> list[bytes]:
-    """The parts of a whole segment: each ends with its `mdat`.
-
-    Raises:
-        CmafError: these are no boxes.
-    """
-    parts, began = [], 0
-    for found in iter_boxes(segment):
-        if found.kind == b"mdat":
-            parts.append(segment[began : found.end])
-            began = found.end
-    if began != len(segment):
-        raise CmafError(f"expected the segment to end with an mdat, found {len(segment) - began} bytes behind the last")
-    return parts

@@ -20,7 +20,7 @@ from operator import add
 from typing import Final, Literal
 
 from media.boxes import Box, CmafError, FieldReader, box, child, descend, full_box, iter_boxes
-from media.cmaf import Chunk, parse_chunk
+from media.cmaf import Chunk, parse_chunk, split_chunks
 
 MOVIE_TIMESCALE: Final = 90_000
 MAX_SAMPLES: Final = 20_000_000
@@ -70,20 +70,13 @@ def epoch_shifts(spans: Iterable[Span]) -> dict[int, Fraction]:
     return shifts
 
 
-def split_chunks(data: bytes) -> list[Chunk]:
+def read_chunks(data: bytes) -> list[Chunk]:
     """The CMAF chunks of a segment, in order.
 
     Raises:
         CmafError: it holds something else.
     """
-    chunks, began = [], 0
-    for found in iter_boxes(data):
-        if found.kind == b"mdat":
-            chunks.append(parse_chunk(data[began : found.end]))
-            began = found.end
-    if began != len(data):
-        raise CmafError(f"expected the segment to end with an mdat, found {len(data) - began} bytes behind the last")
-    return chunks
+    return [parse_chunk(chunk) for chunk in split_chunks(data)]
 
 
 def payload(chunks: Sequence[Chunk]) -> bytes:
@@ -154,7 +147,7 @@ class TrackTable:
         Args:
             header: of its init segment.
             shift_s: what is added to its media times.
-            chunks: as `split_chunks` gives them.
+            chunks: as `read_chunks` gives them.
 
         Raises:
             CmafError: there are too many samples.

@@ -1,18 +1,12 @@
 """The exact agents in real worker processes on a real broker: killed, stopped, fenced, joined by another."""
 
-import os
 import signal
-import subprocess
-import sys
-import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TypeVar
 
-import httpx
 import pytest
 from confluent_kafka import Consumer, Producer, TopicPartition
 
@@ -49,63 +43,25 @@ from schemas.topics import (
 )
 from stores.kafka import consumer_config, producer_config, transactional_config
 from stores.settings import Settings
-from tests.conftest import free_ports
+from tests.processors.worker_process import Worker
+from tests.processors.worker_process import worker as a_worker
 from tests.waiting import eventually
 
 pytestmark = pytest.mark.integration
 
 VIDEOS = tuple(f"0123456789abcdefghj{n}" for n in "0123")
-DEADLINE_S = 90.0
+DEADLINE_S = 180.0
+
+
+def worker(settings: Settings, slot: str = "0") -> AbstractContextManager[Worker]:
+    """A worker with the exact agents."""
+    return a_worker(settings, slot, worker_agents="comments,reactions,cues", slow_mode_ms="0")
+
+
 KILLS = 3
 COMMENTS_A_ROUND = 250
 BATCHES_A_ROUND = 1_250
 K = TypeVar("K")
-
-
-@dataclass
-class Worker:
-    """A worker process and what it says."""
-
-    process: subprocess.Popen[bytes]
-    log: Path
-    health: str
-
-    def ready(self) -> bool:
-        assert self.process.poll() is None, self.log.read_text()[-6_000:]
-        try:
-            return httpx.get(f"{self.health}/readyz").status_code == httpx.codes.OK
-        except httpx.TransportError:
-            return False
-
-    def end(self, how: signal.Signals) -> int:
-        self.process.send_signal(how)
-        return self.process.wait(30)
-
-
-@contextmanager
-def worker(settings: Settings, slot: str = "0") -> Iterator[Worker]:
-    """Run a worker as the supervisor does."""
-    (port,) = free_ports(1)
-    chosen = {
-        "data_dir": str(settings.data_dir),
-        "kafka_bootstrap": settings.kafka_bootstrap,
-        "topic_prefix": settings.topic_prefix,
-        "partitions": str(settings.partitions),
-        "slow_mode_ms": "0",
-        "worker_agents": "comments,reactions,cues",
-        "worker_slot": slot,
-        "health_port_worker": str(port),
-    }
-    environment = os.environ | {f"LOGCAST_{name.upper()}": value for name, value in chosen.items()}
-    argv = [sys.executable, "-m", "faust", "-A", "processors.app", "worker", "-l", "info", "--without-web"]
-    log = settings.data_dir / f"worker-{slot}-{time.monotonic_ns()}.log"
-    with log.open("wb") as output:
-        process = subprocess.Popen(argv, env=environment, cwd=settings.data_dir, stdout=output, stderr=output)
-    try:
-        yield Worker(process, log, f"http://127.0.0.1:{port}")
-    finally:
-        process.kill()
-        process.wait()
 
 
 @dataclass

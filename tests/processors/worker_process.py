@@ -35,6 +35,11 @@ class Worker:
         self.process.send_signal(signal.SIGKILL)
         self.process.wait(10)
 
+    def end(self, how: signal.Signals) -> int:
+        """Send a signal and wait; gives the exit code."""
+        self.process.send_signal(how)
+        return self.process.wait(30)
+
     def metric(self, name: str) -> float:
         """A metric, all labels together."""
         lines = httpx.get(f"{self.health}/metrics").text.splitlines()
