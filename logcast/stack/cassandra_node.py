@@ -48,7 +48,7 @@ class CassandraNode:
             "-Xms128m",
             f"-Xmx{self.heap_mb}m",
             "-Xss384k",
-            "-XX:MaxDirectMemorySize=128m",
+            "-XX:MaxDirectMemorySize=256m",
             *more,
             *(f"-D{name}={value}" for name, value in self._properties().items()),
             "-cp",
