@@ -155,7 +155,9 @@ def window_of(fold: VideoFold, rendition: RenditionFold, *, vod: bool = False, q
         ended=fold.has_ended(rendition),
         vod=vod,
         next_init_uri=rendition.next_init_uri,
-        reports=tuple(_report(r, query) for r in fold.listed if r is not rendition and is_offered(fold, r)),
+        reports=tuple(
+            _report(r, query, targets[r.name]) for r in fold.listed if r is not rendition and is_offered(fold, r)
+        ),
         breaks=tuple(
             AdBreak(b.break_id, b.start_ms, b.media_time_ms, b.duration_ms)
             for b in _breaks(fold)
@@ -181,8 +183,8 @@ def start_of(fold: VideoFold, start_s: float | None) -> Start | None:
     return Start(max(0.0, start_s - first_s))
 
 
-def _report(rendition: RenditionFold, query: str) -> RenditionReport:
-    number, part = edge(rendition.segments)
+def _report(rendition: RenditionFold, query: str, part_target_ms: int) -> RenditionReport:
+    number, part = edge(rendition.segments, part_target_ms)
     return RenditionReport(f"../{rendition.name}/media.m3u8{query}", number, part)
 
 

@@ -5,7 +5,6 @@ bytes on every gateway. What a playlist is made of is in `media.hls_window`; mul
 `media.hls_multivariant`, I-frame playlists in `media.hls_iframes`.
 """
 
-import math
 from collections.abc import Iterator, Sequence
 from enum import Enum
 from typing import Final
@@ -22,6 +21,7 @@ from media.hls_window import (
     edge,
     end_ms,
     following,
+    missing_parts,
     next_part_uri,
     part_uri,
     segment_uri,
@@ -262,7 +262,7 @@ def _part(part: Part) -> str:
 def _gap_parts(segment: Segment, part_target_ms: int) -> Iterator[str]:
     """What is lost of a segment, as parts that are not there: clients near the end must see where it goes on."""
     lost_s = segment.duration_s - sum(part.duration_s for part in segment.parts)
-    count = math.ceil(round(lost_s * 1000 / part_target_ms, 6))
+    count = missing_parts(segment, part_target_ms)
     for index in range(count):
         uri = part_uri(segment.number, len(segment.parts) + index)
         yield f'#EXT-X-PART:DURATION={lost_s / count:.5f},URI="{uri}",GAP=YES'

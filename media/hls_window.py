@@ -3,6 +3,7 @@
 Section numbers are those of HTTP Live Streaming 2nd Edition (draft-pantos-hls-rfc8216bis).
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -173,10 +174,17 @@ def next_part_uri(segments: Sequence[Segment], *, goes_on: bool = True) -> str:
     return part_uri(*following(segments))
 
 
-def edge(segments: Sequence[Segment]) -> tuple[int, int | None]:
-    """(LAST-MSN, LAST-PART) of a playlist that has a segment."""
+def missing_parts(segment: Segment, part_target_ms: int) -> int:
+    """As how many parts that are not there a playlist lists what is lost of a segment."""
+    lost_s = segment.duration_s - sum(part.duration_s for part in segment.parts)
+    return math.ceil(round(lost_s * 1000 / part_target_ms, 6)) if segment.gap else 0
+
+
+def edge(segments: Sequence[Segment], part_target_ms: int) -> tuple[int, int | None]:
+    """(LAST-MSN, LAST-PART) of a playlist that has a segment; parts that are lost are listed, and count."""
     last = segments[-1]
-    return last.number, last.part_count - 1 if last.part_count else None
+    count = len(last.parts) + missing_parts(last, part_target_ms) if last.gap else last.part_count
+    return last.number, count - 1 if count else None
 
 
 def end_ms(segments: Sequence[Segment]) -> int:

@@ -114,8 +114,10 @@ def test_what_comes_next_is_hinted() -> None:
     assert following([]) == (0, 0)
     assert following([segment(4)]) == (5, 0)
     assert following([replace(segment(4), closed=False)]) == (4, 4)
-    assert edge([segment(4)]) == (4, 3)
-    assert edge([replace(segment(4, 0), gap=True)]) == (4, None)
+    assert edge([segment(4)], 250) == (4, 3)
+    assert edge([replace(segment(4, 0), closed=False)], 250) == (4, None)
+    assert edge([replace(segment(4, 0), duration=900, gap=True)], 250) == (4, 3)
+    assert edge([replace(segment(4, 2), duration=1_000, gap=True)], 250) == (4, 3)
 
 
 def test_the_next_part_has_the_same_name_whether_the_segment_ends_or_not() -> None:
