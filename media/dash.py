@@ -329,7 +329,7 @@ def _template(period: Period, track: Track, live: Live | None) -> str:
         "media": "$RepresentationID$/$Number%08d$.m4s",
         "startNumber": track.first_number,
     }
-    if live is not None and live.early_ms:
+    if live is not None and live.early_ms and period.duration_ms is None:  # what has ended has no coming segment
         attributes |= {"availabilityTimeOffset": f"{live.early_ms / 1000:g}", "availabilityTimeComplete": "false"}
     lost = [_element("FCS", {"t": span.dts, "d": span.duration}) for span in track.spans if span.lost]
     body = [_element("FailoverContent", {"valid": "true"}, lost)] if lost else []

@@ -360,6 +360,12 @@ def test_5_3_9_2_2_a_segment_may_be_asked_for_before_its_end_and_says_that_it_is
     assert "availabilityTimeOffset" not in recorded().representation("source").template
 
 
+def test_5_3_9_2_2_a_period_that_has_ended_has_no_segment_that_may_be_asked_for_early() -> None:
+    first, second = read(RECONNECT.folded()).periods
+    assert all("availabilityTimeOffset" not in one.template for one in first.representations)
+    assert all("availabilityTimeOffset" in one.template for one in second.representations)
+
+
 def test_k_3_the_service_description_tells_latency_and_rates() -> None:
     node = live().root.find(NS + "ServiceDescription")
     assert node is not None
