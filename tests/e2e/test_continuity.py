@@ -4,6 +4,7 @@ import asyncio
 import io
 import itertools
 import subprocess
+import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -19,6 +20,7 @@ from producers.push import push
 from tests.e2e.hls_viewer import HlsViewer, Variant
 from tests.e2e.live_stack import Channel, LiveStack
 from tests.e2e.raw_push import Tag, pictures, send, tags_of
+from tests.e2e.watch_page import WatchPage
 from tests.gateway.playlist_reader import ReadPlaylist
 from tests.media.other_codecs import ENCODERS, Codec, Made, configure, picture
 
@@ -180,18 +182,22 @@ def encoded(directory: Path, made: Made) -> Path:
 
 
 @pytest.mark.parametrize(("codec", "name"), [("hvc1", "hvc1.1.6."), ("av01", "av01.0.")])
-async def test_a_source_of_another_codec_is_offered_untouched_behind_a_ladder_of_h264(
+async def test_a_source_of_another_codec_is_offered_untouched_behind_a_ladder_of_h264_and_the_page_plays(
     codec: Codec,
     name: str,
     stack: LiveStack,
     channel: Channel,
     viewer: HlsViewer,
+    watch_page: WatchPage,
     http: httpx.AsyncClient,
     tmp_path: Path,
 ) -> None:
-    made = Made(codec, width=640, height=360, frames=4 * FPS, gop=FPS)
+    made = Made(codec, width=640, height=360, frames=10 * FPS, gop=FPS)
     pushing = asyncio.create_task(published(stack, channel, encoded(tmp_path, made)))
     found = await viewer.live({"source", "360p", "240p"})
+    await watch_page.open(f"{stack.server}/watch/{channel.name}")  # whether or not this browser knows the codec
+    await watch_page.plays_on(3, deadline_s=60)
+    assert not watch_page.errors
     assert await pushing == made.frames
     lines = (await http.get(viewer.master_url)).text.splitlines()
     offered = dict(variants_of(lines))
@@ -209,3 +215,20 @@ def variants_of(lines: list[str]) -> Iterator[tuple[str, str]]:
     for line, uri in itertools.pairwise(lines):
         if line.startswith("#EXT-X-STREAM-INF:"):
             yield uri.split("/")[-2], line.partition('CODECS="')[2].partition('"')[0]
+
+
+async def test_the_page_plays_on_through_a_change_of_size_and_a_publisher_that_drops_and_returns(
+    stack: LiveStack, channel: Channel, viewer: HlsViewer, watch_page: WatchPage, tmp_path: Path
+) -> None:
+    large, small = clip(tmp_path, "640x480", 9), clip(tmp_path, "320x240", 6, rate_hz=44_100)
+    again = clip(tmp_path, "640x480", 20)
+    changing = asyncio.create_task(send(stack.rtmp_port, channel.key, tags_of(large) + tags_of(small, at_ms=9_000)))
+    await viewer.live({"source", "360p", "240p", "audio"})
+    await watch_page.open(f"{stack.server}/watch/{channel.name}")
+    await changing
+    returned_ms = time.time() * 1000
+    sending = asyncio.create_task(send(stack.rtmp_port, channel.key, tags_of(again)))
+    await watch_page.until("player.programMs >= at", 60, "picture of the publisher that returned", returned_ms + 3_000)
+    await watch_page.plays_on(3, 30)
+    assert not watch_page.errors
+    await sending
