@@ -255,8 +255,8 @@ def _text_set(number: int, text: Text) -> str:
         "lang": text.language or "und",
     }
     body = [
-        _element("Role", {"schemeIdUri": ROLE, "value": "caption" if text.captions else "subtitle"}),
         _element("Label", {}, [escape(text.label)]),
+        _element("Role", {"schemeIdUri": ROLE, "value": "caption" if text.captions else "subtitle"}),
         _element(
             "Representation",
             {"id": f"text-{text.name}", "bandwidth": TEXT_BANDWIDTH},
