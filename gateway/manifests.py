@@ -128,7 +128,7 @@ def _live(video: VideoChanged, periods: Sequence[Period], publish_us: int, windo
         published_us=publish_us,
         update_ms=UPDATE_MS,
         buffer_ms=window_ms,
-        latency=Latency(target_ms, target_ms - GRAIN_MS, 3 * target_ms),
+        latency=Latency(target_ms, target_ms - GRAIN_MS),
         early_ms=max(0, math.floor((shortest_ms - video.part_target_ms) / 100)) * 100,
     )
 

@@ -130,11 +130,13 @@ class Period:
 
 @dataclass(frozen=True, slots=True)
 class Latency:
-    """What a live presentation asks of players (annex K): how far behind the camera, in ms, and how fast at most."""
+    """What a live presentation asks of players (annex K): how far behind the camera, in ms, and how fast at most.
+
+    Nothing is said of a maximum: players take who went back further for late, and jump.
+    """
 
     target_ms: int
     min_ms: int
-    max_ms: int
     slowest: float = 0.96
     fastest: float = 1.04
 
@@ -224,7 +226,7 @@ def _longest_ms(periods: Sequence[Period]) -> int:
 
 
 def _service(latency: Latency) -> str:
-    wanted = {"referenceId": 0, "target": latency.target_ms, "min": latency.min_ms, "max": latency.max_ms}
+    wanted = {"referenceId": 0, "target": latency.target_ms, "min": latency.min_ms}
     rates = {"min": f"{latency.slowest:g}", "max": f"{latency.fastest:g}"}
     return _element("ServiceDescription", {"id": 0}, [_element("Latency", wanted), _element("PlaybackRate", rates)])
 
