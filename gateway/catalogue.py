@@ -125,20 +125,17 @@ class Catalogue:
         if self._videos.is_removed(video_id):
             return 0
         held = self._broadcasts.get(video_id), self._recorded.held(video_id), *self._views.held(video_id)
-        for fold in held:
-            known = fold.renditions.get(rendition) if fold is not None else None
-            found = known.segment(segment) if known is not None else None
-            if found is not None:
-                return found.part_count if found.closed and not found.gap else 0
-            if known is not None and known.part_count(segment):
-                return known.part_count(segment)
-            if known is not None and fold is not None and (fold.whole or segment >= known.following[0]):
-                return 0
+        known = (_parts_known(fold, rendition, segment) for fold in held if fold is not None)
+        count = next((count for count in known if count is not None), None)
+        if count is not None:
+            return count
         if not RENDITION_NAME.fullmatch(rendition) or await self.state(video_id) is None:
             return 0
         try:
             return await self._recorded.parts_of(video_id, rendition, segment)
         except IndexAwayError as error:
+            if any(fold is not None and rendition in fold.renditions for fold in held):
+                return 0
             raise Problem(503, "index_away", str(error), headers={"Retry-After": "2"}) from error
 
     async def of_channel(self, channel: str) -> VideoChanged | None:
@@ -156,3 +153,17 @@ class Catalogue:
         """Whether the oldest parts of a whole video are still there: of one that is not kept, only the hot ones."""
         oldest_ms = min(rendition.segments[0].start_ms for rendition in live.listed)
         return video.keep_days != 0 or oldest_ms > self._clock() - self._hot_ms
+
+
+def _parts_known(fold: VideoFold, name: str, number: int) -> int | None:
+    """How many parts a complete segment has; None where the fold does not know: it let it go, or gave it up as a gap."""
+    rendition = fold.renditions.get(name)
+    if rendition is None:
+        return None
+    segment = rendition.segment(number)
+    if segment is not None and segment.gap:
+        return None
+    if segment is not None:
+        return segment.part_count if segment.closed else 0
+    ahead = fold.whole or number >= rendition.following[0]
+    return rendition.part_count(number) or (0 if ahead else None)

@@ -38,6 +38,7 @@ class OpenSegments:
 
     def __init__(self, media: MediaAccess, state: GatewayState) -> None:
         self._broadcasts = media.broadcasts
+        self._catalogue = media.catalogue
         self._reader = media.reader
         self._state = state
 
@@ -53,6 +54,8 @@ class OpenSegments:
             return False
         segment = rendition.segment(number)
         if segment is not None and segment.closed and segment.gap:
+            if await self._catalogue.parts_of(video_id, name, number):
+                return False  # it came after it was given up
             await self._send_lost(fold, rendition, segment, kind, request, send)
             return True
         if not _is_coming(fold, rendition, number):

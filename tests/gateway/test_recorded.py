@@ -291,12 +291,13 @@ async def test_a_view_never_has_a_hole(restarted: tuple[Gateway, Recorder]) -> N
 async def test_what_the_window_gave_up_is_found_when_it_came_late(restarted: tuple[Gateway, Recorder]) -> None:
     gateway, recorder = restarted
     tape = recorder.tape([4] * 120)
-    late = tape.part(3, 2)
+    late = tape.part(100, 2)
     gateway.clock.now_ms = recorder.ended.changed_ms + 1_000
     gateway.fold(replace(recorder.ended, state=VideoState.LIVE, ended_ms=None, last_segment=-1))
     gateway.fold(*(event for event in tape.events() if event != late), late, recorder.ended)
+    assert "#EXT-X-GAP" in (await gateway.get(recorder.playlist)).text
     await recorder.write(tape.events())
     playlist = read((await gateway.get(recorder.playlist + "?vod=1")).text)
     assert not any(segment.gap for segment in playlist.segments)
-    whole = await gateway.get(f"/v1/videos/{recorder.video_id}/source/00000003.m4s")
-    assert whole.content == b"".join(data_of(tape.part(3, part).name) for part in range(4))
+    whole = await gateway.get(f"/v1/videos/{recorder.video_id}/source/00000100.m4s")
+    assert whole.content == b"".join(data_of(tape.part(100, part).name) for part in range(4))
