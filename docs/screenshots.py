@@ -17,6 +17,7 @@ FLAGS: Final = ("--headless", "--no-sandbox", "--disable-gpu", "--autoplay-polic
 DEADLINE_S: Final = 60.0
 BACK_S: Final = 12
 DRAWN_MS: Final = 500
+QUALITY: Final = 84
 
 
 def main() -> None:
@@ -48,21 +49,21 @@ def take(browser: Browser, url: str, channel: str, to: Path, suffix: str, size: 
     page.goto("/")
     until(page, "[...document.querySelectorAll('.poster__image')].some((image) => 'there' in image.dataset)")
     page.wait_for_load_state("networkidle")
-    page.screenshot(path=to / f"home{suffix}.png")
+    page.screenshot(path=to / f"home{suffix}.jpg", quality=QUALITY)
     video = page.locator("[data-testid=video-card]").first.get_attribute("href", timeout=DEADLINE_S * 1000)
     page.goto(f"/watch/{channel}")
     until(page, "logcast?.player.state === 'playing' && logcast.player.window.end - logcast.player.window.start > 20")
     page.get_by_test_id("video").hover()
     page.wait_for_timeout(DRAWN_MS)
-    page.screenshot(path=to / f"watch{suffix}.png")
+    page.screenshot(path=to / f"watch{suffix}.jpg", quality=QUALITY)
     page.evaluate(f"logcast.player.seek(logcast.player.currentTime - {BACK_S})")
     until(page, "logcast.player.state === 'playing' && !document.querySelector('video').seeking")
     over_seek_bar(page, 0.3)
-    page.screenshot(path=to / f"rewind{suffix}.png")
+    page.screenshot(path=to / f"rewind{suffix}.jpg", quality=QUALITY)
     page.goto(video or "/")
     until(page, "logcast?.player.state === 'playing' && logcast.player.currentTime > 1")
     over_seek_bar(page, 0.7)
-    page.screenshot(path=to / f"replay{suffix}.png")
+    page.screenshot(path=to / f"replay{suffix}.jpg", quality=QUALITY)
     context.close()
 
 

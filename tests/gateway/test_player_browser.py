@@ -25,14 +25,17 @@ pytestmark = pytest.mark.skipif(
 DEADLINE_S = 40.0
 PAST = new_video_id(START_MS, b"pastone")
 LIVE = new_video_id(START_MS + 1, b"liveone")
-SECONDS = 40
-SOURCE = Clip(width=320, height=180, gops=SECONDS, gop_frames=30, part_frames=6, kbps=300)
-SMALL = Clip(width=160, height=90, gops=SECONDS, gop_frames=30, part_frames=6, kbps=100)
+FPS = 15
+SECONDS = 60
+"""Of which a live test has 40 in real time: on a busy machine Chromium needs some of them to start."""
+
+SOURCE = Clip(width=320, height=180, fps=FPS, gops=SECONDS, gop_frames=FPS, part_frames=3, kbps=300)
+SMALL = Clip(width=160, height=90, fps=FPS, gops=SECONDS, gop_frames=FPS, part_frames=3, kbps=100)
 
 
 @pytest.fixture(scope="module")
 def theatre(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Theatre]:
-    settings = load_settings(data_dir=tmp_path_factory.mktemp("theatre"), window_s=60)
+    settings = load_settings(data_dir=tmp_path_factory.mktemp("theatre"), window_s=120)
     with open_theatre(settings) as theatre:
         theatre.show(Reel("source", SOURCE, PAST), Reel("90p", SMALL, PAST), channel="past")
         yield theatre
@@ -114,11 +117,11 @@ def test_a_finished_video_plays_with_its_length_and_is_seeked_by_pointer_and_key
     found = complaints(page)
     page.goto(f"/watch/{PAST}")
     eventually(page, "player?.state === 'playing' && player.currentTime > 0.5")
-    assert page.inner_text("#latency-number").endswith(f"/ 0:{SECONDS}")
+    assert page.inner_text("#latency-number").endswith("/ 1:00")
     assert page.is_hidden("[data-testid=go-live]")
     x, y = over_seek_bar(page, 0.5)
     page.mouse.click(x, y)
-    eventually(page, "Math.abs(player.currentTime - 20) < 1.5")
+    eventually(page, "Math.abs(player.currentTime - 30) < 1.5")
     page.get_by_test_id("seek").focus()
     at = page.evaluate("logcast.player.currentTime")
     page.keyboard.press("ArrowRight")
@@ -136,11 +139,11 @@ def test_thumbnails_show_what_is_where(page: Page) -> None:
     eventually(page, "player?.state === 'playing'")
     over_seek_bar(page, 0.5)
     eventually(page, "document.querySelector('[data-testid=thumbnail]').hidden === false")
-    assert page.inner_text("[data-testid=preview-time]") in {"0:19", "0:20"}
+    assert page.inner_text("[data-testid=preview-time]") in {"0:29", "0:30"}
     assert page.get_by_test_id("preview").is_visible()
     at = page.evaluate("logcast.player.mediaTimeOf(20)")
     assert at == pytest.approx(20, abs=0.1)
-    picture = int(page.inner_text("[data-testid=preview-time]").split(":")[1]) // 2 * 2 * 30
+    picture = int(page.inner_text("[data-testid=preview-time]").split(":")[1]) // 2 * 2 * FPS
     assert abs(thumbnail_brightness(page) - (16 + 32 * (picture % 8) - 8)) < 30
     page.mouse.move(10, 10)
     eventually(page, "document.querySelector('[data-testid=preview]').hidden")
@@ -189,7 +192,7 @@ def test_a_viewer_who_goes_back_in_a_long_broadcast_gets_all_of_it_and_stays_at_
 ) -> None:
     late = replace(SOURCE, first_gop=1_000, start_ms=1_000_000)
     reel = Reel("source", late, new_video_id(START_MS - 3_600_000, b"longone"))
-    with theatre.broadcasting(reel, already=15, channel="long"):
+    with theatre.broadcasting(reel, already=20, channel="long"):
         page.goto("/watch/long")
         eventually(page, "player?.state === 'playing' && player.mediaTimeOf(player.currentTime) > 1010")
         at = page.evaluate("logcast.player.programMs")
@@ -208,7 +211,7 @@ def test_what_is_over_is_on_the_shelf_with_its_poster(page: Page) -> None:
     card = page.locator(f"[data-video='{PAST}']")
     card.wait_for()
     eventually(page, f"document.querySelector(`[data-video='{PAST}'] img`).naturalWidth === 320")
-    assert card.get_by_test_id("video-length").inner_text() == f"0:{SECONDS}"
+    assert card.get_by_test_id("video-length").inner_text() == "1:00"
     card.get_by_test_id("video-card").click()
     eventually(page, "player?.state === 'playing'")
     assert page.locator("[data-testid=past-videos] [aria-current]").count() == 1
