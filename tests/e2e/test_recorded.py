@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+import time
 from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import urljoin
@@ -123,3 +124,38 @@ async def test_only_what_was_never_sent_is_missing_after_a_drop_and_return(
     assert of_file.numbers == before.numbers + after.numbers
     for found in (before, after, of_file):
         assert abs(found.offset_s) <= MOST_OFFSET_S
+
+
+async def test_a_file_is_imported_and_a_clip_of_it_has_the_pictures_of_its_range(
+    stack: LiveStack,
+    channel: Channel,
+    recording: Recording,
+    http: httpx.AsyncClient,
+    tmp_path: Path,
+    say: Callable[[str], None],
+) -> None:
+    clip = numbered_clip(tmp_path / "talk.mp4", 20 * FRAME_RATE)
+    began = time.monotonic()
+    done = await stack.run("import", str(clip.path), "--channel", channel.name, "--title", "A talk")
+    assert done.returncode == 0, done.stderr
+    say(f"imported {clip.seconds} s in {time.monotonic() - began:.1f} s")
+    base = await recording.ended()
+    (of_hls,) = await recording.hls(base)
+    of_file = await recording.file(base)
+    for found in (of_hls, of_file):
+        assert found.numbers == list(range(clip.frames))
+        assert abs(found.offset_s) <= MOST_OFFSET_S
+
+    owner = {"authorization": f"Bearer {channel.key}"}
+    answer = await http.post(base + "clips", json={"start": 5.5, "end": 9, "title": "The best"}, headers=owner)
+    assert answer.status_code == httpx.codes.ACCEPTED, answer.text
+    made = urljoin(base, f"../{answer.json()['video_id']}/")
+
+    async def whole() -> bool:
+        playlist = await http.get(made + "source/media.m3u8?vod=1")
+        return "#EXT-X-PLAYLIST-TYPE:VOD" in playlist.text
+
+    await eventually_async(whole, ENDED_DEADLINE_S, "the clip")
+    (of_clip,) = await recording.hls(made)
+    assert of_clip.numbers == list(range(5 * FRAME_RATE, 9 * FRAME_RATE))
+    assert abs(of_clip.offset_s) <= MOST_OFFSET_S

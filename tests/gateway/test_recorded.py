@@ -25,10 +25,10 @@ from tests.waiting import eventually
 
 pytestmark = pytest.mark.integration
 
-COUNTS = [4] * 120
+COUNTS = [4] * 80
 LATE_MS = START_MS + 3_000_000
 ENDED = replace(
-    video(VideoState.ENDED, last_segment=119, ended_ms=START_MS + 120_000),
+    video(VideoState.ENDED, last_segment=79, ended_ms=START_MS + 80_000),
     changed_ms=START_MS + 180_000,
     keep_days=-1,
 )
@@ -106,28 +106,28 @@ async def test_a_video_is_whole_after_a_restart_of_the_gateway(restarted: tuple[
     assert 'ID="' + "b" * 20 in text
     playlist = read(text)
     assert playlist.sequence == 0
-    assert [s.uri for s in playlist.segments] == [f"{n:08d}.m4s" for n in range(120)]
-    for number in (0, 119):
+    assert [s.uri for s in playlist.segments] == [f"{n:08d}.m4s" for n in range(80)]
+    for number in (0, 79):
         segment = await gateway.get(f"/v1/videos/{recorder.video_id}/source/{number:08d}.m4s")
         names = [f"{recorder.video_id}/source/{number:08d}.{part:04d}.m4s" for part in range(4)]
         assert segment.content == b"".join(map(data_of, names))
-    part = await gateway.get(f"/v1/videos/{recorder.video_id}/audio/00000119.0003.m4s")
-    assert part.content == data_of(f"{recorder.video_id}/audio/00000119.0003.m4s")
-    assert (await gateway.get(f"/v1/videos/{recorder.video_id}/source/00000120.m4s")).status_code == 404
-    assert (await gateway.get(f"/v1/videos/{recorder.video_id}/source/00000119.0004.m4s")).status_code == 404
+    part = await gateway.get(f"/v1/videos/{recorder.video_id}/audio/00000079.0003.m4s")
+    assert part.content == data_of(f"{recorder.video_id}/audio/00000079.0003.m4s")
+    assert (await gateway.get(f"/v1/videos/{recorder.video_id}/source/00000080.m4s")).status_code == 404
+    assert (await gateway.get(f"/v1/videos/{recorder.video_id}/source/00000079.0004.m4s")).status_code == 404
 
 
 async def test_it_is_no_vod_before_the_index_has_its_last_segment(restarted: tuple[Gateway, Recorder]) -> None:
     gateway, recorder = restarted
     events = recorder.tapes()
-    last = [e for e in events if e.rendition == "480p" and e.segment == 119]
+    last = [e for e in events if e.rendition == "480p" and e.segment == 79]
     await recorder.write(event for event in events if event not in last)
     gateway.clock.now_ms = recorder.ended.changed_ms + 1_000
     gateway.fold(recorder.ended)
     assert (await gateway.get(recorder.playlist)).status_code == 404
     await recorder.write(last)
     gateway.clock.now_ms += 5_000
-    assert len(read((await gateway.get(recorder.playlist)).text).segments) == 120
+    assert len(read((await gateway.get(recorder.playlist)).text).segments) == 80
 
 
 async def test_the_window_is_served_until_the_index_is_whole_and_goes_on_for_who_followed_it(
@@ -136,33 +136,33 @@ async def test_the_window_is_served_until_the_index_is_whole_and_goes_on_for_who
     gateway, recorder = restarted
     gateway.clock.now_ms = recorder.ended.changed_ms + 1_000
     gateway.fold(replace(recorder.ended, state=VideoState.LIVE, ended_ms=None, last_segment=-1))
-    gateway.fold(*recorder.tape(COUNTS).events(40))
+    gateway.fold(*recorder.tape(COUNTS).events(10))
     gateway.fold(recorder.ended)
-    await recorder.write(event for event in recorder.tape(COUNTS).events() if event.segment < 119)
+    await recorder.write(event for event in recorder.tape(COUNTS).events() if event.segment < 79)
     window = read((await gateway.get(recorder.playlist + "?vod=1")).text)
-    assert (window.segments[0].uri, window.segments[-1].uri) > ("00000040.m4s", "00000118.m4s")
-    await recorder.write(recorder.tape(COUNTS).events(119))
+    assert (window.segments[0].uri, window.segments[-1].uri) > ("00000010.m4s", "00000078.m4s")
+    await recorder.write(recorder.tape(COUNTS).events(79))
     gateway.clock.now_ms += 5_000
     master = (await gateway.get(f"/v1/videos/{recorder.video_id}/master.m3u8")).text
     assert "source/media.m3u8?vod=1" in master
-    assert len(read((await gateway.get(recorder.playlist + "?vod=1")).text).segments) == 120
+    assert len(read((await gateway.get(recorder.playlist + "?vod=1")).text).segments) == 80
     followed = await gateway.get(recorder.playlist)
     assert read(followed.text).sequence >= window.sequence
     assert "#EXT-X-ENDLIST" in followed.text
     assert "#EXT-X-PLAYLIST-TYPE" not in followed.text
     gateway.clock.now_ms += 300_000
-    assert len(read((await gateway.get(recorder.playlist)).text).segments) == 120
+    assert len(read((await gateway.get(recorder.playlist)).text).segments) == 80
     assert "?vod" not in (await gateway.get(f"/v1/videos/{recorder.video_id}/master.m3u8")).text
 
 
 async def test_audio_that_ended_earlier_delays_it_but_a_moment(restarted: tuple[Gateway, Recorder]) -> None:
     gateway, recorder = restarted
-    await recorder.write([*recorder.tape(COUNTS).events(), *recorder.tape(COUNTS, "audio").events(0, 60)])
+    await recorder.write([*recorder.tape(COUNTS).events(), *recorder.tape(COUNTS, "audio").events(0, 40)])
     gateway.clock.now_ms = recorder.ended.changed_ms + 1_000
     gateway.fold(recorder.ended)
     assert (await gateway.get(recorder.playlist)).status_code == 404
     gateway.clock.now_ms = recorder.ended.changed_ms + AUDIO_PATIENCE_MS + 10_000
-    assert len(read((await gateway.get(recorder.playlist)).text).segments) == 120
+    assert len(read((await gateway.get(recorder.playlist)).text).segments) == 80
 
 
 async def test_a_channel_that_is_not_live_plays_its_last_video_that_is_kept(
@@ -199,36 +199,36 @@ async def test_a_rendition_that_is_made_later_appears(restarted: tuple[Gateway, 
     await recorder.write(late)
     gateway.clock.now_ms += 20_000
     assert "360p/media.m3u8" in (await gateway.get(f"/v1/videos/{recorder.video_id}/master.m3u8")).text
-    assert len(read((await gateway.get(f"/v1/videos/{recorder.video_id}/360p/media.m3u8")).text).segments) == 120
+    assert len(read((await gateway.get(f"/v1/videos/{recorder.video_id}/360p/media.m3u8")).text).segments) == 80
 
 
 async def test_a_live_playlist_reaches_back_as_far_as_it_is_asked_to(restarted: tuple[Gateway, Recorder]) -> None:
     gateway, recorder = restarted
-    counts = [4] * 400
+    counts = [4] * 200
     tapes = [recorder.tape(counts), recorder.tape(counts, "audio")]
-    gateway.clock.now_ms = START_MS + 401_000
+    gateway.clock.now_ms = START_MS + 201_000
     gateway.fold(replace(recorder.ended, state=VideoState.LIVE, ended_ms=None, last_segment=-1))
     for tape in tapes:
-        gateway.fold(*tape.events(0, 399), tape.part(399, 0))
-        await recorder.write(tape.events(0, 399), hot=False)
+        gateway.fold(*tape.events(0, 199), tape.part(199, 0))
+        await recorder.write(tape.events(0, 199), hot=False)
     plain = read((await gateway.get(recorder.playlist)).text)
-    assert plain.sequence > 300
+    assert plain.sequence > 120
     master = (await gateway.get("/live/ann/master.m3u8?dvr=600&start=30")).text
     assert f"/v1/videos/{recorder.video_id}/source/media.m3u8?dvr=900" in master
     assert "#EXT-X-START:TIME-OFFSET=30" in master
     back = read((await gateway.get(recorder.playlist + "?dvr=900")).text)
     assert back.sequence == 0
-    assert [s.number for s in back.segments] == list(range(400))
-    assert [s.uri for s in back.segments[:-1]] == [f"{n:08d}.m4s" for n in range(399)]
+    assert [s.number for s in back.segments] == list(range(200))
+    assert [s.uri for s in back.segments[:-1]] == [f"{n:08d}.m4s" for n in range(199)]
     assert back.edge == plain.edge
     assert back.segments[-len(plain.segments) :] == plain.segments
     assert back.reports[0]["URI"] == "../audio/media.m3u8?dvr=900"
     assert (await gateway.get(f"/v1/videos/{recorder.video_id}/source/00000003.m4s")).status_code == 200
 
-    gateway.fold(*(tapes[0].part(399, part) for part in (1, 2)))
-    delta = (await gateway.get(recorder.playlist + "?dvr=900&_HLS_msn=399&_HLS_part=2&_HLS_skip=YES")).text
-    assert read(delta).edge == (399, 3)
-    assert read(delta).skipped > 380
+    gateway.fold(*(tapes[0].part(199, part) for part in (1, 2)))
+    delta = (await gateway.get(recorder.playlist + "?dvr=900&_HLS_msn=199&_HLS_part=2&_HLS_skip=YES")).text
+    assert read(delta).edge == (199, 3)
+    assert read(delta).skipped > 180
     assert len(delta) < 6_000
 
 
@@ -257,23 +257,23 @@ async def test_what_leaves_the_live_window_is_carried_over_without_the_index(
     restarted: tuple[Gateway, Recorder],
 ) -> None:
     gateway, recorder = restarted
-    counts = [4] * 400
+    counts = [4] * 200
     tape = recorder.tape(counts)
     gateway.fold(replace(recorder.ended, state=VideoState.LIVE, ended_ms=None, last_segment=-1))
-    gateway.fold(*tape.events(0, 200))
-    await recorder.write(tape.events(0, 200), hot=False)
+    gateway.fold(*tape.events(0, 100))
+    await recorder.write(tape.events(0, 100), hot=False)
     before = read((await gateway.get(recorder.playlist + "?dvr=900")).text)
-    for number in range(200, 400):
+    for number in range(100, 200):
         gateway.fold(*tape.segment(number))
         after = read((await gateway.get(recorder.playlist + "?dvr=900")).text)
         check_update(before, after)
         before = after
-    assert [s.number for s in before.segments] == list(range(400))
+    assert [s.number for s in before.segments] == list(range(200))
 
 
 async def test_a_view_never_has_a_hole(restarted: tuple[Gateway, Recorder]) -> None:
     gateway, recorder = restarted
-    tape = recorder.tape([4] * 400)
+    tape = recorder.tape([4] * 300)
     gateway.fold(replace(recorder.ended, state=VideoState.LIVE, ended_ms=None, last_segment=-1))
     gateway.fold(*tape.events(0, 200))
     await recorder.write(tape.events(0, 150), hot=False)
@@ -290,8 +290,8 @@ async def test_a_view_never_has_a_hole(restarted: tuple[Gateway, Recorder]) -> N
 
 async def test_what_the_window_gave_up_is_found_when_it_came_late(restarted: tuple[Gateway, Recorder]) -> None:
     gateway, recorder = restarted
-    tape = recorder.tape([4] * 120)
-    late = tape.part(100, 2)
+    tape = recorder.tape([4] * 80)
+    late = tape.part(50, 2)
     gateway.clock.now_ms = recorder.ended.changed_ms + 1_000
     gateway.fold(replace(recorder.ended, state=VideoState.LIVE, ended_ms=None, last_segment=-1))
     gateway.fold(*(event for event in tape.events() if event != late), late, recorder.ended)
@@ -299,5 +299,5 @@ async def test_what_the_window_gave_up_is_found_when_it_came_late(restarted: tup
     await recorder.write(tape.events())
     playlist = read((await gateway.get(recorder.playlist + "?vod=1")).text)
     assert not any(segment.gap for segment in playlist.segments)
-    whole = await gateway.get(f"/v1/videos/{recorder.video_id}/source/00000100.m4s")
-    assert whole.content == b"".join(data_of(tape.part(100, part).name) for part in range(4))
+    whole = await gateway.get(f"/v1/videos/{recorder.video_id}/source/00000050.m4s")
+    assert whole.content == b"".join(data_of(tape.part(50, part).name) for part in range(4))
