@@ -256,10 +256,17 @@ class MediaRoutes:
             if part == 0 or part != await self._catalogue.parts_of(video_id, name, number):
                 return []
             number, part = number + 1, 0  # the next segment's first, under the name that it was hinted by
-            if not await self._is_there(video_id, name, number, part):
+            if not await self._is_there(video_id, name, number, part) or self._is_cut(video_id, name, number):
                 return []
         data = await self._read(self._reader.part(video_id, name, number, part))
         return [] if data is None else [data]
+
+    def _is_cut(self, video_id: str, name: str, number: int) -> bool:
+        """Whether a segment begins with a discontinuity: no hint of the one before it can have meant it."""
+        fold = self._broadcasts.get(video_id)
+        rendition = fold.renditions.get(name) if fold is not None else None
+        before, segment = (rendition.segment(number - 1), rendition.segment(number)) if rendition else (None, None)
+        return before is not None and segment is not None and before.epoch != segment.epoch
 
     async def _is_there(self, video_id: str, name: str, number: int, part: int) -> bool:
         """Whether a part is stored, once it was waited for if it is about to come."""

@@ -299,6 +299,15 @@ async def test_a_hinted_part_is_the_next_segment_s_first_where_the_segment_ends(
     assert (await gateway.get(f"/v1/videos/{VIDEO}/source/00000001.0005.m4s")).status_code == 404
 
 
+async def test_a_hint_does_not_lead_over_a_discontinuity(gateway: Gateway) -> None:
+    tape = replace(SOURCE, epochs=frozenset({3}))
+    gateway.fold(video(), *tape.events(0, 2), *(tape.part(2, part) for part in range(4)))
+    waiting = await parked(gateway, gateway.get(f"/v1/videos/{VIDEO}/source/00000002.0004.m4s"))
+    gateway.fold(tape.closed(2), tape.part(3, 0))
+    assert (await waiting).status_code == 404, "it has another header, which nobody would have asked for"
+    assert (await gateway.get(f"/v1/videos/{VIDEO}/source/00000003.0000.m4s")).status_code == 200
+
+
 async def test_a_hinted_part_that_does_not_come_is_not_found(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(media_routes, "WAIT_TARGETS", 0.1)
     started(gateway, parts=4)
