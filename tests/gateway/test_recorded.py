@@ -1,5 +1,6 @@
 """Recorded videos on a real Cassandra: written as the consumers do, read as viewers do."""
 
+import asyncio
 import secrets
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
@@ -10,6 +11,7 @@ from starlette.applications import Starlette
 
 from consumers.projections.table import writes_of_event
 from gateway.app import create_app
+from gateway.recorded import BUILT
 from gateway.recorded_segments import AUDIO_PATIENCE_MS
 from gateway.state import GatewayState
 from schemas.events import Event, PartReady, VideoState
@@ -301,3 +303,15 @@ async def test_what_the_window_gave_up_is_found_when_it_came_late(restarted: tup
     assert not any(segment.gap for segment in playlist.segments)
     whole = await gateway.get(f"/v1/videos/{recorder.video_id}/source/00000050.m4s")
     assert whole.content == b"".join(data_of(tape.part(50, part).name) for part in range(4))
+
+
+async def test_a_video_is_built_once_for_all_who_ask_at_the_same_time(restarted: tuple[Gateway, Recorder]) -> None:
+    gateway, recorder = restarted
+    await recorder.write(recorder.tapes())
+    gateway.fold(recorder.ended)
+    built = BUILT.labels("true")
+    before = built._value.get()
+    answers = await asyncio.gather(*(gateway.get(recorder.playlist) for _ in range(20)))
+    assert {answer.status_code for answer in answers} == {200}
+    assert len({answer.headers["etag"] for answer in answers}) == 1
+    assert built._value.get() == before + 1

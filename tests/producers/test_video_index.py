@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from media.packaged import StartPosition
 from producers.broadcast import position_after
-from producers.video_index import SILENCE_MARGIN_MS, VideoIndex
-from schemas.events import Event, GopOpened, VideoChanged, VideoState
+from producers.video_index import IMPORT_MS, SILENCE_MARGIN_MS, VideoIndex
+from schemas.events import Event, GopOpened, Origin, VideoChanged, VideoState
 
 NOBODY: frozenset[str] = frozenset()
 
@@ -140,3 +140,17 @@ def test_where_a_publisher_left_is_forgotten_when_the_video_went_on_elsewhere() 
     standing = index.open_video("demo")
     assert standing is not None
     assert index.end_of(standing) is None
+
+
+def test_a_publisher_never_goes_on_with_a_video_that_is_imported() -> None:
+    index = index_of(video("v1"), video("v2", origin=Origin.IMPORT))
+    found = index.open_video("demo")
+    assert found is not None
+    assert found.video.video_id == "v1"
+
+
+def test_an_import_says_by_itself_when_it_is_over_unless_it_was_killed() -> None:
+    index = index_of(video(origin=Origin.IMPORT), gop(0, 0))
+    assert not index.due(1_000 + IMPORT_MS - 1, 5_000, NOBODY)
+    (change,) = index.due(1_000 + IMPORT_MS, 5_000, NOBODY)
+    assert change.state is VideoState.INTERRUPTED
