@@ -161,8 +161,12 @@ class PlayerPage:
 
     async def seek(self, time: float) -> None:
         """Go to a time, and wait until it plays there."""
-        await self.page.evaluate("(at) => player.seek(at)", time)
+        await self.jump(time)
         await self._moves()
+
+    async def jump(self, time: float) -> None:
+        """Go to a time."""
+        await self.page.evaluate("(at) => player.seek(at)", time)
 
     async def _moves(self) -> None:
         at = await self.page.evaluate("() => document.querySelector('video').currentTime")
