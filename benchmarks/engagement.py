@@ -1,6 +1,6 @@
 """Comments and reactions through the exact agents: a real worker, a real broker.
 
-    python benchmarks/engagement.py --kafka 127.0.0.1:9092 --rate 100 --seconds 10
+    python benchmarks/engagement.py --rate 100 --seconds 10
 
 Latency of a comment is from just before its send to its CommentAccepted in a read_committed consumer, both in this
 process. The backlogs are written before the worker may read them; CPU is the worker's own.
@@ -23,6 +23,7 @@ import psutil
 from confluent_kafka import Consumer, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 
+from benchmarks.fanout.broker import broker
 from schemas.codec import decode, encode
 from schemas.events import CommentAccepted, CommentSubmitted, Like, Reaction, ReactionsRecorded, TotalsChanged
 from schemas.ids import base32
@@ -179,14 +180,14 @@ def timed(what: str, process: psutil.Process, units: int, wait: Callable[[], Non
 def main() -> None:
     """Run all measurements."""
     options = argparse.ArgumentParser(description=__doc__)
-    options.add_argument("--kafka", required=True)
+    options.add_argument("--kafka", default="", help="[default: one of its own]")
     options.add_argument("--rate", type=int, default=100)
     options.add_argument("--seconds", type=int, default=10)
     options.add_argument("--comments", type=int, default=10_000)
     chosen = options.parse_args()
-    with tempfile.TemporaryDirectory() as directory:
+    with tempfile.TemporaryDirectory() as directory, broker(Path(directory) / "kafka", chosen.kafka) as kafka:
         settings = load_settings(
-            kafka_bootstrap=chosen.kafka,
+            kafka_bootstrap=kafka,
             topic_prefix=f"bench{secrets.token_hex(4)}.",
             data_dir=Path(directory),
             worker_agents="comments,reactions,cues",
@@ -207,7 +208,7 @@ def main() -> None:
                 print(f"load {os.getloadavg()[0]:.1f}")
                 bench.consumer.close()
         finally:
-            admin = AdminClient({"bootstrap.servers": chosen.kafka})
+            admin = AdminClient({"bootstrap.servers": kafka})
             mine = [name for name in admin.list_topics().topics if name.startswith(settings.topic_prefix)]
             for deleted in admin.delete_topics(mine).values():
                 deleted.result()

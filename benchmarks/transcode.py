@@ -1,6 +1,6 @@
 """Part latency and CPU of the transcode agent: a real worker, a real broker, live-paced 720p30.
 
-    python benchmarks/transcode.py --kafka 127.0.0.1:9092 --streams 1 --seconds 20
+    python benchmarks/transcode.py --streams 1 --seconds 20
 
 Latency is from the chunk's send to its PartReady in a consumer; the first two seconds of media are left out.
 """
@@ -22,6 +22,7 @@ import httpx
 import psutil
 from confluent_kafka.admin import AdminClient
 
+from benchmarks.fanout.broker import broker
 from schemas.events import MediaChunk, PartReady, Track
 from schemas.ids import base32
 from schemas.topics import MEDIA_PARTS, MEDIA_SOURCE, source_partition
@@ -117,7 +118,7 @@ async def run(settings: Settings, streams: list[tuple[SourceGop, ...]], process:
 def main() -> None:
     """Run one measurement."""
     options = argparse.ArgumentParser(description=__doc__)
-    options.add_argument("--kafka", required=True)
+    options.add_argument("--kafka", default="", help="[default: one of its own]")
     options.add_argument("--streams", type=int, default=1)
     options.add_argument("--seconds", type=int, default=20)
     options.add_argument("--ladder", default="480:1200,360:700,240:350")
@@ -129,9 +130,9 @@ def main() -> None:
     )  # fmt: skip
     first = make_gops(clip)
     streams = [renamed(first, base32(n, 20)) for n in range(chosen.streams)]
-    with tempfile.TemporaryDirectory() as directory:
+    with tempfile.TemporaryDirectory() as directory, broker(Path(directory) / "kafka", chosen.kafka) as kafka:
         settings = load_settings(
-            kafka_bootstrap=chosen.kafka,
+            kafka_bootstrap=kafka,
             topic_prefix=f"bench{secrets.token_hex(4)}.",
             data_dir=Path(directory),
             ladder=chosen.ladder,
@@ -146,7 +147,7 @@ def main() -> None:
         finally:
             process.terminate()
             process.wait()
-            admin = AdminClient({"bootstrap.servers": chosen.kafka})
+            admin = AdminClient({"bootstrap.servers": kafka})
             mine = [name for name in admin.list_topics().topics if name.startswith(settings.topic_prefix)]
             for deleted in admin.delete_topics(mine).values():
                 deleted.result()

@@ -21,6 +21,11 @@ FETCH_MAX_WAIT_MS: Final = 100
 """Faust has 1500 written down; a partition that changes hands would then stand still for so long."""
 
 
+METADATA_MAX_AGE_MS: Final = 5_000
+"""A worker that joined before its broker knew of a topic is given none of its partitions; the client's own five minutes
+would be so long without work."""
+
+
 class Consumer(aiokafka.AIOKafkaConsumer):  # type: ignore[misc]  # aiokafka has no types
     """aiokafka's consumer with what Faust cannot be told.
 
@@ -31,6 +36,7 @@ class Consumer(aiokafka.AIOKafkaConsumer):  # type: ignore[misc]  # aiokafka has
     def __init__(self, *topics: str, **options: Any) -> None:
         chosen = {
             "fetch_max_wait_ms": FETCH_MAX_WAIT_MS,
+            "metadata_max_age_ms": METADATA_MAX_AGE_MS,
             "isolation_level": "read_committed",
             "partition_assignment_strategy": [RangePartitionAssignor],
         }

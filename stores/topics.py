@@ -1,5 +1,6 @@
 """Creates the topics of `schemas.topics` on a cluster, brings their settings up to date, and describes them."""
 
+import time
 from dataclasses import dataclass
 from typing import Final
 
@@ -18,6 +19,7 @@ from stores.kafka import LogError, client_config
 from stores.settings import Settings
 
 TIMEOUT_S: Final = 30.0
+POLL_S: Final = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +81,7 @@ def apply_topics(settings: Settings) -> TopicsReport:
             )
     missing = [name for name in wanted if name not in have]
     _create(admin, settings, {name: wanted[name] for name in missing})
+    _await_leaders(admin, missing)
     altered = [name for name in wanted if name in have and _differs(have[name], topic_config(settings, wanted[name]))]
     _alter(admin, {name: topic_config(settings, wanted[name]) for name in altered})
     unchanged = [name for name in wanted if name in have and name not in altered]
@@ -127,6 +130,29 @@ def _create(admin: AdminClient, settings: Settings, topics: dict[str, Topic]) ->
         except KafkaException as error:
             if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:  # another process was quicker
                 raise LogError(f"cannot create topic {name}: {error.args[0].str()}") from error
+
+
+def _await_leaders(admin: AdminClient, names: list[str]) -> None:
+    """Wait until the broker that answers knows the topics: a consumer that subscribed earlier would be given nothing.
+
+    Raises:
+        LogError: it does not come to know them.
+    """
+    deadline = time.monotonic() + TIMEOUT_S
+    while unknown := [name for name in names if not _is_led(admin, name)]:
+        if time.monotonic() > deadline:
+            raise LogError(
+                f"topic {unknown[0]} was created, but after {TIMEOUT_S:g} s it has no leader; is a broker down?"
+            )
+        time.sleep(POLL_S)
+
+
+def _is_led(admin: AdminClient, name: str) -> bool:
+    try:
+        found = admin.list_topics(name, timeout=TIMEOUT_S).topics[name]
+    except KafkaException as error:
+        raise LogError(f"Kafka does not answer: {error.args[0].str()}") from error
+    return found.error is None and bool(found.partitions) and all(p.leader >= 0 for p in found.partitions.values())
 
 
 def _alter(admin: AdminClient, configs: dict[str, dict[str, str]]) -> None:

@@ -16,18 +16,17 @@ import httpx
 import psutil
 from confluent_kafka.admin import AdminClient
 
+from benchmarks.fanout.broker import broker
 from benchmarks.fanout.source import Stream, send
 from benchmarks.fanout.viewers import BELOW, Seen, watch
 from logcast.edge_config import Edge, write_edge
 from logcast.stack.environment import environment
-from logcast.stack.java import find_java
-from logcast.stack.kafka_node import KafkaNode
-from logcast.stack.probes import kafka_serves, port_answers
+from logcast.stack.probes import port_answers
 from schemas.ids import new_video_id
 from stores.link_keys import ensure_link_keys, link_keys_path
 from stores.settings import Settings, load_settings
 from stores.topics import apply_topics
-from tests.conftest import faster, free_ports, jars_of, server
+from tests.conftest import free_ports
 
 START_S = 60
 
@@ -72,7 +71,7 @@ def measure(wanted: Wanted) -> Outcome:
     with ExitStack() as stack:
         memory = "/dev/shm" if Path("/dev/shm").is_dir() else None  # a disk that others use would be measured too
         directory = Path(stack.enter_context(tempfile.TemporaryDirectory(dir=memory)))
-        kafka = wanted.kafka or stack.enter_context(_broker(directory / "kafka"))
+        kafka = stack.enter_context(broker(directory / "kafka", wanted.kafka))
         gateway_port, edge_port, nothing = free_ports(3)
         settings = load_settings(
             kafka_bootstrap=kafka,
@@ -164,17 +163,6 @@ def show(wanted: Wanted, outcome: Outcome) -> None:
 def _percentiles(values: list[float], of: tuple[float, ...]) -> str:
     ordered = sorted(values) or [float("nan")]
     return " / ".join(f"{ordered[min(len(ordered) - 1, int(share * len(ordered)))] * 1000:.0f}" for share in of)
-
-
-@contextmanager
-def _broker(directory: Path) -> Iterator[str]:
-    directory.mkdir()
-    port, controller_port = free_ports(2)
-    node = KafkaNode(directory, port, controller_port, find_java(), jars_of("kafka"))
-    node.prepare()
-    bootstrap = f"127.0.0.1:{port}"
-    with server(faster(node, "kafka"), directory, lambda: kafka_serves(bootstrap)):
-        yield bootstrap
 
 
 @contextmanager
