@@ -91,7 +91,7 @@ class Catalogue:
         video = live.video if live is not None and live.video is not None else await self.state(video_id)
         if video is None or video.state is not VideoState.ENDED:
             return live
-        if live is not None and live.whole and self._is_stored(live, video) and video_id not in self._remade:
+        if live is not None and self._holds_all(live, video):
             return live
         try:
             return await self._recorded.fold(video) or live
@@ -148,6 +148,11 @@ class Catalogue:
             if await self.fold(video.video_id) is not None:
                 return video
         return newest
+
+    def _holds_all(self, live: VideoFold, video: VideoChanged) -> bool:
+        """Whether memory has all of an ended video that there is: what it gave up the index may have got later."""
+        remade = video.video_id in self._remade
+        return live.whole and not live.has_gaps and not remade and self._is_stored(live, video)
 
     def _is_stored(self, live: VideoFold, video: VideoChanged) -> bool:
         """Whether the oldest parts of a whole video are still there: of one that is not kept, only the hot ones."""
