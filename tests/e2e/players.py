@@ -106,9 +106,11 @@ class Seen:
 class PlayerPage:
     """One player on one page."""
 
-    def __init__(self, page: Page, name: str) -> None:
+    def __init__(self, page: Page, server: str, name: str) -> None:
         self.page = page
         self.name = name
+        self._server = server
+        self._url = ""
         self.console: list[str] = []
         page.on("console", lambda message: self.console.append(f"{message.type}: {message.text}"))
         page.on("pageerror", lambda error: self.console.append(f"error: {error}"))
@@ -116,22 +118,30 @@ class PlayerPage:
     @classmethod
     async def opened(cls, context: BrowserContext, server: str, name: str) -> "PlayerPage":
         """An empty page of the server's origin with the player's script; `name` is one of `SCRIPTS`."""
-        page = await context.new_page()
-        found = cls(page, name)
-        await page.goto(f"{server}/healthz")
-        text = SCRIPTS[name].read_text("utf-8")
-        if name == "hls.js":
-            await page.evaluate(
+        found = cls(await context.new_page(), server, name)
+        await found._empty()
+        return found
+
+    async def _empty(self) -> None:
+        await self.page.goto(f"{self._server}/healthz")
+        text = SCRIPTS[self.name].read_text("utf-8")
+        if self.name == "hls.js":
+            await self.page.evaluate(
                 "async (text) => { const url = URL.createObjectURL(new Blob([text], { type: 'text/javascript' }));"
                 " window.Hls = (await import(url)).default; }",
                 text,
             )
         else:
-            await page.add_script_tag(content=text)
-        return found
+            await self.page.add_script_tag(content=text)
+
+    async def again(self) -> None:
+        """What a viewer does whose picture stands still: reload the page."""
+        await self._empty()
+        await self.play(self._url)
 
     async def play(self, url: str, deadline_s: float = 60.0) -> None:
         """Load a playlist or manifest, and wait until the picture moves."""
+        self._url = url
         await self.page.evaluate(_WATCH % _PLAYERS[self.name], [self.name, url])
         await self.until("video.currentTime > 0.2 && !video.paused && !video.seeking", deadline_s)
 

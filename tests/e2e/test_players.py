@@ -28,6 +28,9 @@ BACK_S = max(20.0, PLAY_S)
 WINDOWS = 3
 """The machine that tests run on may itself stand still for a moment: one window without a stall is asked of each player."""
 
+STUCK = 0.5
+"""A player that stands still for so much of a window is loaded again: Shaka was once seen to wait for ever near the edge."""
+
 AWAY_S = 4.0
 """The publisher is back sooner."""
 
@@ -80,6 +83,12 @@ async def smoothly(
         left = {title: pages[title] for title, seen in found.items() if seen.stalls}
         if not left:
             return
+        stuck = {title: page for title, page in left.items() if sum(found[title].stalls) > STUCK * 1000 * seconds}
+        if start is None and stuck:
+            say(f"{what}: {', '.join(stuck)} stood still to the end and is loaded again; the console said:")
+            for page in stuck.values():
+                say(f"    {page.console[-3:]}")
+            await asyncio.gather(*(page.again() for page in stuck.values()))
     raise AssertionError(f"{what}: {', '.join(left)} stood still in each of {WINDOWS} windows")
 
 
