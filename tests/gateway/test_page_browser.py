@@ -440,6 +440,7 @@ def test_the_list_of_comments_is_bounded_and_holds_still_for_who_reads_back(page
         ("player", "[0, 3, 50].map((n) => m.retryMs(n, () => 1))", [400, 3200, 8000]),
         ("player", "m.remedy({ type: 'mediaError' }, 0) + m.remedy({ type: 'mediaError' }, 2)", "recoverrebuild"),
         ("player", "m.remedy({ details: 'manifestLoadError', response: { code: 404 } }, 0)", "wait"),
+        ("player", "[m.catchUpRate(0.05, 2), m.catchUpRate(0.5, 0.2), m.catchUpRate(0.5, 0.5), m.catchUpRate(9, 2), m.catchUpRate(NaN, 2)]", [1, 1, 1.06, 1.1, 1]),
         ("player", "[m.latencyOf(8600, 10000, 1.1), m.latencyOf(8600, 100000, 1.1), m.latencyOf(null, 1, 2), m.latencyOf(9000, 10000, null), m.latencyOf(20000, 10000, null)]", [1.4, 1.1, 2, 1, None]),
     ],
 )  # fmt: skip

@@ -25,6 +25,10 @@ const IDLE_REBUILD_MS = 12000;
 const STALL_REBUILD_MS = 45000;
 /** Further than this, or than another target latency, behind its place: a viewer who did not ask for it is taken there. */
 const DRIFT_S = 3;
+/** With less than this in the buffer nothing is caught up: the next part may be a little late. */
+const CATCH_UP_BUFFER_S = 0.35;
+const CATCH_UP_FROM_S = 0.1;
+const CATCH_UP_RATE = 1.1;
 const MEDIA_RECOVERIES = 2;
 /** So far back a viewer may go in a broadcast; the server gives less where it has or allows less. */
 const DVR_S = 14400;
@@ -35,7 +39,7 @@ const PAST_S = 5;
 const HLS_CONFIG = Object.freeze({
   lowLatencyMode: true,
   enableWorker: false, // fMP4 passes through unchanged: a worker would add a hop and need a blob: script
-  maxLiveSyncPlaybackRate: 1.1,
+  maxLiveSyncPlaybackRate: 1, // catching up is ours (catchUpRate): hls.js does it only with a second in the buffer
   liveSyncOnStallIncrease: 0.5,
   backBufferLength: 30,
   maxBufferLength: 20,
@@ -52,6 +56,17 @@ const HLS_CONFIG = Object.freeze({
 function policy(timeoutMs, retries) {
   const retry = { maxNumRetry: retries, retryDelayMs: 300, maxRetryDelayMs: 2000, backoff: "exponential" };
   return { default: { maxTimeToFirstByteMs: timeoutMs, maxLoadTimeMs: 2 * timeoutMs, timeoutRetry: retry, errorRetry: retry } };
+}
+
+/**
+ * How fast to play near the live edge: a little faster while behind the target latency and something is in the buffer.
+ * @param {number} behindS seconds further behind than the target latency
+ * @param {number} aheadS seconds in the buffer
+ * @returns {number} a playback rate from 1 to 1.1, in steps that do not change all the time
+ */
+export function catchUpRate(behindS, aheadS) {
+  if (!(behindS > CATCH_UP_FROM_S && aheadS > CATCH_UP_BUFFER_S)) return 1;
+  return Math.min(CATCH_UP_RATE, Math.ceil(1 + 10 * behindS) / 100 + 1);
 }
 
 /**
@@ -436,6 +451,7 @@ export class Player extends EventTarget {
     if (time !== this.#lastTime || this.#video.paused) this.#moved(now, time);
     else if (this.state !== "ended") this.#stuck(now - this.#movedMs, now - this.#loadedMs);
     this.#followLive();
+    this.#catchUp();
     if (this.#level !== this.level) {
       this.#level = this.level;
       this.dispatchEvent(new Event("levels"));
@@ -463,6 +479,16 @@ export class Player extends EventTarget {
     if (!this.following || !this.live || this.#video.paused || this.#video.seeking || this.state !== "playing") return;
     const behind = this.window.end - this.#video.currentTime;
     if (behind > Math.max(DRIFT_S, this.targetLatency ?? 0)) this.#video.currentTime = this.window.end;
+  }
+
+  /** Near the live edge: play a little faster until the target latency is reached. */
+  #catchUp() {
+    if (!this.#hls || !this.live) return;
+    const steady = this.following && !this.#video.paused && !this.#video.seeking && this.state === "playing";
+    const { buffered, currentTime } = this.#video;
+    const aheadS = buffered.length ? buffered.end(buffered.length - 1) - currentTime : 0;
+    const rate = steady ? catchUpRate(this.#hls.latency - (this.targetLatency ?? Infinity), aheadS) : 1;
+    if (this.#video.playbackRate !== rate) this.#video.playbackRate = rate;
   }
 
   #settle(state) {
