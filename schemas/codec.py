@@ -152,6 +152,27 @@ def _revive_archived(values: dict[str, Any]) -> None:
     values["missing"] = tuple(values["missing"])
 
 
+def _revive_change(values: dict[str, Any]) -> None:
+    values["change"] = events.Change(values["change"])
+
+
+def _revive_act(values: dict[str, Any]) -> None:
+    values["kind"] = events.Act(values["kind"])
+    if values["rules"] is not None:
+        _revive_rules(values)
+
+
+def _revive_order(values: dict[str, Any]) -> None:
+    _revive_act(values["act"])
+    values["act"] = events.ModerationActed(**values["act"])
+
+
+def _revive_rules(values: dict[str, Any]) -> None:
+    rules = values["rules"]
+    lists = {name: tuple(rules[name]) for name in ("blocked", "held", "banned")}
+    values["rules"] = events.ChannelRules(**(rules | lists))
+
+
 _REVIVE = {
     "MediaChunk": _revive_track,
     "PartReady": _revive_part,
@@ -162,6 +183,10 @@ _REVIVE = {
     "RenditionChanged": _revive_rendition,
     "SegmentArchived": _revive_archived,
     "ReactionsRecorded": _revive_reactions,
+    "CommentChanged": _revive_change,
+    "ModerationActed": _revive_act,
+    "ModerationOrdered": _revive_order,
+    "RulesChanged": _revive_rules,
     "CaptionsFound": _revive_captions,
     "CaptionsUploaded": _revive_upload,
 }

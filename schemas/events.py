@@ -197,6 +197,10 @@ class CommentSubmitted:
     submitted_ms: int
     media_ms: int | None = None
     gateway_id: str
+    role: str = ""
+    address: str = ""
+    screened: str = ""
+    screened_reason: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -215,6 +219,9 @@ class CommentAccepted:
     submitted_ms: int
     media_ms: int | None = None
     source_offset: int
+    role: str = ""
+    comments: int = 0
+    approved_by: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -231,6 +238,153 @@ class CommentRejected:
     message: str
     submitted_ms: int
     source_offset: int
+    revision_id: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommentRevised:
+    """The writer of a comment wants it changed, or gone (`text` None); not yet checked (topic `comments.submitted`)."""
+
+    video_id: str
+    channel: str
+    revision_id: str
+    comment_id: str
+    user_id: str
+    name: str
+    text: str | None = None
+    submitted_ms: int
+    gateway_id: str
+    role: str
+    address: str
+
+
+class Change(StrEnum):
+    """What became of a comment; removed: by its writer, for good."""
+
+    EDITED = "edited"
+    REMOVED = "removed"
+    HIDDEN = "hidden"
+    SHOWN = "shown"
+    PINNED = "pinned"
+    UNPINNED = "unpinned"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommentChanged:
+    """A comment of the feed is not as it was (topic `comments.feed`, numbered together with the comments)."""
+
+    video_id: str
+    channel: str
+    seq: int
+    comment_id: str
+    comment_seq: int
+    user_id: str
+    change: Change
+    text: str | None = None
+    by: str
+    act_id: str
+    revision_id: str
+    comments: int
+    changed_ms: int
+    source_offset: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommentHeld:
+    """A comment waits for a moderator; nobody else sees it (topic `comments.review`)."""
+
+    video_id: str
+    channel: str
+    comment_id: str
+    user_id: str
+    name: str
+    text: str
+    parent_id: str | None = None
+    reason: str
+    message: str
+    note: str
+    role: str
+    submitted_ms: int
+    media_ms: int | None = None
+    source_offset: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChannelRules:
+    """What comments of a channel must keep to; the defaults are those of a channel that chose nothing."""
+
+    slow_mode_ms: int = 0
+    who: str = "everyone"
+    first_review: bool = False
+    links: str = "allow"
+    max_length: int = 500
+    duplicate_ms: int = 30_000
+    flood: int = 0
+    blocked: tuple[str, ...] = ()
+    held: tuple[str, ...] = ()
+    banned: tuple[str, ...] = ()
+
+
+class Act(StrEnum):
+    """What a moderator does: to a comment, to a user, to an address, to the rules. Most have one that takes it back."""
+
+    HIDE = "hide"
+    SHOW = "show"
+    PIN = "pin"
+    UNPIN = "unpin"
+    APPROVE = "approve"
+    DECLINE = "decline"
+    TIMEOUT = "timeout"
+    UNTIMEOUT = "untimeout"
+    BAN = "ban"
+    UNBAN = "unban"
+    HIDE_USER = "hide_user"
+    SHOW_USER = "show_user"
+    BAN_ADDRESS = "ban_address"
+    UNBAN_ADDRESS = "unban_address"
+    RULES = "rules"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModerationActed:
+    """A moderator did something: the log of who did what (topic `moderation`)."""
+
+    act_id: str
+    channel: str
+    video_id: str
+    kind: Act
+    comment_id: str
+    user_id: str
+    address: str
+    until_ms: int
+    reason: str
+    rules: ChannelRules | None = None
+    by: str
+    by_name: str
+    undoes: str
+    at_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModerationOrdered:
+    """An act on its way to who judges comments (topic `comments.submitted`).
+
+    It is in the partition of its video; of a whole channel (`video_id` empty) in every partition.
+    """
+
+    video_id: str
+    channel: str
+    act: ModerationActed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RulesChanged:
+    """The rules of a channel, whole, at each change (topic `channels.rules`)."""
+
+    channel: str
+    rules: ChannelRules
+    changed_ms: int
+    changed_by: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -512,6 +666,12 @@ Event = (
     | CommentSubmitted
     | CommentAccepted
     | CommentRejected
+    | CommentRevised
+    | CommentChanged
+    | CommentHeld
+    | ModerationActed
+    | ModerationOrdered
+    | RulesChanged
     | ReactionsRecorded
     | TotalsChanged
     | CueRequested

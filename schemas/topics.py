@@ -57,9 +57,19 @@ VIDEOS_SETTINGS: Final = Topic(
 )
 RECORDINGS: Final = Topic("recordings", "video_id", ("SegmentArchived",), retention_ms=7 * DAY_MS)
 VIDEOS_CAPTIONS: Final = Topic("videos.captions", "video_id/language", ("CaptionsUploaded",), Cleanup.COMPACT)
-COMMENTS_SUBMITTED: Final = Topic("comments.submitted", "video_id", ("CommentSubmitted",), retention_ms=7 * DAY_MS)
-COMMENTS_FEED: Final = Topic("comments.feed", "video_id", ("CommentAccepted",), retention_ms=30 * DAY_MS)
+COMMENTS_SUBMITTED: Final = Topic(
+    "comments.submitted",
+    "video_id",
+    ("CommentSubmitted", "CommentRevised", "ModerationOrdered"),
+    retention_ms=7 * DAY_MS,
+)
+COMMENTS_FEED: Final = Topic(
+    "comments.feed", "video_id", ("CommentAccepted", "CommentChanged"), retention_ms=30 * DAY_MS
+)
 COMMENTS_REJECTED: Final = Topic("comments.rejected", "video_id", ("CommentRejected",), retention_ms=7 * DAY_MS)
+COMMENTS_REVIEW: Final = Topic("comments.review", "video_id", ("CommentHeld",), retention_ms=7 * DAY_MS)
+MODERATION: Final = Topic("moderation", "channel", ("ModerationActed",), retention_ms=365 * DAY_MS)
+CHANNELS_RULES: Final = Topic("channels.rules", "channel", ("RulesChanged",), Cleanup.COMPACT, partitions=1)
 COMMENTS_STATE: Final = Topic("comments.state", "state row", (), Cleanup.COMPACT)
 REACTIONS: Final = Topic("reactions", "video_id", ("ReactionsRecorded",), retention_ms=7 * DAY_MS)
 REACTIONS_STATE: Final = Topic("reactions.state", "state row", (), Cleanup.COMPACT)
@@ -86,6 +96,9 @@ ALL_TOPICS: Final = (
     COMMENTS_SUBMITTED,
     COMMENTS_FEED,
     COMMENTS_REJECTED,
+    COMMENTS_REVIEW,
+    MODERATION,
+    CHANNELS_RULES,
     COMMENTS_STATE,
     REACTIONS,
     REACTIONS_STATE,
