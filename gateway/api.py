@@ -1,4 +1,4 @@
-"""The HTTP API below `/v1`: channels, videos, guests, comments, likes, reactions, cues. Described in `openapi.py`."""
+"""The HTTP API below `/v1`: channels, videos, guests, comments, likes, reactions, cues. Described in `openapi/`."""
 
 import asyncio
 import hmac
@@ -19,8 +19,9 @@ from gateway.feed_messages import LikeWanted, MessageError
 from gateway.feeds import Rate
 from gateway.guests import Guest, GuestError, guest_of, new_guest, token_of
 from gateway.history import HistoryError
-from gateway.openapi import openapi_document
+from gateway.openapi.document import openapi_document
 from gateway.problems import Problem, not_found
+from gateway.speaking import Author
 from gateway.viewing_guard import RIGHT, Right
 from schemas.events import CommentAccepted, VideoChanged, VideoState, Visibility
 from schemas.ids import COMMENT_ID, new_video_id
@@ -147,7 +148,7 @@ class Api:
             post = feed_messages.post_of(values)
         except MessageError as error:
             raise Problem(422, error.code, str(error)) from error
-        verdict = await self._audience.comment(video, guest, post)
+        verdict = await self._audience.comment(video, Author.of_guest(guest), post)
         return verdict_answer(post.id, verdict)
 
     async def like_video(self, request: Request) -> Response:

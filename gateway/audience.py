@@ -14,7 +14,7 @@ from gateway.guests import Guest
 from gateway.history import History, HistoryError
 from gateway.problems import Problem
 from gateway.rooms import Rooms
-from gateway.speaking import Speaker
+from gateway.speaking import Author, Speaker
 from gateway.state import GatewayState
 from schemas.events import (
     BreakPlanned,
@@ -93,7 +93,7 @@ class Audience:
         assert self._speaker is not None
         return self._speaker
 
-    async def comment(self, video: VideoChanged, guest: Guest, post: Post) -> Verdict | None:
+    async def comment(self, video: VideoChanged, author: Author, post: Post) -> Verdict | None:
         """Submit a comment and wait for what becomes of it.
 
         Returns:
@@ -108,7 +108,7 @@ class Audience:
             return next(c for c in held if c.seq == known)
         waiter = self.conversation.verdict(video.video_id, post.id)
         try:
-            await self.written(self.speaker.comment(video, guest, post))
+            await self.written(self.speaker.comment(video, author, post))
             async with asyncio.timeout(VERDICT_TIMEOUT_S):
                 return await waiter
         except TimeoutError:

@@ -17,6 +17,7 @@ from gateway.guests import Guest, GuestError, guest_of, new_guest, token_of
 from gateway.history import HistoryError
 from gateway.problems import Problem
 from gateway.rooms import Goodbye, Subscriber, text_of
+from gateway.speaking import Author
 from gateway.viewing_guard import RIGHT, Right
 from schemas.events import CommentAccepted, VideoChanged
 
@@ -249,7 +250,7 @@ class FeedConnection:
             if video is None:
                 self._say(feed_messages.rejected(post.id, "no_video", f"channel {self._channel} has had no video yet"))
                 return
-            verdict = await self._audience.comment(video, self._guest, post)
+            verdict = await self._audience.comment(video, Author.of_guest(self._guest), post)
             if verdict is not None:
                 self._say(verdict_message(verdict))
         except Problem as problem:

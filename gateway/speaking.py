@@ -5,7 +5,7 @@ import logging
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, Self
 
 from prometheus_client import Counter
 
@@ -43,6 +43,21 @@ class Batch:
     timer: asyncio.TimerHandle | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Author:
+    """Who wrote a comment: the role in the channel, and a keyed hash of the address (empty: not known)."""
+
+    id: str
+    name: str
+    role: str = "guest"
+    address: str = ""
+
+    @classmethod
+    def of_guest(cls, guest: Guest, address: str = "") -> Self:
+        """A guest, who has no other role."""
+        return cls(id=guest.id, name=guest.name, address=address)
+
+
 class Speaker:
     """Puts comments, reactions and cues on the log. Reactions of one video within 20 ms make one event.
 
@@ -58,7 +73,7 @@ class Speaker:
         self._now_ms = now_ms
         self._batches: OrderedDict[str, Batch] = OrderedDict()
 
-    async def comment(self, video: VideoChanged, guest: Guest, post: Post) -> None:
+    async def comment(self, video: VideoChanged, author: Author, post: Post) -> None:
         """Submit a comment; returns once it is on the log.
 
         Raises:
@@ -68,13 +83,15 @@ class Speaker:
             video_id=video.video_id,
             channel=video.channel,
             comment_id=post.id,
-            user_id=guest.id,
-            name=guest.name,
+            user_id=author.id,
+            name=author.name,
             text=post.text,
             parent_id=post.parent,
             submitted_ms=self._now_ms(),
             media_ms=post.media_ms,
             gateway_id=self._run_id,
+            role=author.role,
+            address=author.address,
         )
         await self._producer.send(COMMENTS_SUBMITTED, video.video_id, event)
 

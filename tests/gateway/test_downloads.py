@@ -7,7 +7,7 @@ from fractions import Fraction
 import av
 import pytest
 
-from gateway.openapi import openapi_document
+from gateway.openapi.document import openapi_document
 from schemas.events import VideoState
 from tests.gateway.clip_tape import ClipTape
 from tests.gateway.conftest import Gateway

@@ -7,7 +7,7 @@ import av
 import pytest
 from av.container import InputContainer
 
-from gateway.openapi import openapi_document
+from gateway.openapi.document import openapi_document
 from schemas.events import VideoState, Visibility
 from schemas.ids import new_video_id
 from tests.gateway.conftest import Gateway

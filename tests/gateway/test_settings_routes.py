@@ -13,7 +13,7 @@ import pytest
 from starlette.applications import Starlette
 
 from gateway.app import create_app
-from gateway.openapi import openapi_document
+from gateway.openapi.document import openapi_document
 from gateway.problems import Problem
 from gateway.settings_routes import wanted_of
 from gateway.state import GatewayState

@@ -1,0 +1,33 @@
+"""Likes and reactions."""
+
+from typing import Final
+
+from gateway.feed_messages import MAX_REACTIONS, REACTIONS
+from gateway.openapi.words import COMMENT, VIDEO, WRITING, Schema, call
+
+LIKING: Final = (400, 401, 404, 429)
+
+SCHEMAS: Final[dict[str, Schema]] = {
+    "NewReaction": {
+        "type": "object",
+        "properties": {
+            "kind": {"enum": sorted(REACTIONS)},
+            "count": {"type": "integer", "minimum": 1, "maximum": MAX_REACTIONS},
+        },
+        "required": ["kind"],
+    },
+}
+
+PATHS: Final[dict[str, Schema]] = {
+    "/v1/videos/{video}/comments/{comment}/like": {
+        "put": call("Like a comment", VIDEO, COMMENT, answers={"202": None}, problems=LIKING, security="guest"),
+        "delete": call("Like it no more", VIDEO, COMMENT, answers={"202": None}, problems=LIKING, security="guest"),
+    },
+    "/v1/videos/{video}/like": {
+        "put": call("Like a video", VIDEO, answers={"202": None}, problems=LIKING, security="guest"),
+        "delete": call("Like it no more", VIDEO, answers={"202": None}, problems=LIKING, security="guest"),
+    },
+    "/v1/videos/{video}/reactions": {
+        "post": call("React", VIDEO, body="NewReaction", answers={"202": None}, problems=WRITING, security="guest")
+    },
+}
