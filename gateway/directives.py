@@ -23,7 +23,7 @@ class Directives:
     """What the client wants: wait for segment `msn` (and `part` of it), and leave out what it has (`skip`).
 
     `vod`: it came by the multivariant playlist of a video that had ended, and wants all of it. `dvr_s`: how far back a live playlist
-    should reach, seconds. `start_s`: where to begin to play, seconds from the start of the video, or below 0 from its end.
+    should reach, seconds. `epoch`: it came by a multivariant playlist that names what began up to there. `start_s`: where to begin to play, seconds from the start of the video, or below 0 from its end.
     """
 
     msn: int | None = None
@@ -31,6 +31,7 @@ class Directives:
     skip: Skip = Skip.NOTHING
     vod: bool = False
     dvr_s: int | None = None
+    epoch: int | None = None
     start_s: float | None = None
 
 
@@ -59,6 +60,7 @@ def parse_directives(query: bytes, *, delivery: bool = True) -> Directives:
         _skip(fields.get("_HLS_skip")),
         vod=fields.get("vod") == "1",
         dvr_s=_number(fields, "dvr"),
+        epoch=_number(fields, "epoch"),
         start_s=_start(fields.get("start")),
     )
 

@@ -40,10 +40,13 @@ class DvrRendition(RenditionFold):
         """Become what the live rendition is now, with its own past before it."""
         past: deque[Segment] = self.__dict__.get("segments", deque())
         origins = {**self.__dict__.get("origins", {}), **live.origins}
+        infos = {**self.__dict__.get("infos", {}), **live.infos}
         self.__dict__.update(live.__dict__)
         self.segments = joined(past, live.segments, span_ms)
         epochs = {segment.epoch for segment in self.segments}
         self.origins = {epoch: ms for epoch, ms in origins.items() if epoch in epochs}
+        inits = {segment.init_uri for segment in self.segments}
+        self.infos = {name: info for name, info in infos.items() if name in inits}
         self.version = live.version + generation * FILLED
         self._live = live
 
@@ -111,11 +114,12 @@ class DvrView(VideoFold):
     def fill(self, past: dict[str, Past]) -> None:
         """Put what was read of the index before the segments that are there."""
         self.generation += any(found.segments for found in past.values())
-        for name, (segments, origins) in past.items():
+        for name, (segments, origins, infos) in past.items():
             rendition = self.renditions.get(name)
             if rendition is not None and segments and rendition.segments[0].number == segments[-1].number + 1:
                 rendition.segments.extendleft(reversed(segments))
                 rendition.origins = {**origins, **rendition.origins}
+                rendition.infos = {**infos, **rendition.infos}
 
     def _slack_ms(self) -> int:
         assert self.video is not None

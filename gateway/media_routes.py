@@ -135,7 +135,9 @@ class MediaRoutes:
         """The playlist as it is now, or further back where that was asked for."""
         shown, query = (fold, "") if asked.vod else await self._catalogue.further_back(fold, asked.dvr_s)
         of = shown.renditions.get(rendition.name, rendition)
-        return self._playlists.media(shown, of, skip=asked.skip, vod=vod, query=query, start_s=asked.start_s)
+        return self._playlists.media(
+            shown, of, skip=asked.skip, vod=vod, query=query, epoch=asked.epoch, start_s=asked.start_s
+        )
 
     async def iframe_playlist(self, scope: Scope, request: Request, send: Send) -> None:
         """The I-frame playlist of a video rendition: its key pictures, for seeking and fast forward."""

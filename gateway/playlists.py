@@ -35,7 +35,7 @@ MAX_TEXTS: Final = 64
 MAX_KINDS: Final = 16
 """Media playlists that are kept of one rendition: by what they leave out, where they begin, and their query."""
 
-Kind = tuple[Skip | None, bool, str, float | None]
+Kind = tuple[Skip | None, bool, str, float | None, int]
 
 
 @dataclass(slots=True)
@@ -63,23 +63,25 @@ class Playlists:
         skip: Skip = Skip.NOTHING,
         vod: bool = False,
         query: str = "",
+        epoch: int | None = None,
         start_s: float | None = None,
     ) -> Body:
         """The media playlist of a rendition of a video whose state is known.
 
         With `skip` a delta update; with `vod` as a video on demand, where it is over and the fold has all of it. `query`
-        goes behind the URIs of other playlists; `start_s` as `start_of` has it.
+        goes behind the URIs of other playlists; `epoch` as `window_of`, `start_s` as `start_of` has it.
         """
+        known = -1 if epoch is None else _known_epoch(fold, epoch)
 
         def text(kept: _Kept) -> str:
-            window = replace(window_of(fold, rendition, vod=vod, query=query), start=start_of(fold, start_s))
-            return media_playlist(window, skip=skip, texts=kept.texts)
+            window = window_of(fold, rendition, vod=vod, query=query, epoch=epoch)
+            return media_playlist(replace(window, start=start_of(fold, start_s)), skip=skip, texts=kept.texts)
 
-        return self._newest(fold, rendition, (skip, vod, query, start_s), text)
+        return self._newest(fold, rendition, (skip, vod, query, start_s, known), text)
 
     def iframes(self, fold: VideoFold, rendition: RenditionFold, *, vod: bool = False) -> Body:
         """The I-frame playlist of a video rendition."""
-        kind = None, vod, "", None
+        kind = None, vod, "", None, -1
         return self._newest(fold, rendition, kind, lambda _: iframe_playlist(window_of(fold, rendition, vod=vod)))
 
     def multivariant(
@@ -106,7 +108,7 @@ class Playlists:
                 variants.audio,
                 subtitles=subtitles,
                 prefix=prefix,
-                query=query,
+                query=_with_epoch(query, _newest_epoch(fold)),
                 start=start_of(fold, start_s),
             )
             if len(kept) >= MAX_TEXTS:
@@ -137,8 +139,14 @@ def target_s(video: VideoChanged) -> int:
     return target_duration_s(video.segment_max_ms)
 
 
-def window_of(fold: VideoFold, rendition: RenditionFold, *, vod: bool = False, query: str = "") -> Window:
-    """What a rendition's playlist is made of; with `vod` as a video on demand, where it can be one."""
+def window_of(
+    fold: VideoFold, rendition: RenditionFold, *, vod: bool = False, query: str = "", epoch: int | None = None
+) -> Window:
+    """What a rendition's playlist is made of; with `vod` as a video on demand, where it can be one.
+
+    Reports are of the renditions that the client knows: those that began up to `epoch`, as its multivariant playlist has
+    it in its URIs, and those that the video began with. What a larger source added later is in later ones only.
+    """
     video = fold.video
     assert video is not None
     vod = vod and fold.has_ended(rendition) and fold.whole
@@ -146,6 +154,8 @@ def window_of(fold: VideoFold, rendition: RenditionFold, *, vod: bool = False, q
     segments = led_in(rendition, fold.listed) if led else tuple(rendition.segments)
     first_ms = segments[0].start_ms if segments else 0
     removed_ms = first_ms - SKIP_TARGETS * target_s(video) * 1000
+    known = _known_epoch(fold, epoch)
+    query = _with_epoch(query, known if known > _first_epoch(fold) else None)
     targets = {other.name: other.part_target_ms(video.part_target_ms) for other in fold.listed}
     return Window(
         segments=segments,
@@ -156,7 +166,9 @@ def window_of(fold: VideoFold, rendition: RenditionFold, *, vod: bool = False, q
         vod=vod,
         next_init_uri=rendition.next_init_uri,
         reports=tuple(
-            _report(r, query, targets[r.name]) for r in fold.listed if r is not rendition and is_offered(fold, r)
+            _report(r, query, targets[r.name])
+            for r in fold.listed
+            if r is not rendition and r.began_epoch <= known and is_offered(fold, r)
         ),
         breaks=tuple(
             AdBreak(b.break_id, b.start_ms, b.media_time_ms, b.duration_ms)
@@ -165,6 +177,28 @@ def window_of(fold: VideoFold, rendition: RenditionFold, *, vod: bool = False, q
         ),
         removed_breaks=tuple(b.break_id for b in _breaks(fold) if removed_ms <= _end(b) < first_ms),
     )
+
+
+def _first_epoch(fold: VideoFold) -> int:
+    return min((rendition.began_epoch for rendition in fold.listed), default=0)
+
+
+def _known_epoch(fold: VideoFold, epoch: int | None) -> int:
+    """Renditions that began up to there are known to a client that says `epoch`."""
+    first = _first_epoch(fold)
+    return first if epoch is None else max(first, min(epoch, max(r.began_epoch for r in fold.listed)))
+
+
+def _newest_epoch(fold: VideoFold) -> int | None:
+    """In which the last rendition of a live video began; None where that is the one in which the first ones did."""
+    if fold.video is None or fold.video.state is VideoState.ENDED:
+        return None
+    newest = max(rendition.began_epoch for rendition in fold.listed)
+    return newest if newest > _first_epoch(fold) else None
+
+
+def _with_epoch(query: str, epoch: int | None) -> str:
+    return query if epoch is None else f"{query}{'&' if query else '?'}epoch={epoch}"
 
 
 def _breaks(fold: VideoFold) -> Iterator[BreakPlanned]:

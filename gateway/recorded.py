@@ -23,7 +23,9 @@ from media.errors import MediaError
 from media.hls import Segment
 from schemas.events import TrackInfo, VideoChanged
 from stores.cassandra import CassandraError
+from stores.recordings import RecordingsError
 from stores.segment_index import IndexedRendition, IndexedSegment, SegmentIndex
+from stores.segments import SegmentStoreError
 
 log = logging.getLogger(__name__)
 
@@ -62,10 +64,17 @@ class _Held:
 
 
 class Past(NamedTuple):
-    """What the index has of a rendition: segments, and the media time in ms at which each of their epochs began."""
+    """What the index has of a rendition.
+
+    Attributes:
+        segments: in order.
+        origins: media time in ms at which each of their epochs began.
+        infos: what their init segments say, by the name of each.
+    """
 
     segments: list[Segment]
     origins: dict[int, int]
+    infos: dict[str, TrackInfo]
 
 
 class RecordedVideos:
@@ -142,8 +151,24 @@ class RecordedVideos:
                         break
                     rows[name].append(row)
                 rows[name].reverse()
-        segments = recorded_segments(rows)
-        return {name: Past(found, epoch_origins(rows[name])) for name, found in segments.items()}
+        past = {}
+        for name, found in recorded_segments(rows).items():
+            infos = await self._infos_before(fold.video_id, fold.renditions[name], found)
+            past[name] = Past(found, epoch_origins(rows[name]), infos)
+        return past
+
+    async def _infos_before(
+        self, video_id: str, live: RenditionFold, segments: Sequence[Segment]
+    ) -> dict[str, TrackInfo]:
+        """What the init segments of segments say that have left the window of a rendition."""
+        if live.info is None:
+            return {}
+        names = [name for name in dict.fromkeys(s.init_uri for s in segments) if name not in live.infos]
+        try:
+            inits = await asyncio.gather(*(self._read_init(f"{video_id}/{live.name}/{name}") for name in names))
+        except (SegmentStoreError, RecordingsError) as error:
+            raise IndexAwayError(f"what {live.name} was cannot be read now: {error}") from error
+        return {name: info_of(data, live.info) for name, data in zip(names, inits, strict=True)}
 
     @property
     def _index(self) -> SegmentIndex:

@@ -46,8 +46,17 @@ class _Waiting:
     closed: int | None = None
 
 
-Reference = Callable[[int], Segment | None]
-"""The same segment in another rendition, complete with its media; None where there is none yet."""
+@dataclass(frozen=True, slots=True)
+class Others:
+    """What a rendition is told of the others of its video.
+
+    Attributes:
+        whole: the same segment in another rendition, complete with its media; None where there is none yet.
+        made_from: the segment before which the rendition was not made, given the first one that came; 0 if not known.
+    """
+
+    whole: Callable[[int], Segment | None]
+    made_from: Callable[[int], int]
 
 
 class RenditionFold:
@@ -59,6 +68,7 @@ class RenditionFold:
         segments: what the playlist lists, dense in number; only the last may be open.
         info: of the newest segment that began; None before the first.
         origins: media time in ms at which each epoch began, as far as parts tell it.
+        began_epoch: of the first segment that the log told, also when that has left the playlist; -1 before it.
         infos: by the init segment's file name, of the segments that are listed.
         version: rises with every change of the playlist.
         finished: `end` was called; nothing will be added.
@@ -72,6 +82,7 @@ class RenditionFold:
         self.info: TrackInfo | None = None
         self.infos: dict[str, TrackInfo] = {}
         self.origins: dict[int, int] = {}
+        self.began_epoch = -1
         self.version = 0
         self.finished = False
         self.trimmed = False
@@ -94,39 +105,40 @@ class RenditionFold:
         fold.infos = infos
         fold.info = infos.get(segments[-1].init_uri) or next(reversed(infos.values()), None)
         fold.finished = True
+        fold.began_epoch = segments[0].epoch
         fold._next = segments[-1].number + 1
         return fold
 
     # What came
 
-    def part(self, event: PartReady, reference: Reference) -> None:
+    def part(self, event: PartReady, others: Others) -> None:
         """Fold a part."""
         waiting = None if self._has(event.segment, event.part) else self._entry(event.segment)
         if waiting is not None:
             waiting.parts.setdefault(event.part, event)
-            self.advance(reference)
+            self.advance(others)
 
-    def closed(self, event: SegmentClosed, reference: Reference) -> None:
+    def closed(self, event: SegmentClosed, others: Others) -> None:
         """Fold the end of a segment."""
         waiting = self._entry(event.segment)
         if waiting is not None and waiting.closed is None:
             waiting.closed = event.parts
-            self.advance(reference)
+            self.advance(others)
 
-    def advance(self, reference: Reference) -> None:
+    def advance(self, others: Others) -> None:
         """Move what waits to the playlist as far as it is contiguous, or lost."""
-        if self._next is None and not self._begin():
+        if self._next is None and not self._begin(others):
             return
-        while self._waiting and (self._take_part() or self._complete() or self._lose(reference, LOST_AFTER_S)):
+        while self._waiting and (self._take_part() or self._complete() or self._lose(others, LOST_AFTER_S)):
             self.version += 1
 
-    def end(self, reference: Reference) -> None:
+    def end(self, others: Others) -> None:
         """Nothing more will come: what is missing is lost, the open segment is as long as it is."""
         if self._next is None:
             self._from_start = False
-            self._begin()
+            self._begin(others)
         known = self._next is not None
-        while known and self._waiting and (self._take_part() or self._complete() or self._lose(reference, 0.0)):
+        while known and self._waiting and (self._take_part() or self._complete() or self._lose(others, 0.0)):
             pass
         if self.segments and not self.segments[-1].closed:
             self._close(self.segments[-1].duration, gap=False)
@@ -231,12 +243,15 @@ class RenditionFold:
             del self._waiting[min(n for n in self._waiting if n != self._next)]
         return waiting
 
-    def _begin(self) -> bool:
-        """Find the first segment: 0 where the log has the video's start, else the first that is there from part 0."""
+    def _begin(self, others: Others) -> bool:
+        """Find the first segment: the first that is there from part 0, once no earlier one can come.
+
+        That is 0 where the log has the video's start, or the one in which the source became large enough.
+        """
         began = sorted(number for number, waiting in self._waiting.items() if 0 in waiting.parts)
         if not began:
             return False
-        expected = 0
+        expected = others.made_from(began[0])
         while (empty := self._waiting.get(expected)) and empty.closed == 0:
             expected += 1
         if (
@@ -285,6 +300,8 @@ class RenditionFold:
 
     def _open(self, event: PartReady) -> None:
         init = event.init.rpartition("/")[2]
+        if not self.segments:
+            self.began_epoch = event.epoch
         if event.epoch_ms >= 0:
             self.origins[event.epoch] = event.epoch_ms
         if event.info is not None:
@@ -314,14 +331,14 @@ class RenditionFold:
         waiting = self._waiting.get(number)
         return waiting.parts.get(0) if waiting is not None else None
 
-    def _lose(self, reference: Reference, after_s: float) -> bool:
+    def _lose(self, others: Others, after_s: float) -> bool:
         """Make the next segment a gap when its missing part will not come and its length is known."""
         assert self._next is not None
         waiting = self._waiting.get(self._next)
         marked_lost = waiting is not None and waiting.closed == 0
         if not marked_lost and not self._waited_long(self._end_s, after_s):
             return False
-        other = reference(self._next)
+        other = others.whole(self._next)
         open_ = self.segments[-1] if self._open_count() else None
         began_s = self._end_s - (open_.duration_s if open_ is not None else 0.0)
         lasts_s = other.duration_s if other is not None else self._length_by_next(began_s)

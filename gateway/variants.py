@@ -45,20 +45,22 @@ def offer_of(video: Video) -> Offer:
 def variants_of(fold: VideoFold, nominal: dict[str, int]) -> Variants:
     """The renditions that have a part and say what they are; `nominal` are the encoder's bits per second by name.
 
-    What a rendition is said to be is the largest picture that it has in the window: players prepare for it once.
+    Players prepare once for all that a rendition has in the window, as draft-pantos-hls-rfc8216bis 4.4.6.2 has it: CODECS
+    names every format, RESOLUTION is the one "at which to display all the video", the largest, FRAME-RATE the highest.
     """
     assert fold.video is not None
     target = target_duration_s(fold.video.segment_max_ms)
     videos, audio = [], None
     shown = [rendition for rendition in fold.listed if rendition.info is not None]
     for rendition in shown:
-        info, name = _shown_as(rendition), rendition.name
+        infos, name = _infos(rendition), rendition.name
+        codecs = ",".join(dict.fromkeys(info.codecs for info in infos))
         rates = _rates(rendition, target, nominal.get(name, 0))
         if rendition.track is Track.AUDIO:
-            audio = Audio(name, info.codecs, info.channels, rates)
+            audio = Audio(name, codecs, max(info.channels for info in infos), rates)
         elif is_offered(fold, rendition):
-            picture = info.codecs, info.width, info.height, info.frame_rate
-            videos.append(Video(name, *picture, rates, _keyframe_rates(rendition, target)))
+            picture = infos[0].width, infos[0].height, max(info.frame_rate for info in infos)
+            videos.append(Video(name, codecs, *picture, rates, _keyframe_rates(rendition, target)))
     return Variants(tuple(videos), audio)
 
 
@@ -73,9 +75,11 @@ def is_offered(fold: VideoFold, rendition: RenditionFold) -> bool:
     return not any(r.track is Track.VIDEO and r.name != "source" and r.info is not None for r in fold.listed)
 
 
-def _shown_as(rendition: RenditionFold) -> TrackInfo:
+def _infos(rendition: RenditionFold) -> list[TrackInfo]:
+    """What a rendition is in the window, the largest picture first."""
     assert rendition.info is not None
-    return max([rendition.info, *rendition.infos.values()], key=lambda info: (info.width * info.height, info.codecs))
+    found = [rendition.info, *rendition.infos.values()]
+    return sorted(found, key=lambda info: (info.width * info.height, info.codecs), reverse=True)
 
 
 def nominal_rates(ladder: str) -> dict[str, int]:

@@ -4,8 +4,10 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Final, Self
 
-from gateway.rendition_fold import Limits, Reference, RenditionFold
+from gateway.ladder_start import made_from
+from gateway.rendition_fold import Limits, Others, RenditionFold
 from media.hls import Segment
+from media.ladder import SOURCE
 from schemas.events import BreakPlanned, PartReady, SegmentClosed, Track, VideoChanged, VideoState
 from schemas.ids import ALPHABET
 
@@ -71,7 +73,7 @@ class VideoFold:
         rendition = self._rendition(event.rendition, event.track)
         _check_lead(rendition, event.segment)
         before = rendition.version
-        rendition.part(event, self._reference(rendition))
+        rendition.part(event, self._others(rendition))
         self._settle(rendition, before)
 
     def closed(self, event: SegmentClosed) -> None:
@@ -86,7 +88,7 @@ class VideoFold:
         rendition = self._rendition(event.rendition, track)
         _check_lead(rendition, event.segment)
         before = rendition.version
-        rendition.closed(event, self._reference(rendition))
+        rendition.closed(event, self._others(rendition))
         self._settle(rendition, before)
 
     def state(self, event: VideoChanged) -> None:
@@ -106,7 +108,7 @@ class VideoFold:
         """Nothing more will come of an ended video: every rendition ends where it is."""
         for rendition in self._sorted():
             if not rendition.finished:
-                rendition.end(self._reference(rendition))
+                rendition.end(self._others(rendition))
         self._touch_all()
 
     def has_ended(self, rendition: RenditionFold) -> bool:
@@ -166,17 +168,21 @@ class VideoFold:
     def _sorted(self) -> Iterator[RenditionFold]:
         return (self.renditions[name] for name in sorted(self.renditions))
 
-    def _reference(self, asking: RenditionFold) -> Reference:
-        """Where another rendition has a segment whole: renditions are cut at the same times."""
+    def _others(self, asking: RenditionFold) -> Others:
+        """Where another rendition has a segment whole, for they are cut at the same times; from where on it was made."""
 
-        def find(number: int) -> Segment | None:
+        def whole(number: int) -> Segment | None:
             for rendition in self._sorted():
                 segment = rendition.segment(number) if rendition is not asking else None
                 if segment is not None and segment.closed and not segment.gap:
                     return segment
             return None
 
-        return find
+        def made(first: int) -> int:
+            source = self.renditions.get(SOURCE)
+            return made_from(asking.name, source.segments, source.infos, first) if source is not None else 0
+
+        return Others(whole, made)
 
     def _settle(self, moved: RenditionFold, before: int) -> None:
         """After a change: renditions that wait for another's lengths go on, too."""
@@ -186,7 +192,7 @@ class VideoFold:
         for rendition in self._sorted():
             if rendition is not moved and rendition.waits and not rendition.finished:
                 before = rendition.version
-                rendition.advance(self._reference(rendition))
+                rendition.advance(self._others(rendition))
                 if rendition.version != before:
                     self.changed.add(rendition.name)
         self.version += 1

@@ -75,7 +75,10 @@ class Wish:
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """A video rendition that there is; `frame_rate` 0 where it is not known, `bits` is its peak per second."""
+    """A video rendition that there is: all its codecs with commas between them, its largest picture and highest rate.
+
+    `frame_rate` is 0 where it is not known, `bits` is the peak per second.
+    """
 
     name: str
     codecs: str
@@ -92,7 +95,7 @@ class Offer:
     @property
     def plain(self) -> bool:
         """Whether it is H.264, which every player has."""
-        return self.codecs.startswith(("avc1", "avc3"))
+        return all(one.startswith(("avc1", "avc3")) for one in self.codecs.split(","))
 
 
 def named(device_type: str) -> Device:

@@ -31,7 +31,7 @@ class Rates:
 
 @dataclass(frozen=True, slots=True)
 class Audio:
-    """The audio rendition."""
+    """The audio rendition; `codecs` are all that it has, with commas between them."""
 
     name: str
     codecs: str
@@ -41,7 +41,17 @@ class Audio:
 
 @dataclass(frozen=True, slots=True)
 class Video:
-    """A video rendition; `frame_rate` 0 where it is not known, `keyframes` are the rates of its I-frame playlist."""
+    """A video rendition, which may change in mid-broadcast: all that players must be prepared for (4.4.6.2).
+
+    Attributes:
+        name: such as `source`.
+        codecs: all that it has, with commas between them, that of the largest picture first.
+        width: of the largest picture, at which "to display all the video".
+        height: likewise.
+        frame_rate: the highest; 0 where it is not known.
+        rates: of the window.
+        keyframes: rates of its I-frame playlist.
+    """
 
     name: str
     codecs: str
@@ -122,15 +132,17 @@ def multivariant_playlist(
 
 
 def video_range(codecs: str) -> str | None:
-    """VIDEO-RANGE where the codecs string tells it: 8 bits are SDR; None for what may be more."""
+    """VIDEO-RANGE where all that a codecs string names tells it: 8 bits are SDR; None for what may be more."""
+    return "SDR" if all(map(_is_sdr, codecs.split(","))) else None
+
+
+def _is_sdr(codecs: str) -> bool:
     family, _, rest = codecs.partition(".")
     if family in ("avc1", "avc3"):
-        return None if rest[:2].lower() in _DEEP_PROFILES else "SDR"
+        return rest[:2].lower() not in _DEEP_PROFILES
     if family in ("hvc1", "hev1"):
-        return "SDR" if rest.startswith("1.") else None
-    if family == "av01":
-        return "SDR" if rest.split(".")[2:3] == ["08"] else None
-    return None
+        return rest.startswith("1.")
+    return family == "av01" and rest.split(".")[2:3] == ["08"]
 
 
 def _scores(videos: Sequence[Video]) -> dict[str, int]:
@@ -140,7 +152,7 @@ def _scores(videos: Sequence[Video]) -> dict[str, int]:
     smaller renditions that they could step down to.
     """
     ordered = sorted(videos, key=lambda video: (min(video.width, video.height), video.rates.peak))
-    ladder = [video for video in ordered if video.codecs.startswith("avc")]
+    ladder = [video for video in ordered if all(one.startswith("avc") for one in video.codecs.split(","))]
     best = ladder[-1:]
     return {video.name: score for score, video in enumerate([*(v for v in ordered if v not in best), *best], 2)}
 

@@ -83,12 +83,21 @@ def choose_ladder(
         expected = f"1 to {MAX_SIDE} each way, at most {MAX_ASPECT}:1"
         raise LadderError(f"source picture of {source_width}x{source_height}, expected {expected}")
     factor = _HIGH_RATE_FACTOR if frame_rate > _HIGH_RATE_FPS else 1.0
-    fitting = [rung for rung in rungs if rung.short_side < max(short + stands_in, below)]
+    fitting = [
+        rung
+        for rung in rungs
+        if rung.short_side < below or is_made(rung.short_side, source_width, source_height, stands_in=stands_in)
+    ]
     if stands_in and rungs and not fitting:
         fitting = [Rung(max(2, short // 2 * 2), min(rung.bitrate_bps for rung in rungs))]
     made = sorted(fitting, key=lambda rung: -rung.short_side)
     source = Rendition(SOURCE, source_width, source_height)
     return source, *(_rendition(rung, source_width, source_height, factor) for rung in made)
+
+
+def is_made(rung_side: int, width: int, height: int, *, stands_in: bool = False) -> bool:
+    """Whether a rung of the ladder is made of a picture, in a video that had no larger one before."""
+    return rung_side < min(width, height) + stands_in
 
 
 def requested_name(rung: Rung) -> str:

@@ -49,6 +49,24 @@ async def test_a_media_playlist_holds_what_was_folded(gateway: Gateway) -> None:
     assert playlist.target == 2
 
 
+async def test_a_playlist_reports_what_the_client_s_multivariant_playlist_named(gateway: Gateway) -> None:
+    cut = frozenset({2})
+    source, sound, rung = (Tape([4] * 4, name, epochs=cut) for name in ("source", "audio", "480p"))
+    small = [
+        replace(event, info=replace(event.info, width=640, height=360))
+        if isinstance(event, PartReady) and event.info
+        else event
+        for event in source.events(0, 2)
+    ]
+    gateway.fold(video(), *small, *source.events(2), *sound.events(), *rung.events(2))
+    known = [read((await gateway.get(f"{PLAYLIST}{query}")).text).reports for query in ("", "?epoch=1")]
+    assert [[report["URI"] for report in reports] for reports in known] == [
+        ["../audio/media.m3u8"],
+        ["../480p/media.m3u8?epoch=1", "../audio/media.m3u8?epoch=1"],
+    ]
+    assert (await gateway.get(f"{PLAYLIST}?epoch=new")).status_code == 400
+
+
 async def test_playlists_say_how_they_may_be_kept_and_read(gateway: Gateway) -> None:
     started(gateway)
     answer = await gateway.get(PLAYLIST, accept_encoding="gzip")

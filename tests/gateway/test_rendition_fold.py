@@ -9,7 +9,7 @@ import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from gateway.rendition_fold import LEAST_WINDOW_S, Limits, RenditionFold, part_target_ms
+from gateway.rendition_fold import LEAST_WINDOW_S, Limits, Others, RenditionFold, part_target_ms
 from gateway.video_fold import FoldError, VideoFold
 from media.hls import Window, media_playlist
 from schemas.events import PartReady, Track
@@ -272,15 +272,56 @@ def test_the_part_target_is_what_the_parts_were_made_for_from_the_first_one_on()
 def test_a_part_that_passes_its_target_counts_as_long_as_it_is_listed() -> None:
     tape = Tape([4] * 60, part_ms=167)
     rendition = RenditionFold("source", Track.VIDEO, WIDE, from_start=True)
+    alone = Others(lambda _: None, lambda _: 0)
     targets = []
     for event in tape.events():
         if isinstance(event, PartReady):
             long = {"duration": 500 * 90} if (event.segment, event.part) == (3, 1) else {}
-            rendition.part(replace(event, part_target_ms=185, **long), lambda _: None)  # type: ignore[arg-type]
+            rendition.part(replace(event, part_target_ms=185, **long), alone)  # type: ignore[arg-type]
             targets.append(rendition.part_target_ms(200))
         else:
-            rendition.closed(event, lambda _: None)
+            rendition.closed(event, alone)
     assert [target for target, _ in itertools.groupby(targets)] == [185, 505, 185]
+
+
+def of_size(event: Media, size: tuple[int, int]) -> Media:
+    if not isinstance(event, PartReady) or event.info is None:
+        return event
+    return replace(event, info=replace(event.info, width=size[0], height=size[1]))
+
+
+GROWING = Tape([4] * 20, epochs=frozenset({3}))
+"""The source is as large as a 200p rendition is, and larger from segment 3 on."""
+
+
+def grown(event: Media) -> Media:
+    return of_size(event, (320, 180) if event.segment < 3 else (640, 360))
+
+
+def test_a_rung_that_a_larger_source_brings_begins_at_once_and_in_its_epoch() -> None:
+    rung = Tape([4] * 20, "200p", epochs=frozenset({3}))
+    fold = folded([*map(grown, GROWING.events(end=4)), rung.part(3, 0)])
+    assert listed(fold, "200p") == [(3, 1, False, False)]
+    assert (fold.renditions["200p"].began_epoch, fold.renditions["source"].began_epoch) == (1, 0)
+    assert shown(fold.renditions["200p"]).sequence == 3
+    assert [s.epoch for s in fold.renditions["200p"].segments] == [1]
+
+
+def test_a_rung_waits_for_its_first_segment_where_the_source_was_large_enough_for_it() -> None:
+    rung = Tape([4] * 20, "200p", epochs=frozenset({3}))
+    fold = folded([*map(grown, GROWING.events(end=6)), *rung.segment(4)])
+    assert not fold.renditions["200p"].segments
+    for event in rung.segment(3):
+        apply(fold, event)
+    assert listed(fold, "200p") == [(3, 4, True, False), (4, 4, True, False)]
+
+
+def test_a_rung_that_comes_before_the_source_begins_with_it() -> None:
+    rung = Tape([4] * 20, "200p", epochs=frozenset({3}))
+    fold = folded([*map(grown, GROWING.events(end=3)), *rung.segment(3)])
+    assert not fold.renditions["200p"].segments
+    apply(fold, grown(GROWING.part(3, 0)))
+    assert listed(fold, "200p") == [(3, 4, True, False)]
 
 
 def test_breaks_are_remembered_once_and_up_to_a_bound() -> None:

@@ -79,6 +79,7 @@ def test_scores_rise_with_the_picture_and_the_best_that_has_a_ladder_has_the_hig
     [
         ("avc1.64001f", "SDR"), ("avc1.6e0028", None), ("hvc1.1.6.L120.90", "SDR"), ("hvc1.2.4.L120.90", None),
         ("av01.0.08M.08", "SDR"), ("av01.0.08M.10", None), ("vp09.00.10.08", None),
+        ("avc1.64001f,avc1.64000d", "SDR"), ("avc1.64001f,hvc1.2.4.L120.90", None),
     ],
 )  # fmt: skip
 def test_the_range_of_a_picture_is_told_where_its_codec_tells_it(codecs: str, expected: str | None) -> None:
@@ -87,6 +88,13 @@ def test_the_range_of_a_picture_is_told_where_its_codec_tells_it(codecs: str, ex
         multivariant_playlist([replace(video(720, 1), codecs=codecs)], None), "#EXT-X-STREAM-INF"
     )
     assert variant.get("VIDEO-RANGE") == expected
+
+
+def test_a_picture_that_was_not_always_h264_counts_as_one_without_a_ladder() -> None:
+    was = replace(video(1440, 4_000, "source"), codecs="hvc1.1.6.L120.90,avc1.64001f")
+    text = multivariant_playlist([video(1080, 3_000), video(720, 2_000), was], None)
+    scores = {a["STABLE-VARIANT-ID"]: int(a["SCORE"]) for a in attributes_of(text, "#EXT-X-STREAM-INF")}
+    assert sorted(scores, key=scores.__getitem__) == ["720p", "source", "1080p"]
 
 
 def test_i_frame_playlists_are_named_with_their_own_rates() -> None:
