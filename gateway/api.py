@@ -1,7 +1,6 @@
 """The HTTP API below `/v1`: channels, videos, guests, comments, likes, reactions, cues. Described in `openapi/`."""
 
 import asyncio
-import hmac
 import secrets
 from collections.abc import Awaitable, Callable
 from typing import Any, Final, TypeVar
@@ -16,11 +15,12 @@ from gateway import feed_messages
 from gateway.audience import Audience
 from gateway.conversation import Verdict
 from gateway.feed_messages import LikeWanted, MessageError
-from gateway.feeds import Rate
 from gateway.guests import Guest, GuestError, guest_of, new_guest, token_of
 from gateway.history import HistoryError
+from gateway.identity import OPERATOR, Identities, client_address
 from gateway.openapi.document import openapi_document
 from gateway.problems import Problem, not_found
+from gateway.rate_limits import RateLimits
 from gateway.speaking import Author
 from gateway.viewing_guard import RIGHT, Right
 from schemas.events import CommentAccepted, VideoChanged, VideoState, Visibility
@@ -32,7 +32,6 @@ MAX_PAGE: Final = 200
 DECISION_TIMEOUT_S: Final = 5.0
 CALLS_PER_S: Final = 20.0
 CALLS_BURST: Final = 60.0
-MAX_CALLERS: Final = 50_000
 
 T = TypeVar("T")
 Endpoint = Callable[[Request], Awaitable[Response]]
@@ -44,7 +43,8 @@ class Api:
     def __init__(self, audience: Audience) -> None:
         self._audience = audience
         self._videos = audience.state.videos
-        self._callers: dict[str, Rate] = {}
+        self._identities = Identities(audience.state)
+        self._callers = RateLimits("calls", CALLS_PER_S, CALLS_BURST)
 
     # -- reading
 
@@ -223,23 +223,12 @@ class Api:
 
     async def _owner(self, request: Request) -> str:
         """Who the bearer token says may steer the channel."""
-        token = bearer(request)
-        admin = self._audience.settings.admin_token.get_secret_value()
         assert self._audience.accounts is not None
         name = request.path_params["channel"]
-        if token and admin and hmac.compare_digest(token.encode(), admin.encode()):
-            if await self._audience.accounts.channel(name) is None:
-                raise not_found(f"there is no channel {name}", "no_channel")
-            return "operator"
-        owned = await self._audience.accounts.channel_of_key(token) if token else None
-        if owned is None or owned.name != name:
-            raise Problem(
-                401,
-                "not_owner",
-                f"expected the stream key of channel {name} as bearer token",
-                headers={"WWW-Authenticate": "Bearer"},
-            )
-        return "owner"
+        identity = await self._identities.must_be(request, name)
+        if identity.admin and await self._audience.accounts.channel(name) is None:
+            raise not_found(f"there is no channel {name:.40}", "no_channel")
+        return "operator" if identity.id == OPERATOR else "owner"
 
     # -- what requests have in common
 
@@ -258,14 +247,7 @@ class Api:
 
     def _limit(self, request: Request) -> None:
         """At most `CALLS_PER_S` writing calls of one address."""
-        address = request.client.host if request.client else "?"
-        rate = self._callers.get(address)
-        if rate is None:
-            if len(self._callers) >= MAX_CALLERS:
-                self._callers.clear()
-            rate = self._callers[address] = Rate(CALLS_PER_S, CALLS_BURST)
-        if not rate.take():
-            raise Problem(429, "too_fast", f"at most {CALLS_PER_S:g} calls a second", headers={"Retry-After": "1"})
+        self._callers.must_take(client_address(request))
 
 
 HEADERS: Final = {"Cache-Control": "no-store", "Access-Control-Allow-Origin": "*"}

@@ -49,7 +49,7 @@ class Audience:
         self.conversation: Final = Conversation()
         self.rooms: Final = Rooms()
         self.history: Final = History(state.cassandra)
-        self.secret: Final = state.settings.guest_secret.get_secret_value().encode() or secrets.token_bytes(32)
+        self.secret: Final = state.secret
         self.run_id: Final = secrets.token_hex(6)
         self._speaker: Speaker | None = None
         self._counted: dict[str, int] = {}

@@ -14,13 +14,13 @@ from starlette.routing import BaseRoute, Route
 from starlette.types import Scope, Send
 
 from gateway.answers import Request
-from gateway.api import HEADERS, answer, bearer
+from gateway.api import HEADERS, answer
 from gateway.broadcasts import TooManyParkedError, Wanted
 from gateway.captions import TextTrack, captions_of, reference_of
 from gateway.directives import check_lead, parse_directives
+from gateway.identity import OPERATOR, Identities
 from gateway.media_access import media_access
 from gateway.media_routes import HINT_LEAD_PARTS, PLAYLIST_TYPE, WAIT_TARGETS, Media
-from gateway.ownership import Ownership
 from gateway.playlists import target_s
 from gateway.problems import Problem, not_found
 from gateway.rendition_fold import RenditionFold
@@ -221,7 +221,7 @@ class FileRoutes:
 
     def __init__(self, state: GatewayState) -> None:
         self._state = state
-        self._ownership = Ownership(state)
+        self._identities = Identities(state)
         self._catalogue = media_access(state).catalogue
         self._captions = captions_of(state)
         self._producer: EventProducer | None = None
@@ -327,15 +327,8 @@ class FileRoutes:
         return video
 
     async def _owner(self, request: HttpRequest, video: VideoChanged) -> str:
-        owner = await self._ownership.of(bearer(request))
-        if not owner.operator and owner.channel != video.channel:
-            raise Problem(
-                401,
-                "not_owner",
-                f"expected the stream key of channel {video.channel} as bearer token",
-                headers={"WWW-Authenticate": "Bearer"},
-            )
-        return "operator" if owner.operator else "owner"
+        owner = await self._identities.must_be(request, video.channel)
+        return "operator" if owner.id == OPERATOR else "owner"
 
     @asynccontextmanager
     async def _open(self) -> AsyncIterator[None]:

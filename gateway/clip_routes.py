@@ -6,11 +6,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from gateway.api import answer, bearer, body_of
+from gateway.api import answer, body_of
 from gateway.clips import MAX_CLIP_S, Clips, TooManyClipsError, planned
 from gateway.download_routes import cut_of, find_video
+from gateway.identity import Identities
 from gateway.media_access import media_access
-from gateway.ownership import Ownership
 from gateway.problems import Problem, not_found
 from gateway.state import GatewayState
 from schemas.events import VideoChanged
@@ -31,7 +31,7 @@ class ClipRoutes:
     def __init__(self, state: GatewayState) -> None:
         self._state = state
         self._media = media_access(state)
-        self._ownership = Ownership(state)
+        self._identities = Identities(state)
         self._clips = Clips(state, self._media)
         state.resource(self._clips.open)
 
@@ -41,7 +41,7 @@ class ClipRoutes:
         known = await self._media.catalogue.state(video_id)
         if known is None:
             raise not_found(f"there is no video {video_id:.40}", "no_video")
-        await self._must_own(request, known)
+        await self._identities.must_be(request, known.channel)
         values = await body_of(request)
         title, keep_days = _title(values, known), _keep_days(values)
         fold, video = await find_video(self._media, video_id)
@@ -57,16 +57,6 @@ class ClipRoutes:
             raise Problem(429, "too_many", str(error), headers={"Retry-After": "10"}) from error
         made = plan.video.video_id
         return answer({"video_id": made, "title": title, "url": f"/v1/videos/{made}/master.m3u8"}, 202)
-
-    async def _must_own(self, request: Request, video: VideoChanged) -> None:
-        owner = await self._ownership.of(bearer(request))
-        if not owner.operator and owner.channel != video.channel:
-            raise Problem(
-                401,
-                "not_owner",
-                f"expected the stream key of channel {video.channel} as bearer token",
-                headers={"WWW-Authenticate": "Bearer"},
-            )
 
 
 def _title(values: dict[str, Any], video: VideoChanged) -> str:

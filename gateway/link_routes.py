@@ -6,8 +6,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from gateway.api import answer, bearer, body_of
-from gateway.ownership import Ownership
+from gateway.api import answer, body_of
+from gateway.identity import Identities
 from gateway.problems import Problem, not_found
 from gateway.signed_links import MAX_LIFETIME_S, PREFIX, TAG, Link
 from gateway.state import GatewayState
@@ -31,7 +31,7 @@ class LinkRoutes:
 
     def __init__(self, state: GatewayState) -> None:
         self._state = state
-        self._ownership = Ownership(state)
+        self._identities = Identities(state)
 
     async def of_video(self, request: Request) -> Response:
         """A link to one video."""
@@ -39,7 +39,7 @@ class LinkRoutes:
         video = self._state.videos.get(video_id)
         if video is None:
             raise not_found(f"there is no video {video_id:.40}", "no_video")
-        await self._must_own(request, video.channel)
+        await self._identities.must_be(request, video.channel)
         link = await self._wanted(request, video_id=video_id)
         return self._answer(link, f"v1/videos/{video_id}/", video_id)
 
@@ -48,19 +48,9 @@ class LinkRoutes:
         channel = request.path_params["channel"]
         if CHANNEL_NAME.fullmatch(channel) is None:
             raise not_found(f"there is no channel {channel:.40}", "no_channel")
-        await self._must_own(request, channel)
+        await self._identities.must_be(request, channel)
         link = await self._wanted(request, channel=channel)
         return self._answer(link, f"live/{channel}/", channel)
-
-    async def _must_own(self, request: Request, channel: str) -> None:
-        owner = await self._ownership.of(bearer(request))
-        if not owner.operator and owner.channel != channel:
-            raise Problem(
-                401,
-                "not_owner",
-                f"expected the stream key of channel {channel} as bearer token",
-                headers={"WWW-Authenticate": "Bearer"},
-            )
 
     async def _wanted(self, request: Request, *, video_id: str = "", channel: str = "") -> Link:
         values = await body_of(request)

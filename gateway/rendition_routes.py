@@ -9,11 +9,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from gateway.api import HEADERS, answer, bearer, body_of
+from gateway.api import HEADERS, answer, body_of
 from gateway.catalogue import Catalogue
 from gateway.feeds import Rate
+from gateway.identity import Identities, IdentityError, signature_name
 from gateway.media_access import media_access
-from gateway.ownership import Ownership
 from gateway.problems import Problem, not_found
 from gateway.rendition_fold import RenditionFold
 from gateway.rendition_jobs import RenditionJobs
@@ -23,6 +23,7 @@ from media.ladder import LadderError, Rung, checked_rung, parse_rungs, requested
 from schemas.events import RenditionChanged, RenditionRequested, Track, VideoChanged, VideoState
 from schemas.topics import MEDIA_JOBS, MEDIA_RENDITIONS
 from stores.kafka import EventProducer, LogError
+from stores.users import Role
 
 SOURCE: Final = "source"
 MAX_OF_VIDEO: Final = 16
@@ -56,7 +57,7 @@ class RenditionRoutes:
         self._state = state
         self._catalogue = catalogue
         self._jobs = jobs
-        self._ownership = Ownership(state)
+        self._identities = Identities(state)
         self._rungs = parse_rungs(state.settings.ladder)
         self._producer: EventProducer | None = None
         self._callers: OrderedDict[str, Rate] = OrderedDict()
@@ -125,18 +126,14 @@ class RenditionRoutes:
 
     async def _asker(self, request: Request, video: VideoChanged, rung: Rung, *, is_default: bool) -> str:
         """Who asks, if they may."""
-        owner = await self._ownership.of(bearer(request))
-        if owner.operator:
-            return "operator"
-        if owner.channel == video.channel:
-            return owner.channel
         if not self._state.settings.viewers_request_renditions:
-            raise Problem(
-                401,
-                "not_owner",
-                f"expected the stream key of channel {video.channel} as bearer token: here only owners ask for renditions",
-                headers={"WWW-Authenticate": "Bearer"},
-            )
+            return signature_name(await self._identities.must_be(request, video.channel))
+        try:
+            asker = await self._identities.of_request(request)
+        except IdentityError:
+            asker = None
+        if asker is not None and await self._identities.role(asker, video.channel) is Role.OWNER:
+            return signature_name(asker)
         if rung.short_side not in VIEWER_HEIGHTS or not is_default:
             heights = ", ".join(map(str, VIEWER_HEIGHTS))
             raise Problem(

@@ -65,6 +65,7 @@ def server_config(settings: Settings, state: GatewayState) -> uvicorn.Config:
         log_config=None,
         access_log=False,
         server_header=False,
+        proxy_headers=False,  # `gateway/identity.py` reads them, by our setting
         backlog=BACKLOG,
         timeout_keep_alive=75,
         timeout_graceful_shutdown=DRAIN_S,

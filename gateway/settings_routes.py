@@ -12,10 +12,10 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from gateway import feed_messages
-from gateway.api import HEADERS, answer, bearer, body_of
+from gateway.api import HEADERS, answer, body_of
 from gateway.audience import Audience
+from gateway.identity import Identities, Identity, signature_name
 from gateway.media_access import media_access
-from gateway.ownership import Owner, Ownership
 from gateway.problems import Problem, not_found
 from schemas.events import VideoChanged, VideoSettingsChanged, VideoState, Visibility
 from schemas.ids import CHANNEL_NAME
@@ -41,7 +41,7 @@ class SettingsRoutes:
     def __init__(self, audience: Audience) -> None:
         self._audience = audience
         self._state = audience.state
-        self._ownership = Ownership(audience.state)
+        self._identities = Identities(audience.state)
         self._media = media_access(audience.state)
 
     async def change_video(self, request: Request) -> Response:
@@ -65,10 +65,10 @@ class SettingsRoutes:
         assert accounts is not None
         if CHANNEL_NAME.fullmatch(name) is None or await accounts.channel(name) is None:
             raise not_found(f"there is no channel {name:.40}", "no_channel")
-        await self._must_own(request, name)
+        await self._identities.must_be(request, name)
         return answer(channel_row(await accounts.set_channel(name, **wanted_of(await body_of(request)))))
 
-    async def _choose(self, video: VideoChanged, owner: Owner, wanted: Mapping[str, Any]) -> VideoChanged:
+    async def _choose(self, video: VideoChanged, owner: Identity, wanted: Mapping[str, Any]) -> VideoChanged:
         """Write the choice on the log; this gateway knows it at once, the others when they read it."""
         chosen = VideoSettingsChanged(
             video_id=video.video_id,
@@ -77,33 +77,22 @@ class SettingsRoutes:
             keep_days=wanted.get("keep_days", video.keep_days),
             visibility=wanted.get("visibility", video.visibility),
             changed_ms=self._state.clock(),
-            changed_by="operator" if owner.operator else owner.channel,
+            changed_by=signature_name(owner),
         )
         await self._audience.written(self._audience.speaker.choice(chosen))
         return self._state.videos.choose(video, chosen)
 
-    async def _own_video(self, request: Request) -> tuple[VideoChanged, Owner]:
+    async def _own_video(self, request: Request) -> tuple[VideoChanged, Identity]:
         """The video and who asks, who may change it.
 
         Raises:
-            Problem: 404 there is none, 401 it is not theirs.
+            Problem: 404 there is none, 401 or 403 it is not theirs.
         """
         video_id = request.path_params["video"]
         video = await self._media.catalogue.state(video_id)
         if video is None:
             raise not_found(f"there is no video {video_id:.40}", "no_video")
-        return video, await self._must_own(request, video.channel)
-
-    async def _must_own(self, request: Request, channel: str) -> Owner:
-        owner = await self._ownership.of(bearer(request))
-        if not owner.operator and owner.channel != channel:
-            raise Problem(
-                401,
-                "not_owner",
-                f"expected the stream key of channel {channel} as bearer token",
-                headers={"WWW-Authenticate": "Bearer"},
-            )
-        return owner
+        return video, await self._identities.must_be(request, video.channel)
 
 
 def wanted_of(values: Mapping[str, Any]) -> dict[str, Any]:

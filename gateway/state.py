@@ -1,6 +1,7 @@
 """What a gateway knows: folds over the log, who waits for their changes, and what to open and close with the server."""
 
 import asyncio
+import secrets
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from types import TracebackType
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Final, Self
 from gateway.cassandra_link import CassandraLink
 from gateway.link_keys import LinkKeys
 from gateway.memory_cache import MemoryCache
+from gateway.standings import Standings
 from gateway.videos import VideoDirectory
 from schemas.topics import VIDEOS, VIDEOS_SETTINGS, Topic
 from stores.accounts import Accounts
@@ -16,6 +18,8 @@ from stores.hot_tier import open_segment_store
 from stores.link_keys import link_keys_path
 from stores.log_reader import BEGINNING, Handler, LogReader, Subscription, now_ms
 from stores.settings import Settings
+from stores.sql import open_engine
+from stores.users import Users
 
 if TYPE_CHECKING:
     from gateway.captions import Captions
@@ -38,6 +42,9 @@ class GatewayState:
         memory: bytes that may be asked for again: parts, init segments, pictures. Keys are tuples or names.
         link_keys: sign and check links that carry the right to watch.
         accounts: channels and their owners, while the server runs.
+        users: who has an account, while the server runs; on the same engine.
+        standings: what users are to channels, kept for some seconds.
+        secret: signs what gateways give out: guests, access tokens. The same on all of them when it is set.
         cassandra: the one session of the process, once it is there.
         media: the folds and bytes of all videos, once `gateway.media_access` was asked for them.
         captions: of all videos, once `gateway.captions` was asked for them.
@@ -54,6 +61,9 @@ class GatewayState:
         self.memory: Final = MemoryCache[bytes]("media", settings.gateway_memory_mb * 1024 * 1024 // 2, len)
         self.link_keys: Final = LinkKeys(link_keys_path(settings))
         self.accounts: Accounts | None = None
+        self.users: Users | None = None
+        self.standings: Final = Standings()
+        self.secret: Final = settings.guest_secret.get_secret_value().encode() or secrets.token_bytes(32)
         self.cassandra: Final = CassandraLink(settings)
         self.media: MediaAccess | None = None
         self.captions: Captions | None = None
@@ -108,7 +118,8 @@ class GatewayState:
 
     async def __aenter__(self) -> Self:
         try:
-            self.accounts = await self._stack.enter_async_context(Accounts.open(self.settings))
+            engine = await self._stack.enter_async_context(open_engine(self.settings.sql_url))
+            self.accounts, self.users = Accounts(engine, self.clock), Users(engine, self.clock)
             for opener in self._resources:
                 await self._stack.enter_async_context(opener())
             reader = LogReader(self.settings, self.subscriptions, self.batch_folded)

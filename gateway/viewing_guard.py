@@ -12,14 +12,16 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
+from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from gateway.ownership import Ownership
+from gateway.identity import OPERATOR, Identities, IdentityError
 from gateway.problems import Problem, not_found
 from gateway.signed_links import Link, LinkError, split
 from gateway.state import GatewayState
 from media.devices import HINTS
 from schemas.events import VideoChanged, Visibility
+from stores.users import Role
 
 RIGHT: Final = "logcast.right"
 DENIED: Final = 4403
@@ -62,7 +64,7 @@ class ViewingGuard:
     def __init__(self, app: ASGIApp, state: GatewayState) -> None:
         self._app = app
         self._state = state
-        self._ownership = Ownership(state)
+        self._identities = Identities(state)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass on what may be seen; refuse the rest with a problem, or a WebSocket's close code."""
@@ -108,7 +110,7 @@ class ViewingGuard:
             return None  # a preflight says nothing of the video, and cannot carry a token
         right: Right = scope[RIGHT]
         if not right.opens(video):
-            right = scope[RIGHT] = await self._with_token(right, scope)
+            right = scope[RIGHT] = await self._with_token(right, scope, video.channel)
         if not right.opens(video):
             raise Problem(
                 403,
@@ -141,13 +143,15 @@ class ViewingGuard:
         media = self._state.media
         return self._state.videos.of_channel(channel) if media is None else await media.catalogue.of_channel(channel)
 
-    async def _with_token(self, right: Right, scope: Scope) -> Right:
+    async def _with_token(self, right: Right, scope: Scope, channel: str) -> Right:
         """The right that a bearer token adds; asked only where it makes a difference."""
-        token = next((value for name, value in scope["headers"] if name == b"authorization"), b"").decode("latin-1")
-        if not token.lower().startswith("bearer "):
+        try:
+            asker = await self._identities.of_request(HTTPConnection(scope))
+        except IdentityError:
+            asker = None
+        if asker is None or await self._identities.role(asker, channel) is not Role.OWNER:
             return right
-        owner = await self._ownership.of(token[7:].strip())
-        return Right(right.link, owner.channel, owner.operator)
+        return Right(right.link, channel, asker.id == OPERATOR)
 
     async def _elsewhere(self, scope: Scope) -> str:
         """Where a channel's link leads from a playlist or manifest: to the video, under a link of the same end for just that.

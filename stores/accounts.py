@@ -5,7 +5,8 @@ hash is enough here, unlike for passwords: nobody can try 2^160 keys however fas
 work factor a key is found by one look into a unique index. The key itself is shown once, by `create_channel` and
 `rotate_key`, and is in no `repr`, no log and no error.
 
-Errors: `AccountsError` is the base of `BadChannelName`, `BadTitle`, `BadKeepDays`, `ChannelExists`, `NoSuchChannel`; opening raises
+Errors: `AccountsError` is the base of `BadChannelName`, `BadTitle`, `BadKeepDays`, `ChannelExists`,
+`TooManyChannels`, `NoSuchChannel`; opening raises
 `stores.sql.DatabaseError`.
 """
 
@@ -18,20 +19,7 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Final, Self
 
-from sqlalchemy import (
-    BigInteger,
-    Column,
-    ForeignKey,
-    Integer,
-    MetaData,
-    Row,
-    Select,
-    String,
-    Table,
-    insert,
-    select,
-    update,
-)
+from sqlalchemy import Row, Select, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
@@ -40,31 +28,11 @@ from schemas.ids import ALPHABET, CHANNEL_NAME, ChannelName, base32
 from schemas.video_settings import KEPT_FOR_EVER, MAX_KEEP_DAYS
 from stores.settings import Settings
 from stores.sql import open_engine
+from stores.sql_tables import channels_table, roles_table, stream_keys_table, users_table
 
 KEY_BYTES: Final = 20
 STREAM_KEY: Final = re.compile(f"lc_[{ALPHABET}]{{32}}")
 MAX_TITLE: Final = 200
-
-metadata = MetaData()
-channels_table = Table(
-    "channels",
-    metadata,
-    Column("id", Integer, primary_key=True),
-    Column("name", String(40), nullable=False, unique=True),
-    Column("title", String(MAX_TITLE), nullable=False),
-    Column("created_ms", BigInteger, nullable=False),
-    Column("keep_days", Integer, nullable=True),
-    Column("visibility", String(16), nullable=True),
-)
-stream_keys_table = Table(
-    "stream_keys",
-    metadata,
-    Column("id", Integer, primary_key=True),
-    Column("channel_id", ForeignKey("channels.id"), nullable=False, index=True),
-    Column("sha256", String(64), nullable=False, unique=True),
-    Column("created_ms", BigInteger, nullable=False),
-    Column("revoked_ms", BigInteger, nullable=True),
-)
 
 
 class AccountsError(Exception):
@@ -85,6 +53,10 @@ class BadKeepDays(AccountsError, ValueError):  # noqa: N818
 
 class ChannelExists(AccountsError):  # noqa: N818
     """There is a channel of this name already."""
+
+
+class TooManyChannels(AccountsError):  # noqa: N818
+    """A user has as many channels as one may have."""
 
 
 class NoSuchChannel(AccountsError, LookupError):  # noqa: N818
@@ -171,18 +143,33 @@ class Accounts:
         async with open_engine(settings.sql_url) as engine:
             yield cls(engine)
 
-    async def create_channel(self, name: str, title: str = "") -> NewKey:
+    async def create_channel(
+        self, name: str, title: str = "", owner: int | None = None, most_owned: int | None = None
+    ) -> NewKey:
         """Make a channel with its first stream key.
 
+        Args:
+            name: see `schemas.ids.CHANNEL_NAME`.
+            title: what people read; the name when empty.
+            owner: number of the user who owns it; the operator's alone without one.
+            most_owned: refuse when the owner owns as many already.
+
         Raises:
+            TooManyChannels: the owner has `most_owned` already.
             BadChannelName, BadTitle: the form is wrong.
             ChannelExists: the name is taken.
         """
         values = {"name": checked_name(name), "title": checked_title(title) or name, "created_ms": self._now_ms()}
         try:
             async with self._write() as connection:
+                if owner is not None and most_owned is not None:
+                    await _must_own_fewer(connection, owner, most_owned)
                 result = await connection.execute(insert(channels_table).values(values).returning(*channels_table.c))
-                return await self._add_key(connection, _channel(result.one()))
+                channel = _channel(result.one())
+                if owner is not None:
+                    row = {"user_number": owner, "channel_id": channel.id, "role": "owner", "granted_by": "operator"}
+                    await connection.execute(insert(roles_table).values(row | {"granted_ms": channel.created_ms}))
+                return await self._add_key(connection, channel)
         except IntegrityError as error:
             raise ChannelExists(
                 f"there is a channel {name!r} already; choose another name, or make it a new key: "
@@ -275,6 +262,15 @@ class Accounts:
     async def _write(self) -> AsyncIterator[AsyncConnection]:
         async with self._engine.execution_options(writes=True).begin() as connection:
             yield connection
+
+
+async def _must_own_fewer(connection: AsyncConnection, owner: int, most: int) -> None:
+    """The lock on the user's row lets two that are made at once be counted one after the other."""
+    users, roles = users_table.c, roles_table.c
+    await connection.execute(select(users.number).where(users.number == owner).with_for_update())
+    counted = select(func.count()).where(roles.user_number == owner, roles.role == "owner")
+    if (owned := (await connection.execute(counted)).scalar_one()) >= most:
+        raise TooManyChannels(f"you own {owned} channels, and may own {most}")
 
 
 def _by_name(name: str) -> Select[tuple[object, ...]]:

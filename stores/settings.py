@@ -6,6 +6,7 @@ Order of precedence, strongest first: command-line options (passed as keyword ar
 
 import os
 import re
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -132,6 +133,47 @@ class Settings(BaseSettings):
         None, description="Keys that sign links, `ID SECRET` a line; empty: `keys/links.keys` in the data directory."
     )
 
+    # Accounts, see docs/accounts.md
+    public_url: str = Field(
+        "",
+        pattern=r"^(https?://[^/\s]+)?$",
+        description="How browsers reach the gateway or edge, `https://live.example`; empty: by the Host they ask for.",
+    )
+    trusted_proxies: str = Field(
+        "127.0.0.0/8,::1", description="Networks whose X-Forwarded-For is believed, comma separated; `none`: nobody's."
+    )
+    registration: Literal["open", "closed"] = Field(
+        "open", description="Whether people make accounts themselves; `logcast user create` always does."
+    )
+    channels_per_user: Annotated[int, Field(ge=0, le=1_000)] = Field(
+        3, description="Channels that a user may make; 0: only the operator makes channels."
+    )
+    access_token_s: Annotated[int, Field(ge=30, le=3_600)] = Field(
+        600, description="An access token works so long, also after its session was revoked."
+    )
+    session_days: Annotated[int, Field(ge=1, le=365)] = Field(30, description="A session ends when unused so long.")
+    reset_token_s: Annotated[int, Field(ge=60, le=86_400)] = Field(3_600, description="A password reset works so long.")
+    argon2_memory_kib: Annotated[int, Field(ge=8, le=1_048_576)] = Field(
+        19_456, description="Memory to hash one password; two are hashed at once."
+    )
+    argon2_time_cost: Annotated[int, Field(ge=1, le=100)] = Field(2, description="Passes over that memory.")
+    attempts_per_minute: Annotated[int, Field(ge=1, le=10_000)] = Field(
+        10,
+        description="Log-ins, registrations and resets of one address, in bursts of twice as many; half of it for one account.",
+    )
+    smtp_url: SecretStr = Field(
+        SecretStr(""),
+        description="Mail server for password resets: `smtp://USER:PASSWORD@HOST:587` (STARTTLS where offered) or "
+        "`smtps://…:465`; empty: only `logcast user reset-password` gives resets out.",
+    )
+    mail_from: str = Field("", description="Sender of mail; empty: logcast@public_host.")
+    oidc_issuer: str = Field(
+        "", pattern=r"^(https?://\S+)?$", description="OpenID Connect provider to log in with; empty: none."
+    )
+    oidc_client_id: str = ""
+    oidc_client_secret: SecretStr = SecretStr("")
+    oidc_name: str = Field("single sign-on", max_length=40, description="What the page calls the provider.")
+
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 
     @field_validator("worker_agents")
@@ -156,6 +198,19 @@ class Settings(BaseSettings):
     def _known_recordings(cls, value: str) -> str:
         if value and re.fullmatch(r"file:///.+|(s3|gs|az)://[A-Za-z0-9][^/\s@]*(/\S*)?", value) is None:
             raise ValueError("expected file:///DIR, s3://BUCKET/PREFIX, gs://BUCKET/PREFIX or az://CONTAINER/PREFIX")
+        return value
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _are_networks(cls, value: str) -> str:
+        networks_of(value)
+        return value
+
+    @field_validator("smtp_url")
+    @classmethod
+    def _is_mail_server(cls, value: SecretStr) -> SecretStr:
+        if re.fullmatch(r"(smtps?://([^@/\s]+@)?[^@/\s:]+(:[0-9]{1,5})?/?)?", value.get_secret_value()) is None:
+            raise ValueError("expected smtp://USER:PASSWORD@HOST:PORT or smtps://…")
         return value
 
     @model_validator(mode="after")
@@ -193,6 +248,16 @@ class Settings(BaseSettings):
     def topic(self, name: str) -> str:
         """The name of a topic on this cluster."""
         return self.topic_prefix + name
+
+
+def networks_of(text: str) -> list[IPv4Network | IPv6Network]:
+    """Networks written as `10.0.0.0/8,::1`; none for `none` or nothing.
+
+    Raises:
+        ValueError: one is none.
+    """
+    names = [] if text.strip() == "none" else [name.strip() for name in text.split(",") if name.strip()]
+    return [ip_network(name) for name in names]
 
 
 def load_settings(**options: Any) -> Settings:

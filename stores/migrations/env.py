@@ -2,7 +2,7 @@
 
 from alembic import context
 
-from stores.accounts import metadata
+from stores.sql_tables import metadata
 
 context.configure(connection=context.config.attributes["connection"], target_metadata=metadata)
 context.run_migrations()

@@ -4,11 +4,9 @@ import asyncio
 import logging
 import sqlite3
 import sys
-import uuid
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-import asyncpg  # type: ignore[import-untyped]
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -26,24 +24,18 @@ from stores.accounts import (
     NoSuchChannel,
     checked_name,
     hash_of_key,
-    metadata,
     new_stream_key,
 )
 from stores.settings import Settings, load_settings
 from stores.sql import DatabaseError, open_engine
+from stores.sql_tables import metadata
+from tests.stores.sql_databases import empty_database
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 async def where(request: pytest.FixtureRequest, tmp_path: Path) -> Settings:
     """Settings of an empty database of either kind."""
-    if request.param == "sqlite":
-        return load_settings(data_dir=tmp_path / "new" / "data")
-    server = request.getfixturevalue("postgresql_server")
-    name = f"logcast_{uuid.uuid4().hex[:12]}"
-    connection = await asyncpg.connect(server + "postgres")
-    await connection.execute(f"CREATE DATABASE {name}")
-    await connection.close()
-    return load_settings(data_dir=tmp_path, database_url=server + name)
+    return await empty_database(request, tmp_path)
 
 
 @pytest.fixture
