@@ -11,8 +11,9 @@ importing the file again is all there is to do.
 
 import asyncio
 import dataclasses
+import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -32,11 +33,25 @@ from stores.kafka import EventProducer, LogError
 from stores.log_reader import LogReader, Subscription
 from stores.settings import Settings
 
+log = logging.getLogger(__name__)
+
 AHEAD: Final = 30
 """Segments that may wait for the workers: enough to keep them busy, too few to be in the way of a live broadcast."""
 
-PATIENCE_S: Final = 90.0
+PATIENCE_S: Final = 150.0
+"""How long nothing at all may happen: longer than a worker takes to close a GOP that the log holds only in part (30 s),
+to be missed by its group, and to be started again and read what it left."""
+
+SAY_S: Final = 20.0
+"""After so long without progress the import says in its log what it waits for, and again each time."""
+
 LOOK_S: Final = 0.1
+GIVE_UP_S: Final = 10.0
+CLOCKS_MS: Final = 60_000
+"""By how much the clocks of the workers may be behind this one: their records are looked for from so far back."""
+
+LOG: Final = "the log to answer"
+WRITTEN: Final = "the log to write what was read"
 
 
 class ImportFailedError(RuntimeError):
@@ -45,13 +60,17 @@ class ImportFailedError(RuntimeError):
 
 @dataclass(frozen=True, slots=True)
 class ImportState:
-    """Seconds of media read and their total (None: unknown), segments sent and done, and whether all was read."""
+    """Seconds of media read and their total (None: unknown), segments sent and done, whether all was read.
+
+    `waits_for` says what comes next, for people: "the log to answer", "the workers: 240p of segment 3 of 9".
+    """
 
     read_s: float
     length_s: float | None
     segments: int
     done: int
     finished: bool
+    waits_for: str = ""
 
 
 Report = Callable[[ImportState], None]
@@ -79,7 +98,7 @@ class FileImport:
         self._stopping = False
         self._progress = ImportProgress()
         self._producer = EventProducer(settings, "import")
-        watch = Subscription(MEDIA_PARTS, self._progress.apply, clock.now_ms())
+        watch = Subscription(MEDIA_PARTS, self._progress.apply, clock.now_ms() - CLOCKS_MS)
         self._reader = LogReader(settings, [watch], role="import")
         virtual = Clock(now_ms=self._now_ms, random_bytes=clock.random_bytes)
         self._broadcast = Broadcast(settings, channel, VideoIndex(), self._producer, virtual, origin=Origin.IMPORT)
@@ -99,22 +118,22 @@ class FileImport:
         """Import a file, and wait until the workers are done with it; gives the video's id.
 
         Raises:
-            ImportFailedError: it cannot be read, has nothing to show, or the log or the workers do not go on.
+            ImportFailedError: it cannot be read, has nothing to show, or the log or the workers do not go on; it says
+                what was waited for.
         """
         try:
-            await self._reader.wait_caught_up()
             await self._broadcast.open()
             self._progress.video_id = self._broadcast.video_id
             await self._read(path)
-            await self._broadcast.finish()
+            await self._until(self._broadcast.finish(), WRITTEN)
             self._check(read=path)
             await self._until_done(self._broadcast.segment)
+            await self._until(self._end(self._channel.keep_days), LOG, finished=True)
         except BaseException as error:
             await self._give_up()
             if isinstance(error, LogError | UnsupportedMediaError):
                 raise ImportFailedError(f"the import of {path} stopped: {error}; import it again") from error
             raise
-        await self._end(self._channel.keep_days)
         return self._broadcast.video_id
 
     async def _read(self, path: Path) -> None:
@@ -144,7 +163,11 @@ class FileImport:
     async def _feed(self, kind: int, at_ms: int, body: bytes) -> None:
         if self._stopping:
             raise ImportFailedError("the import was stopped")
-        await self._room()
+        try:
+            await self._room()
+        except BaseException:
+            self._stopping = True  # what the muxer writes to close the file waits for nothing any more
+            raise
         self._at_ms = max(self._at_ms, at_ms)
         if kind == VIDEO:
             self._broadcast.feed_video(at_ms, body)
@@ -153,42 +176,73 @@ class FileImport:
 
     async def _room(self) -> None:
         """Wait while the log or the workers are behind."""
-        await self._wait(
-            lambda: not self._broadcast.overfull and self._broadcast.segment - self._progress.done <= AHEAD
-        )
+        await self._wait(lambda: not self._broadcast.overfull, lambda: WRITTEN)
+        due = self._broadcast.segment - AHEAD
+        await self._wait(lambda: self._progress.done >= due, lambda: self._progress.missing(due))
 
     async def _until_done(self, last: int) -> None:
-        await self._wait(lambda: self._progress.done >= last, finished=True)
+        await self._wait(lambda: self._progress.done >= last, lambda: self._progress.missing(last), finished=True)
 
-    async def _wait(self, condition: Callable[[], bool], *, finished: bool = False) -> None:
-        """Wait for a condition, as long as there is progress.
+    async def _until(self, work: Coroutine[None, None, object], what: str, *, finished: bool = False) -> None:
+        """Do some work of the log's, as long as there is progress."""
+        task = asyncio.create_task(work, name="import-write")
+        try:
+            await self._wait(task.done, lambda: what, finished=finished)
+        finally:
+            if not task.done():
+                task.cancel()
+                await asyncio.wait({task})
+        task.result()
+
+    async def _wait(self, condition: Callable[[], bool], what: Callable[[], str], *, finished: bool = False) -> None:
+        """Wait for a condition, as long as there is progress; says what it waits for.
 
         Raises:
             ImportFailedError: there was none for `PATIENCE_S`.
         """
-        seen, since_s = self._progress.events, time.monotonic()
+        seen, since_s = self._moves(), time.monotonic()
+        say_s = since_s + SAY_S
         while not condition():
             self._check()
-            self._tell(finished=finished)
+            self._tell(what(), finished=finished)
             await asyncio.sleep(LOOK_S)
-            if self._progress.events != seen:
-                seen, since_s = self._progress.events, time.monotonic()
-            elif time.monotonic() - since_s > PATIENCE_S or self._stopping:
+            now_s = time.monotonic()
+            if self._moves() != seen:
+                seen, since_s, say_s = self._moves(), now_s, now_s + SAY_S
+            elif now_s - since_s > PATIENCE_S or self._stopping:
                 raise ImportFailedError(
-                    f"the workers did nothing for {PATIENCE_S:.0f} s: does `logcast up` (or a worker) run? Then import again"
+                    f"the import waited {PATIENCE_S:.0f} s for {what()}, and nothing came: does `logcast up` (with a "
+                    "worker) run? Then import again"
                 )
-        self._tell(finished=finished)
+            elif now_s > say_s:
+                log.warning("the import has waited %.0f s for %s", now_s - since_s, what())
+                say_s = now_s + SAY_S
+        self._tell("", finished=finished)
+
+    def _moves(self) -> tuple[int, ...]:
+        """What changes when the workers or the log do something."""
+        return self._progress.events, self._broadcast.backlog_bytes, self._producer.waiting
 
     def _check(self, read: Path | None = None) -> None:
         if read is not None and self._broadcast.segment < 0:
             raise ImportFailedError(f"{read} has no picture and no sound that can be shown")
         if self._broadcast.failure is not None:
             raise ImportFailedError(f"the log did not take it ({self._broadcast.failure}); import the file again")
+        if self._reader.failed is not None and self._reader.failed.done():
+            raise ImportFailedError(
+                f"the log cannot be read ({self._reader.failed.exception()}); import the file again"
+            )
 
     async def _give_up(self) -> None:
-        """Say that the video is over and not kept."""
-        if self._progress.video_id:
-            await asyncio.shield(self._end(0))
+        """Say that the video is over and not kept; a log that does not answer is not waited for."""
+        self._stopping = True
+        if not self._progress.video_id:
+            return
+        try:
+            async with asyncio.timeout(GIVE_UP_S):
+                await self._end(0)
+        except (TimeoutError, LogError) as error:
+            log.warning("the log was not told that video %s is over: %s", self._progress.video_id, error or LOG)
 
     async def _end(self, keep_days: int | None) -> None:
         now_ms = self._clock.now_ms()
@@ -207,9 +261,9 @@ class FileImport:
     def _sent(self, now: push.Progress) -> None:
         self._read_s = now.media_s
 
-    def _tell(self, *, finished: bool) -> None:
-        state = ImportState(self._read_s, self._length_s, self._broadcast.segment, self._progress.done, finished)
-        self._report(state)
+    def _tell(self, waits_for: str, *, finished: bool) -> None:
+        segment, done = self._broadcast.segment, self._progress.done
+        self._report(ImportState(self._read_s, self._length_s, segment, done, finished, waits_for))
 
     def _now_ms(self) -> int:
         """Wall clock of what is read now; before the first tag, of the import itself."""

@@ -28,3 +28,8 @@ class ImportProgress:
         """The last segment that all renditions with a picture (with a sound, where there is none) are done with."""
         pictures = [done for name, done in self._done.items() if name != "audio"]
         return min(pictures or self._done.values(), default=-1)
+
+    def missing(self, segment: int) -> str:
+        """Who is not done with a segment, for people: "the workers: segment 9 (240p has 3, source has 9)"."""
+        behind = [f"{name} has {done}" for name, done in sorted(self._done.items()) if done < segment]
+        return f"the workers: segment {segment} ({', '.join(behind) or 'nothing came yet'})"

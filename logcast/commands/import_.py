@@ -58,7 +58,8 @@ def command(file: Path, name: str, title: str | None, keep: int, data_dir: Path 
             def show(now: ImportState) -> None:
                 bars.update(reading, completed=now.read_s, total=now.length_s, note=f"{now.read_s:,.0f} s")
                 total = now.segments + 1 if now.finished else None
-                bars.update(making, completed=now.done + 1, total=total, note=f"{now.done + 1} segments")
+                waits = f", waits for {now.waits_for}" if now.waits_for else ""
+                bars.update(making, completed=now.done + 1, total=total, note=f"{now.done + 1} segments{waits}")
 
             video_id = asyncio.run(_import(settings, file, name, title or file.stem, keep, show))
     except (ImportFailedError, AccountsError, LogError) as error:

@@ -1,7 +1,7 @@
 """One running system for all tests here; each test has a channel, a browser and clips of its own."""
 
 import os
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Generator, Iterator
 
 import httpx
 import pytest
@@ -43,6 +43,16 @@ def stack(tmp_path_factory: pytest.TempPathFactory, say: Callable[[str], None]) 
             say(f"stopped in {stack.stop():.1f} s")
     finally:
         stack.kill_all()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """A test that fails shows the end of the stack's logs, too."""
+    report = yield
+    stack = getattr(item, "funcargs", {}).get("stack")
+    if report.failed and isinstance(stack, LiveStack):
+        report.sections.append(("Logs of the stack", stack.last_lines()))
+    return report
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +22,10 @@ READY_DEADLINE_S = 300
 """With the download of Kafka and Cassandra, on a slow machine."""
 
 STOP_DEADLINE_S = 150
-COMMAND_DEADLINE_S = 120
+COMMAND_DEADLINE_S = 240
+"""Above what a command itself waits before it says what it waited for (150 s), below what pytest gives a test."""
+
+DUMP_DEADLINE_S = 20
 GRACE_S = 5
 READY = re.compile(r"^ready in ([0-9.]+) s$", re.MULTILINE)
 ROLES = ("kafka", "cassandra", "consumers", "worker", "gateway", "ingest")
@@ -146,16 +150,37 @@ class LiveStack:
     # -- the command
 
     def command(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """Run `logcast ARGUMENTS` to its end."""
-        return subprocess.run(
-            [sys.executable, "-m", "logcast", *arguments],
+        """Run `logcast ARGUMENTS` to its end; one that does not end in time says where it stands, and fails the test."""
+        argv = [sys.executable, "-m", "logcast", *arguments]
+        with subprocess.Popen(
+            argv,
             cwd=self.directory,
-            env=self.environ,
+            env=self.environ | {"PYTHONFAULTHANDLER": "1"},
             stdin=subprocess.DEVNULL,
-            capture_output=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
             text=True,
-            timeout=COMMAND_DEADLINE_S,
-            check=False,
+        ) as process:
+            try:
+                out, err = process.communicate(timeout=COMMAND_DEADLINE_S)
+            except subprocess.TimeoutExpired:
+                raise AssertionError(self._hangs(process, arguments)) from None
+            except BaseException:  # the test's own time is over, or it is stopped by hand
+                process.kill()
+                raise
+        return subprocess.CompletedProcess(argv, process.returncode, out, err)
+
+    def _hangs(self, process: subprocess.Popen[str], arguments: Sequence[str]) -> str:
+        """End a command by SIGABRT, upon which faulthandler writes where its threads are; gives that and all logs."""
+        process.send_signal(signal.SIGABRT)
+        try:
+            out, err = process.communicate(timeout=DUMP_DEADLINE_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            out, err = process.communicate()
+        return (
+            f"logcast {' '.join(arguments)} did not end within {COMMAND_DEADLINE_S} s\n"
+            f"--- stdout\n{out}\n--- stderr\n{err}\n{self.last_lines()}"
         )
 
     async def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -190,9 +215,15 @@ class LiveStack:
         return time.time() * 1000
 
     def last_lines(self) -> str:
-        """The end of every log, for a failure's message."""
+        """The end of every log, for a failure's message; most of it the worker's."""
         logs = sorted((self.data_dir / "logs").glob("*.log"))
-        return "\n".join(f"--- {log.name}\n{log.read_text('utf-8', 'replace')[-1500:]}" for log in logs)
+        return "\n".join(f"--- {log.name}\n{_end_of(log, 6_000 if log.stem == 'worker' else 1_500)}" for log in logs)
+
+
+def _end_of(log: Path, characters: int) -> str:
+    """The end of a log without what Faust repeats for a screen, in whole lines."""
+    lines = [line for line in log.read_text("utf-8", "replace").splitlines() if line and line[0] not in "+|"]
+    return "\n".join(lines)[-characters:]
 
 
 def port_block(count: int) -> list[int]:

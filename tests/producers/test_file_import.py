@@ -6,7 +6,7 @@ import itertools
 import os
 import subprocess
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import pytest
@@ -149,3 +149,30 @@ async def test_an_import_that_fails_leaves_a_video_that_is_over_and_not_kept(top
         await eventually(lambda: seen.videos("ann"))
     last = seen.videos("ann")[-1]
     assert (last.state, last.keep_days) == (VideoState.ENDED, 0)
+
+
+async def test_an_import_says_what_it_waits_for_when_no_worker_does_anything(
+    topics: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("producers.file_import.PATIENCE_S", 2.0)
+    path = make(tmp_path / "a.mp4", "-c:v", "libx264", "-g", "30", "-pix_fmt", "yuv420p", audio=False)
+    states: list[ImportState] = []
+    async with log_of(topics) as seen:
+        async with FileImport(topics, CHANNEL, CLOCK, states.append) as importing:
+            with pytest.raises(ImportFailedError, match=r"waited 2 s for the workers: segment \d \(nothing came yet\)"):
+                await asyncio.wait_for(importing.run(path), 60)
+        await eventually(lambda: seen.videos("ann")[-1:] and seen.videos("ann")[-1].state is VideoState.ENDED, 60)
+    assert seen.videos("ann")[-1].keep_days == 0
+    assert states[-1].waits_for.startswith("the workers: segment")
+
+
+async def test_an_import_without_a_log_ends_and_says_so(
+    make_settings: Callable[..., Settings], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("producers.file_import.PATIENCE_S", 2.0)
+    monkeypatch.setattr("producers.file_import.GIVE_UP_S", 1.0)
+    path = make(tmp_path / "a.mp4", "-c:v", "libx264", "-g", "30", "-pix_fmt", "yuv420p", audio=False)
+    nowhere = make_settings(kafka_bootstrap="127.0.0.1:9")
+    async with FileImport(nowhere, CHANNEL, CLOCK, lambda _: None) as importing:
+        with pytest.raises(ImportFailedError, match="waited 2 s for the log to write what was read"):
+            await asyncio.wait_for(importing.run(path), 60)
