@@ -202,7 +202,7 @@ def main() -> None:
                 latency(bench, 20, 2)  # opens the partitions
                 latency(bench, chosen.rate, chosen.seconds)
                 timed("comments", process, chosen.comments, comments_backlog(bench, chosen.comments))
-                for size in (1, 50, 500):
+                for size in (1, 50, 100, 500):
                     count = 4_000 if size == 1 else 400
                     timed(f"reactions by {size}", process, count * size, reactions_backlog(bench, count, size))
                 print(f"load {os.getloadavg()[0]:.1f}")

@@ -1,28 +1,48 @@
-"""Counts likes and reactions: `reactions` → `totals`, exact through crashes.
+"""Counts likes, reactions and votes: `reactions` → `totals`, exact through crashes.
 
 A like is one user's wanted state on one target (the video or a comment), kept as a set of users a target; a repeat
 changes nothing. Reactions (hearts…) are numbers. A gateway counts its batches upwards per video, so a batch that comes
-again is seen by its number and passed over.
+again is seen by its number and passed over. Polls are told of in `processors.polls`.
+
+A hot video is counted in two stages (ADR 20). Its likes and votes stay on its own partition, where one order decides; of
+its reactions the gateways send most to other partitions. There they are a *share*: counted in the same way, and told to
+the video's own partition as an absolute number (`ReactionsCounted`) in the transaction that keeps the share's state. The
+video's own partition adds the newest number of each share to what it counted itself. Addition knows no order, so nothing
+is lost or counted twice, whenever gateways begin or end to send reactions elsewhere.
 
 State, on `reactions.state`:
 
 - `l/VIDEO/COMMENT/USER` (COMMENT empty: the video): one row for each like that stands, deleted when it is taken back.
   A million likers are a million rows of 60 bytes, of which a transaction writes only those that changed.
-- `t/VIDEO`: reactions by kind and the gateways' last batches, one row a transaction.
+- `t/VIDEO`: reactions by kind, the gateways' last batches and the numbers of the shares, one row a transaction.
+- `s/VIDEO`: the same of a share that this partition counts for another.
+- `p/…` and `v/…`: polls and votes.
 
 Limits, past which likes and reactions are not counted: the constants below.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import Final
+from typing import Any, Final
 
 import faust
 
 from processors.exact import run_exactly
 from processors.fold import ExactAgent, FoldError, Row, RowError, Write, pack_row, result, row_key, unpack_row
-from schemas.events import Event, Like, Reaction, ReactionsRecorded, TotalsChanged
+from processors.polls import Polls, poll_changed
+from schemas.codec import encode
+from schemas.events import (
+    Event,
+    Like,
+    PollClosed,
+    PollOpened,
+    Reaction,
+    ReactionsCounted,
+    ReactionsRecorded,
+    TotalsChanged,
+)
 from schemas.ids import COMMENT_ID
 from schemas.topics import REACTIONS, REACTIONS_STATE, TOTALS
 from stores.settings import Settings
@@ -41,31 +61,19 @@ VIDEO_ITSELF: Final = ""
 
 
 @dataclass(slots=True)
-class VideoTotals:
-    """The reactions to one video."""
+class Tally:
+    """Reactions by kind, each batch of each gateway once."""
 
     channel: str = ""
     as_of_offset: int = -1
     as_of_ms: int = 0
-    likers: dict[str, set[str]] = field(default_factory=dict)
-    likes: int = 0
     reactions: dict[str, int] = field(default_factory=dict)
     batches: dict[str, int] = field(default_factory=dict)
-    changed: set[str] = field(default_factory=set)
 
-    def set_like(self, target: str, user_id: str, *, liked: bool) -> bool:
-        """Bring one user's like of one target to the wanted state; False: it was so, or there are too many."""
-        users = self.likers.get(target, set())
-        if liked == (user_id in users) or (liked and self.likes >= MAX_LIKES):
-            return False
-        if liked:
-            self.likers.setdefault(target, users).add(user_id)
-        else:
-            users.remove(user_id)
-            if not users:
-                del self.likers[target]
-        self.likes += 1 if liked else -1
-        return True
+    def advance(self, channel: str, offset: int, at_ms: int) -> None:
+        """Note how far it has come."""
+        self.channel, self.as_of_offset = channel, offset
+        self.as_of_ms = max(self.as_of_ms, at_ms)
 
     def count(self, reaction: Reaction) -> None:
         """Add a reaction of a known kind."""
@@ -82,9 +90,60 @@ class VideoTotals:
             del self.batches[next(iter(self.batches))]
         return False
 
+    def row(self, *more: object) -> bytes:
+        """The values of its state row, and what follows them."""
+        batches = list(self.batches.items())
+        return pack_row(self.channel, self.as_of_offset, self.as_of_ms, self.reactions, batches, *more)
+
+    def load(self, values: list[Any]) -> list[Any]:
+        """Take the values of a state row; gives what follows them."""
+        self.channel, self.as_of_offset, self.as_of_ms, self.reactions, batches, *more = values
+        self.batches = dict(batches)
+        return more
+
+
+@dataclass(slots=True)
+class Share(Tally):
+    """The reactions to a hot video of another partition that are counted here."""
+
+    number: int = -1
+    home: int = -1
+
+
+@dataclass(slots=True)
+class VideoTotals(Tally):
+    """What is counted of one video of this partition. `shares`: by number, offset and reactions by kind."""
+
+    polls: Polls = field(default_factory=lambda: Polls(""))
+    likers: dict[str, set[str]] = field(default_factory=dict)
+    likes: int = 0
+    shares: dict[int, tuple[int, dict[str, int]]] = field(default_factory=dict)
+    changed: set[str] = field(default_factory=set)
+
+    def set_like(self, target: str, user_id: str, *, liked: bool, bounded: bool = True) -> bool:
+        """Bring one user's like of one target to the wanted state; False: it was so, or there are too many."""
+        users = self.likers.get(target, set())
+        if liked == (user_id in users) or (bounded and liked and self.likes >= MAX_LIKES):
+            return False
+        if liked:
+            self.likers.setdefault(target, users).add(user_id)
+        else:
+            users.remove(user_id)
+            if not users:
+                del self.likers[target]
+        self.likes += 1 if liked else -1
+        return True
+
     def likes_of(self, target: str) -> int:
         """How many users like a target."""
         return len(self.likers.get(target, ()))
+
+    def all_reactions(self) -> dict[str, int]:
+        """By kind, with those of the shares."""
+        counts = Counter(self.reactions)
+        for _, share in self.shares.values():
+            counts.update(share)
+        return dict(counts)
 
 
 class ReactionsFold:
@@ -92,7 +151,9 @@ class ReactionsFold:
 
     def __init__(self) -> None:
         self._videos: dict[str, VideoTotals] = {}
+        self._shares: dict[str, Share] = {}
         self._changed: dict[str, VideoTotals] = {}
+        self._changed_shares: dict[str, Share] = {}
         self._rows: dict[str, bytes | None] = {}
 
     def load(self, rows: Iterable[Row]) -> None:
@@ -101,45 +162,101 @@ class ReactionsFold:
             kind, _, key = raw.decode().partition("/")
             if kind == "l":
                 video_id, target, user_id = key.split("/", 2)
-                self._video(video_id).set_like(target, user_id, liked=value is not None)
-            elif kind == "t" and value is not None:
-                video = self._video(key)
-                video.channel, video.as_of_offset, video.as_of_ms, video.reactions, batches = unpack_row(value)
-                video.batches = dict(batches)
-            elif kind != "t":
-                raise RowError(f"expected a row of reactions.state (l/… or t/…), found {raw!r}")
+                self._video(video_id).set_like(target, user_id, liked=value is not None, bounded=False)
+            elif kind == "v":
+                video_id, poll_id, user_id = key.split("/", 2)
+                self._video(video_id).polls.load_vote(poll_id, user_id, value)
+            elif kind not in {"t", "s", "p"}:
+                raise RowError(f"expected a row of reactions.state (l/, t/, s/, p/ or v/…), found {raw!r}")
+            elif value is not None:
+                self._load_row(kind, key, value)
 
     def apply(self, topic: str, offset: int, event: Event) -> None:  # noqa: ARG002  (one source only)
-        """Count one batch."""
-        if not isinstance(event, ReactionsRecorded):
-            raise FoldError(f"expected ReactionsRecorded, found {type(event).__name__}")
-        video = self._video(event.video_id)
-        if video.is_repeat(event.gateway_id, event.batch):
+        """Count one event."""
+        if isinstance(event, ReactionsRecorded):
+            if event.home < 0:
+                self._batch(offset, event)
+            else:
+                self._batch_of_share(offset, event)
+        elif isinstance(event, PollOpened):
+            video = self._advanced(event, offset, event.opened_ms)
+            video.polls.open(event, video.as_of_ms)
+        elif isinstance(event, PollClosed):
+            self._advanced(event, offset, event.closed_ms).polls.close(event)
+        elif isinstance(event, ReactionsCounted):
+            if event.as_of_offset > self._video(event.video_id).shares.get(event.share, (-1,))[0]:
+                video = self._advanced(event, offset, event.as_of_ms)
+                video.shares[event.share] = (event.as_of_offset, event.reactions)
+        else:
+            raise FoldError(f"expected ReactionsRecorded or another event of reactions, found {type(event).__name__}")
+
+    def take(self) -> list[Write]:
+        """The totals, polls and shares that changed, and the rows that changed."""
+        writes = [result(TOTALS, event) for event in self._totals()]
+        for video_id, video in self._changed.items():
+            for poll_id, poll in video.polls.take(self._rows):
+                told = poll_changed(video_id, video.channel, poll_id, poll, video.as_of_offset, video.as_of_ms)
+                writes.append(Write(TOTALS.name, f"{video_id}/{poll_id}".encode(), encode(told)))
+            self._rows[row_key("t", video_id)] = video.row([[n, *share] for n, share in video.shares.items()])
+            video.changed.clear()
+        for video_id, share in self._changed_shares.items():
+            writes.append(_told_home(video_id, share))
+            self._rows[row_key("s", video_id)] = share.row(share.number, share.home)
+        writes += [Write(REACTIONS_STATE.name, key.encode(), value) for key, value in self._rows.items()]
+        self._changed, self._changed_shares, self._rows = {}, {}, {}
+        return writes
+
+    def _batch(self, offset: int, event: ReactionsRecorded) -> None:
+        if self._video(event.video_id).is_repeat(event.gateway_id, event.batch):
             return
-        video.channel, video.as_of_offset, video.as_of_ms = event.channel, offset, event.recorded_ms
-        self._changed[event.video_id] = video
+        video = self._advanced(event, offset, event.recorded_ms)
         for like in event.likes:
             self._like(event.video_id, video, like)
         for reaction in event.reactions:
             video.count(reaction)
+        for vote in event.votes:
+            video.polls.vote(vote, self._rows)
 
-    def take(self) -> list[Write]:
-        """The totals of the videos that changed, and the rows that changed."""
-        writes = [result(TOTALS, event) for event in self._totals()]
-        for video_id, video in self._changed.items():
-            self._rows[row_key("t", video_id)] = pack_row(
-                video.channel, video.as_of_offset, video.as_of_ms, video.reactions, list(video.batches.items())
-            )
-            video.changed.clear()
-        writes += [Write(REACTIONS_STATE.name, key.encode(), value) for key, value in self._rows.items()]
-        self._changed, self._rows = {}, {}
-        return writes
+    def _batch_of_share(self, offset: int, event: ReactionsRecorded) -> None:
+        if event.likes or event.votes:
+            raise FoldError("expected reactions only in a batch away from the video's own partition")
+        share = self._shares.get(event.video_id)
+        if share is None:
+            share = self._shares[event.video_id] = Share()
+        if share.is_repeat(event.gateway_id, event.batch):
+            return
+        share.number, share.home = event.share, event.home
+        share.advance(event.channel, offset, event.recorded_ms)
+        self._changed_shares[event.video_id] = share
+        for reaction in event.reactions:
+            share.count(reaction)
+
+    def _advanced(
+        self, event: ReactionsRecorded | ReactionsCounted | PollOpened | PollClosed, offset: int, at_ms: int
+    ) -> VideoTotals:
+        """The video of an event, which is about to change; polls whose time has come are closed first."""
+        video = self._changed[event.video_id] = self._video(event.video_id)
+        video.advance(event.channel, offset, at_ms)
+        video.polls.advance(video.as_of_ms)
+        return video
 
     def _video(self, video_id: str) -> VideoTotals:
         video = self._videos.get(video_id)
         if video is None:
-            video = self._videos[video_id] = VideoTotals()
+            video = self._videos[video_id] = VideoTotals(polls=Polls(video_id))
         return video
+
+    def _load_row(self, kind: str, key: str, value: bytes) -> None:
+        if kind == "t":
+            video = self._video(key)
+            shares = video.load(unpack_row(value))
+            video.shares = {n: (offset, counts) for n, offset, counts in (shares[0] if shares else ())}
+        elif kind == "s":
+            share = self._shares[key] = Share()
+            share.number, share.home = share.load(unpack_row(value))
+        else:
+            video_id, poll_id = key.split("/", 1)
+            self._video(video_id).polls.load_poll(poll_id, value)
 
     def _like(self, video_id: str, video: VideoTotals, like: Like) -> None:
         target = VIDEO_ITSELF if like.comment_id is None else like.comment_id
@@ -163,12 +280,25 @@ class ReactionsFold:
                     as_of_offset=video.as_of_offset,
                     as_of_ms=video.as_of_ms,
                     likes=video.likes_of(VIDEO_ITSELF),
-                    reactions=dict(video.reactions),
+                    reactions=video.all_reactions(),
                     comment_likes={comment_id: video.likes_of(comment_id) for comment_id in some},
                 )
                 some = list(islice(comments, MAX_COMMENTS_PER_EVENT))
                 if not some:
                     break
+
+
+def _told_home(video_id: str, share: Share) -> Write:
+    """What a share has come to, for the video's own partition."""
+    counted = ReactionsCounted(
+        video_id=video_id,
+        channel=share.channel,
+        share=share.number,
+        as_of_offset=share.as_of_offset,
+        as_of_ms=share.as_of_ms,
+        reactions=dict(share.reactions),
+    )
+    return Write(REACTIONS.name, video_id.encode(), encode(counted), share.home)
 
 
 def register(app: faust.App, settings: Settings) -> None:

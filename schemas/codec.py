@@ -138,6 +138,16 @@ def _revive_info(values: dict[str, Any]) -> None:
 def _revive_reactions(values: dict[str, Any]) -> None:
     values["likes"] = tuple(events.Like(**like) for like in values["likes"])
     values["reactions"] = tuple(events.Reaction(**reaction) for reaction in values["reactions"])
+    values["votes"] = tuple(events.Vote(**vote) for vote in values["votes"])
+
+
+def _revive_poll(values: dict[str, Any]) -> None:
+    values["options"] = tuple(values["options"])
+
+
+def _revive_votes(values: dict[str, Any]) -> None:
+    _revive_poll(values)
+    values["votes"] = tuple(values["votes"])
 
 
 def _revive_captions(values: dict[str, Any]) -> None:
@@ -189,4 +199,6 @@ _REVIVE = {
     "RulesChanged": _revive_rules,
     "CaptionsFound": _revive_captions,
     "CaptionsUploaded": _revive_upload,
+    "PollOpened": _revive_poll,
+    "PollChanged": _revive_votes,
 }

@@ -71,9 +71,17 @@ COMMENTS_REVIEW: Final = Topic("comments.review", "video_id", ("CommentHeld",), 
 MODERATION: Final = Topic("moderation", "channel", ("ModerationActed",), retention_ms=365 * DAY_MS)
 CHANNELS_RULES: Final = Topic("channels.rules", "channel", ("RulesChanged",), Cleanup.COMPACT, partitions=1)
 COMMENTS_STATE: Final = Topic("comments.state", "state row", (), Cleanup.COMPACT)
-REACTIONS: Final = Topic("reactions", "video_id", ("ReactionsRecorded",), retention_ms=7 * DAY_MS)
+REACTIONS: Final = Topic(
+    "reactions",
+    "video_id",
+    ("ReactionsRecorded", "PollOpened", "PollClosed", "ReactionsCounted"),
+    retention_ms=7 * DAY_MS,
+)
 REACTIONS_STATE: Final = Topic("reactions.state", "state row", (), Cleanup.COMPACT)
-TOTALS: Final = Topic("totals", "video_id", ("TotalsChanged",), Cleanup.COMPACT)
+TOTALS: Final = Topic("totals", "video_id or video_id/poll_id", ("TotalsChanged", "PollChanged"), Cleanup.COMPACT)
+PRESENCE: Final = Topic("presence", "video_id", ("PresenceRecorded",), retention_ms=DAY_MS)
+VIEWERS_STATE: Final = Topic("viewers.state", "state row", (), Cleanup.COMPACT)
+VIEWERS: Final = Topic("viewers", "video_id", ("ViewersChanged",), Cleanup.COMPACT)
 ADS_CUES: Final = Topic("ads.cues", "video_id", ("CueRequested",), retention_ms=30 * DAY_MS)
 ADS_BREAKS: Final = Topic("ads.breaks", "video_id", ("CueDecided", "BreakPlanned"), retention_ms=30 * DAY_MS)
 CUES_STATE: Final = Topic("cues.state", "state row", (), Cleanup.COMPACT)
@@ -103,6 +111,9 @@ ALL_TOPICS: Final = (
     REACTIONS,
     REACTIONS_STATE,
     TOTALS,
+    PRESENCE,
+    VIEWERS_STATE,
+    VIEWERS,
     ADS_CUES,
     ADS_BREAKS,
     CUES_STATE,

@@ -72,7 +72,7 @@ class Settings(BaseSettings):
     encoder_preset: Literal["ultrafast", "superfast", "veryfast", "faster", "fast"] = "superfast"
     worker_threads: Annotated[int, Field(ge=1, le=256)] = Field(default_factory=lambda: os.cpu_count() or 1)
     worker_agents: str = Field(
-        "transcode,comments,reactions,cues,jobs,transform", description="Which agents a worker runs."
+        "transcode,comments,reactions,viewers,cues,jobs,transform", description="Which agents a worker runs."
     )
     worker_group: str = Field(
         "logcast", pattern=r"^[A-Za-z0-9._-]{1,64}$", description="Kafka group id (Faust app id)."
@@ -179,7 +179,7 @@ class Settings(BaseSettings):
     @field_validator("worker_agents")
     @classmethod
     def _known_agents(cls, value: str) -> str:
-        known = {"transcode", "comments", "reactions", "cues", "jobs", "transform"}
+        known = {"transcode", "comments", "reactions", "viewers", "cues", "jobs", "transform"}
         unknown = {name.strip() for name in value.split(",")} - known
         if unknown:
             raise ValueError(f"unknown agents {sorted(unknown)}; choose from {sorted(known)}")

@@ -5,10 +5,12 @@ from typing import Any, Final
 
 from consumers.projections.breaks import break_writes
 from consumers.projections.likes import like_writes
+from consumers.projections.polls import poll_writes
 from consumers.projections.requested import made_writes, requested_writes
 from consumers.projections.segments import archive_writes, segment_writes
 from consumers.projections.totals import totals_writes
 from consumers.projections.videos import choice_writes, removal_writes, video_writes
+from consumers.projections.viewers import viewers_writes
 from schemas import codec
 from schemas.events import (
     BreakPlanned,
@@ -18,6 +20,10 @@ from schemas.events import (
     CueDecided,
     Event,
     PartReady,
+    PollChanged,
+    PollClosed,
+    PollOpened,
+    ReactionsCounted,
     ReactionsRecorded,
     RenditionChanged,
     RenditionRequested,
@@ -28,6 +34,7 @@ from schemas.events import (
     VideoChanged,
     VideoRemoved,
     VideoSettingsChanged,
+    ViewersChanged,
 )
 from schemas.topics import (
     ADS_BREAKS,
@@ -41,6 +48,7 @@ from schemas.topics import (
     VIDEOS,
     VIDEOS_CAPTIONS,
     VIDEOS_SETTINGS,
+    VIEWERS,
 )
 from stores.captions import caption_writes
 from stores.cassandra import Write
@@ -59,6 +67,7 @@ TOPICS: Final = (
     VIDEOS_SETTINGS,
     ADS_BREAKS,
     VIDEOS_CAPTIONS,
+    VIEWERS,
 )
 
 _EVENTS: Final = {topic.name: topic.events for topic in TOPICS}
@@ -72,7 +81,12 @@ _WRITERS: Final[dict[type[Event], Callable[[Any], tuple[Write, ...]]]] = {
     RenditionRequested: lambda _: (),
     CommentAccepted: comment_writes,
     ReactionsRecorded: like_writes,
+    PollOpened: lambda _: (),  # what becomes of it is on `totals`
+    PollClosed: lambda _: (),
+    ReactionsCounted: lambda _: (),
     TotalsChanged: totals_writes,
+    PollChanged: poll_writes,
+    ViewersChanged: viewers_writes,
     VideoChanged: video_writes,
     VideoSettingsChanged: choice_writes,
     VideoRemoved: removal_writes,

@@ -19,7 +19,11 @@ from schemas.events import (
     MadeSegment,
     PartReady,
     PictureCaptions,
+    PollChanged,
+    PollClosed,
+    PollOpened,
     Reaction,
+    ReactionsCounted,
     ReactionsRecorded,
     RenditionChanged,
     RenditionRequested,
@@ -33,6 +37,7 @@ from schemas.events import (
     VideoRemoved,
     VideoSettingsChanged,
     VideoState,
+    ViewersChanged,
     Visibility,
 )
 from schemas.topics import (
@@ -47,6 +52,7 @@ from schemas.topics import (
     VIDEOS,
     VIDEOS_CAPTIONS,
     VIDEOS_SETTINGS,
+    VIEWERS,
     Topic,
 )
 from stores.cassandra import Cassandra
@@ -79,8 +85,9 @@ class Broadcast:
             MEDIA_PARTS: self.media(),
             MEDIA_JOBS: [self.wanted(), self.task(0), self.task(1)],
             MEDIA_RENDITIONS: [self.rendition()],
-            REACTIONS: [self.reactions(batch) for batch in range(30)],
-            TOTALS: [self.totals(offset) for offset in range(0, 300, 10)],
+            REACTIONS: [*self.poll_and_share(), *(self.reactions(batch) for batch in range(30))],
+            TOTALS: [*(self.totals(offset) for offset in range(0, 300, 10)), self.poll(300), self.poll(310)],
+            VIEWERS: [self.viewers(offset) for offset in range(0, 300, 10)],
             ADS_BREAKS: [self.decision("cue-1", accepted=True), self.plan(), self.decision("cue-2", accepted=False)],
             VIDEOS_CAPTIONS: [self.upload("en", "WEBVTT\n"), self.upload("de", "WEBVTT\n"), self.upload("de", "", 9)],
         }
@@ -304,6 +311,53 @@ class Broadcast:
             comment_likes={f"comment-{offset % 30}": offset},
         )
 
+    def poll_and_share(self) -> list[Event]:
+        """Events of `reactions` of which Cassandra keeps nothing: what they lead to is on `totals`."""
+        video_id, poll_id, at_ms = self.video_id, "poll-0001", START_MS
+        return [
+            PollOpened(
+                video_id=video_id,
+                channel=CHANNEL,
+                poll_id=poll_id,
+                question="Who wins?",
+                options=("red", "blue"),
+                opened_ms=at_ms,
+                opened_by="owner",
+            ),
+            PollClosed(video_id=video_id, channel=CHANNEL, poll_id=poll_id, closed_ms=at_ms, closed_by="owner"),
+            ReactionsCounted(
+                video_id=video_id, channel=CHANNEL, share=1, as_of_offset=3, as_of_ms=at_ms, reactions={"heart": 1}
+            ),
+        ]
+
+    def poll(self, offset: int) -> PollChanged:
+        """Open at first, then closed."""
+        return PollChanged(
+            video_id=self.video_id,
+            channel=CHANNEL,
+            poll_id="poll-0001",
+            question="Who wins?",
+            options=("red", "blue"),
+            opened_ms=START_MS,
+            opened_by="owner",
+            closed_ms=START_MS if offset > 300 else None,
+            votes=(offset, 1),
+            as_of_offset=offset,
+            as_of_ms=START_MS + offset,
+        )
+
+    def viewers(self, offset: int) -> ViewersChanged:
+        return ViewersChanged(
+            video_id=self.video_id,
+            channel=CHANNEL,
+            viewers=offset % 70,
+            peak=offset,
+            peak_ms=START_MS,
+            unique=offset * 2,
+            as_of_offset=offset,
+            as_of_ms=START_MS + offset * 1_000,
+        )
+
     def decision(self, cue_id: str, *, accepted: bool) -> CueDecided:
         return CueDecided(
             video_id=self.video_id,
@@ -347,6 +401,9 @@ class Broadcast:
             "totals": [(29, {"heart": 290}, 290)],
             "totals_by_minute": sorted((minute, offset // 10, offset) for minute, offset in minutes.items()),
             "comment_totals": sorted(before.items()),
+            "polls": [("poll-0001", "Who wins?", (310, 1), START_MS)],
+            "viewers": [(290 % 70, 290, 580, 290)],
+            "viewers_by_minute": sorted((minute, offset % 70, offset) for minute, offset in minutes.items()),
             "segments": [("144p150k", n, 1, ((0, n * 90_000, 90_000, 100),)) for n in (0, 1)]
             + sorted(
                 (
@@ -389,6 +446,9 @@ QUERIES = {
     "totals": ("likes, reactions, as_of_offset", ONE),
     "totals_by_minute": ("minute, likes, as_of_offset", ONE),
     "comment_totals": ("comment_id, likes", f"{ONE} AND shard IN ({', '.join(map(str, range(32)))})"),
+    "polls": ("poll_id, question, votes, closed_ms", ONE),
+    "viewers": ("viewers, peak, unique_viewers, as_of_offset", ONE),
+    "viewers_by_minute": ("minute, viewers, as_of_offset", ONE),
     "segments": (
         "rendition, segment, part_count, parts",
         f"{ONE} AND rendition IN ('144p150k', 'audio', 'source') AND bucket = 0",
@@ -409,6 +469,9 @@ WRITTEN = {
     "totals": "likes",
     "totals_by_minute": "likes",
     "comment_totals": "likes",
+    "polls": "votes",
+    "viewers": "peak",
+    "viewers_by_minute": "peak",
     "segments": "part_count",
     "videos": "state",
     "breaks": "accepted",
