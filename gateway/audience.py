@@ -3,17 +3,20 @@
 import asyncio
 import contextlib
 import logging
+import random
 import secrets
 from collections.abc import AsyncIterator, Awaitable
 from typing import Any, Final
 
 from gateway import feed_messages
 from gateway.conversation import Conversation, Verdict
+from gateway.feed_actions import Actions
 from gateway.feed_messages import LikeWanted, Post, React
 from gateway.guests import Guest
 from gateway.history import History, HistoryError
+from gateway.identity import Identities
 from gateway.problems import Problem
-from gateway.rooms import Rooms
+from gateway.rooms import RESTART, Rooms
 from gateway.speaking import Author, Speaker
 from gateway.state import GatewayState
 from schemas.events import (
@@ -37,7 +40,12 @@ HELD_MS: Final = 3_600_000
 """Comments of the last hour are held in memory (within bounds); older ones come from Cassandra."""
 BREAKS_HELD_MS: Final = 24 * 3_600_000
 TICK_S: Final = 0.5
+HEARTBEAT_S: Final = 15.0
+"""Nobody who listens hears nothing for longer."""
 WRITE_TIMEOUT_S: Final = 10.0
+RETURN_MS: Final = 2_000
+RETURNS_PER_S: Final = 500
+"""Viewers come back over at least 2 s after a restart, and no more than so many a second."""
 
 
 class Audience:
@@ -48,6 +56,8 @@ class Audience:
         self.settings: Final = state.settings
         self.conversation: Final = Conversation()
         self.rooms: Final = Rooms()
+        self.actions: Final = Actions()
+        self.identities: Final = Identities(state)
         self.history: Final = History(state.cassandra)
         self.secret: Final = state.secret
         self.run_id: Final = secrets.token_hex(6)
@@ -65,7 +75,7 @@ class Audience:
         state.subscribe(VIDEOS, self._tell_video)
         state.subscribe(VIDEOS_SETTINGS, self._tell_video)
         state.resource(self._open)
-        state.on_stop(lambda: self.rooms.close_all(1012, "the gateway restarts; join again"))
+        state.on_stop(self._say_goodbye)
 
     @contextlib.asynccontextmanager
     async def _open(self) -> AsyncIterator[None]:
@@ -205,6 +215,15 @@ class Audience:
             await asyncio.sleep(TICK_S)
             self._tell_viewers()
             self._move_breaks()
+            self.rooms.beat(HEARTBEAT_S, {"type": "heartbeat", "at_ms": self.state.clock()})
+
+    def _say_goodbye(self) -> None:
+        """Everybody is told a moment of its own to come back, so that the next gateway is not stormed."""
+        spread_ms = max(RETURN_MS, 1000 * len(self.rooms) // RETURNS_PER_S)
+        wait = random.Random()  # noqa: S311  (spreads, guards nothing)
+        self.rooms.close_all(
+            RESTART, "the gateway restarts; join again", lambda: wait.randint(RETURN_MS // 4, spread_ms)
+        )
 
     def _tell_viewers(self) -> None:
         counted = {channel: self.rooms.size(channel) for channel in self.rooms.channels()}

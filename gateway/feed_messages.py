@@ -1,14 +1,11 @@
 """The messages of the feed `logcast.v1`: what a client may say, checked; what a server says, built. Pure."""
 
-import dataclasses
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
-import orjson
-
 from gateway.guests import GuestError, checked_name
-from schemas.events import BreakPlanned, CommentAccepted, VideoChanged
+from gateway.video_fold import RENDITION_NAME
+from schemas.events import BreakPlanned, CommentAccepted, CommentChanged, VideoChanged
 from schemas.ids import COMMENT_ID, VIDEO_ID
 
 MAX_MESSAGE_BYTES: Final = 16 * 1024
@@ -17,6 +14,7 @@ MAX_RAW_TEXT_CHARS: Final = 4_000
 """Longer texts are not even taken to the checks, which reject above 500 characters."""
 MAX_HISTORY: Final = 200
 MAX_REACTIONS: Final = 100
+MAX_WANTED: Final = 8
 REACTIONS: Final = frozenset({"heart", "clap", "laugh", "wow", "fire"})
 
 
@@ -43,6 +41,7 @@ class Join:
     video: str | None
     after: int | None
     history: int
+    wants: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,26 +75,18 @@ class Ping:
     """Is the connection alive?"""
 
 
-ClientMessage = Join | Post | LikeWanted | React | Ping
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Renewal:
+    """A newer token of the same user, before or after the old one lapsed."""
+
+    token: str
 
 
-def parse(text: str | bytes) -> ClientMessage:
-    """A client's message.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Want:
+    """Of which renditions to tell the parts, from now on."""
 
-    Raises:
-        MessageError: not JSON, an unknown type, or a field that is missing or wrong.
-    """
-    try:
-        values = orjson.loads(text)
-    except orjson.JSONDecodeError as error:
-        raise MessageError("bad_json", f"expected one JSON object a message: {error}") from error
-    if not isinstance(values, dict):
-        raise MessageError("bad_json", f"expected a JSON object, found {type(values).__name__}")
-    kind = values.get("type")
-    reader = _READERS.get(kind) if isinstance(kind, str) else None
-    if reader is None:
-        raise MessageError("bad_type", f"expected type {', '.join(_READERS)}; found {kind!r:.60}")
-    return reader(values)
+    parts: frozenset[str]
 
 
 def post_of(values: dict[str, Any]) -> Post:
@@ -127,7 +118,8 @@ def reaction_of(values: dict[str, Any]) -> React:
     return React(kind=kind, count=1 if count is None else count)
 
 
-def _join(values: dict[str, Any]) -> Join:
+def join_of(values: dict[str, Any]) -> Join:
+    """A join out of JSON members."""
     name, token, video = values.get("name"), values.get("token"), values.get("video")
     if token is not None and not isinstance(token, str):
         raise MessageError("bad_token", "expected token as text")
@@ -144,23 +136,42 @@ def _join(values: dict[str, Any]) -> Join:
         video=video,
         after=_integer(values, "after", 0, 2**53),
         history=50 if history is None else history,
+        wants=_renditions(values, "wants"),
     )
 
 
-def _like(values: dict[str, Any]) -> LikeWanted:
+def want_of(values: dict[str, Any]) -> Want:
+    """Which parts somebody wants to hear of, out of JSON members."""
+    return Want(parts=_renditions(values, "parts"))
+
+
+def renewal_of(values: dict[str, Any]) -> Renewal:
+    """A newer token, out of JSON members."""
+    token = values.get("token")
+    if not isinstance(token, str):
+        raise MessageError("bad_token", "expected token as text")
+    return Renewal(token=token)
+
+
+def like_of(values: dict[str, Any]) -> LikeWanted:
+    """A like out of JSON members."""
     liked = values.get("liked")
     if not isinstance(liked, bool):
         raise MessageError("bad_liked", f"expected liked true or false; found {liked!r:.60}")
     return LikeWanted(liked=liked, comment=_comment_id(values, "comment"))
 
 
-_READERS: Final[dict[str, Callable[[dict[str, Any]], ClientMessage]]] = {
-    "join": _join,
-    "comment": post_of,
-    "like": _like,
-    "reaction": reaction_of,
-    "ping": lambda _values: Ping(),
-}
+def _renditions(values: dict[str, Any], name: str) -> frozenset[str]:
+    found = values.get(name) or []
+    if (
+        not isinstance(found, list)
+        or len(found) > MAX_WANTED
+        or not all(isinstance(one, str) and RENDITION_NAME.fullmatch(one) for one in found)
+    ):
+        raise MessageError(
+            f"bad_{name}", f"expected {name}: at most {MAX_WANTED} names of renditions; found {found!r:.60}"
+        )
+    return frozenset(found)
 
 
 def _comment_id(values: dict[str, Any], name: str) -> str | None:
@@ -200,6 +211,24 @@ def comment(event: CommentAccepted) -> dict[str, Any]:
         "at_ms": event.submitted_ms,
         "media_ms": event.media_ms,
     }
+
+
+def changed(event: CommentChanged) -> dict[str, Any]:
+    """A change of a comment; it has a number of its own, in one row with the comments."""
+    text = {} if event.text is None else {"text": event.text}
+    return {
+        "type": "changed",
+        "seq": event.seq,
+        "id": event.comment_id,
+        "comment_seq": event.comment_seq,
+        "change": event.change.value,
+        "at_ms": event.changed_ms,
+    } | text
+
+
+def numbered(event: CommentAccepted | CommentChanged) -> dict[str, Any]:
+    """Anything that has a number."""
+    return comment(event) if isinstance(event, CommentAccepted) else changed(event)
 
 
 def video(event: VideoChanged) -> dict[str, Any]:
@@ -242,9 +271,3 @@ def rejected(comment_id: str, reason: str, message: str) -> dict[str, Any]:
 def accepted(comment_id: str, seq: int) -> dict[str, Any]:
     """To the author: the comment has its number."""
     return {"type": "accepted", "id": comment_id, "seq": seq}
-
-
-def shown(message: Join | Post) -> dict[str, Any]:
-    """A client's message as JSON members, for the clients of our own."""
-    kind = "join" if isinstance(message, Join) else "comment"
-    return {"type": kind} | {k: v for k, v in dataclasses.asdict(message).items() if v is not None}

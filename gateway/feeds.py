@@ -1,60 +1,72 @@
-"""The feed: one WebSocket a viewer, subprotocol `logcast.v1` (docs/feed.md has every message and close code)."""
+"""The feed: one WebSocket a viewer, subprotocol `logcast.v1` (docs/feed.md has every message and close code).
+
+A connection has one task, which reads. What is written goes straight to the transport (`gateway/feed_socket.py`): by the
+room for everybody (`gateway/rooms.py`), by `Voice.say` for this one. What a message means is in a table
+(`gateway/feed_actions.py`); what a newcomer lacks comes from `gateway/resuming.py`.
+"""
 
 import asyncio
-import contextlib
 import logging
 import secrets
-import time
 from typing import Any, Final
 
 from starlette.routing import BaseRoute, WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from gateway import feed_messages
-from gateway.audience import Audience, verdict_message
-from gateway.feed_messages import ClientMessage, Join, LikeWanted, MessageError, Ping, Post, React
-from gateway.guests import Guest, GuestError, guest_of, new_guest, token_of
+from gateway.audience import Audience
+from gateway.feed_actions import MAX_AT_ONCE, Said, Voice, json_object
+from gateway.feed_handlers import add_handlers
+from gateway.feed_messages import Join, MessageError
+from gateway.feed_origins import origin_allowed
+from gateway.feed_socket import EXTENSION, HIGH_WATER_BYTES, FeedProtocol
+from gateway.guests import Guest, GuestError, new_guest, token_of
 from gateway.history import HistoryError
+from gateway.identity import Identity, IdentityError, address_of
+from gateway.pace import BURST, MESSAGES_PER_S, Rate
 from gateway.problems import Problem
-from gateway.rooms import Goodbye, Subscriber, text_of
-from gateway.speaking import Author
+from gateway.resuming import MAX_RESUME, Entry, Resuming
+from gateway.rooms import Hearing, Message, Subscriber, frame_of, goodbye
 from gateway.viewing_guard import RIGHT, Right
-from schemas.events import CommentAccepted, VideoChanged
+from schemas.events import VideoChanged
+from stores.users import Role
 
 log = logging.getLogger(__name__)
 
 PROTOCOL: Final = "logcast.v1"
 JOIN_TIMEOUT_S: Final = 10.0
-MESSAGES_PER_S: Final = 20.0
-BURST: Final = 60.0
-MAX_PENDING_COMMENTS: Final = 8
-CATCH_UP_S: Final = 5.0
-MAX_RESUME: Final = 5_000
-"""A client that missed more starts anew; it could not read them anyway."""
+HEARTBEAT_MS: Final = 15_000
+BUSY_RETRY_MS: Final = 5_000
 
 
-class Rate:
-    """A token bucket: how often somebody may do something."""
+class _Closed(Exception):  # noqa: N818  (an end, not an error)
+    """The connection ends with this code; after `retry_ms` the client may come back."""
 
-    def __init__(self, per_second: float, burst: float) -> None:
-        self._per_second = per_second
-        self._burst = burst
-        self._left = burst
-        self._at = time.monotonic()
-
-    def take(self) -> bool:
-        """Use one; False when there is none."""
-        now = time.monotonic()
-        self._left = min(self._burst, self._left + (now - self._at) * self._per_second)
-        self._at = now
-        if self._left < 1:
-            return False
-        self._left -= 1
-        return True
+    def __init__(self, code: int, reason: str, retry_ms: int | None = None) -> None:
+        super().__init__(reason)
+        self.code = code
+        self.reason = reason.encode()[:120].decode(errors="ignore")
+        self.retry_ms = retry_ms
 
 
 class FeedConnection:
     """One viewer's connection: join, then messages both ways until one side ends it."""
+
+    __slots__ = (
+        "_address",
+        "_audience",
+        "_channel",
+        "_identities",
+        "_only_video",
+        "_outlet",
+        "_rate",
+        "_resuming",
+        "_right",
+        "_socket",
+        "_strikes",
+        "_tasks",
+        "_voice",
+    )
 
     def __init__(self, audience: Audience, socket: WebSocket, channel: str, video_id: str | None) -> None:
         self._audience = audience
@@ -62,227 +74,277 @@ class FeedConnection:
         self._channel = channel
         self._only_video = video_id
         self._right: Right = socket.scope.get(RIGHT, Right())
-        video = self._known_video()
-        self._subscriber = Subscriber(trusted=self._right.opens_private(video.video_id if video else "", channel))
+        self._address = address_of(socket)
+        self._identities = audience.identities
+        self._resuming = Resuming(audience.conversation, audience.history)
         self._rate = Rate(MESSAGES_PER_S, BURST)
-        self._comments = asyncio.Semaphore(MAX_PENDING_COMMENTS)
-        self._guest: Guest | None = None
+        self._strikes = 0
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._voice: Voice | None = None
+        self._outlet = outlet_of(socket)
 
     async def run(self) -> None:
         """Serve the connection to its end."""
         await self._socket.accept(subprotocol=PROTOCOL)
         try:
-            join = await self._first_message()
-            await self._join(join)
-            async with asyncio.TaskGroup() as tasks:
-                writer = tasks.create_task(self._write())
-                await self._read(tasks)
-                writer.cancel()
-        except* (WebSocketDisconnect, RuntimeError):
+            await self._join(await self._first_message())
+            await self._read()
+        except (WebSocketDisconnect, RuntimeError):
             pass  # the viewer has gone
-        except* _Closed as closed:
-            with contextlib.suppress(RuntimeError, WebSocketDisconnect):
-                first = closed.exceptions[0]
-                assert isinstance(first, _Closed)
-                await self._socket.close(first.code, first.reason)
+        except _Closed as closed:
+            last = b"" if closed.retry_ms is None else frame_of(goodbye(closed.code, closed.reason, closed.retry_ms))
+            self._outlet.end(closed.code, closed.reason, last)
         finally:
-            self._audience.rooms.leave(self._channel, self._subscriber)
+            if self._voice is not None:
+                self._audience.rooms.leave(self._channel, self._voice.subscriber)
+                self._audience.actions.went(self._voice)
+
+    # -- joining
 
     async def _first_message(self) -> Join:
         try:
             async with asyncio.timeout(JOIN_TIMEOUT_S):
-                message = await self._receive()
+                values = json_object(await self._receive())
+            if values.get("type") != "join":
+                raise _Closed(4400, "expected a join as the first message")
+            return feed_messages.join_of(values)
         except TimeoutError:
             raise _Closed(4408, f"expected a join within {JOIN_TIMEOUT_S:g} s") from None
         except MessageError as error:
             raise _Closed(4400, str(error)) from error
-        if not isinstance(message, Join):
-            raise _Closed(4400, "expected a join as the first message")
-        return message
 
-    async def _receive(self) -> ClientMessage:
+    async def _receive(self) -> str | bytes:
         received = await self._socket.receive()
         if received["type"] == "websocket.disconnect":
             raise WebSocketDisconnect(received.get("code", 1005))
-        data = received.get("text") or received.get("bytes") or ""
+        data: str | bytes = received.get("text") or received.get("bytes") or ""
         if len(data) > feed_messages.MAX_MESSAGE_BYTES:
             raise _Closed(4413, f"expected at most {feed_messages.MAX_MESSAGE_BYTES} bytes a message")
-        return feed_messages.parse(data)
-
-    # -- joining
+        return data
 
     def _video(self) -> VideoChanged | None:
         """What the connection is about now; a channel's next video may be private, and then it is not for everybody."""
-        video = self._known_video()
+        videos = self._audience.state.videos
+        video = videos.get(self._only_video) if self._only_video else videos.of_channel(self._channel)
         return video if video is not None and self._right.opens(video) else None
 
-    def _known_video(self) -> VideoChanged | None:
-        videos = self._audience.state.videos
-        return videos.get(self._only_video) if self._only_video else videos.of_channel(self._channel)
-
     async def _join(self, join: Join) -> None:
-        audience = self._audience
-        self._guest, token = self._who(join)
+        identity, token = await self._who(join)
+        moderates = await self._identities.role(identity, self._channel) >= Role.MODERATOR
         video = self._video()
-        resumes = join.after is not None and video is not None and join.video in {None, video.video_id}
-        after = join.after if resumes else None
-        missed: list[CommentAccepted] = []
-        if video is not None:
-            try:
-                missed = await self._missed(video.video_id, after, join.history)
-            except HistoryError as error:
-                self._say(feed_messages.error("history_away", str(error)))
-            await audience.read_likes(video.video_id)
-        # From here to the end there is no wait: nothing can come between what was missed and what is new.
-        last = missed[-1].seq if missed else after or 0
-        if video is not None and (resumes or missed):
-            missed += audience.conversation.talk(video.video_id).after(last)
-            last = missed[-1].seq if missed else last
-        self._say(self._joined(video, token, last))
-        for event in missed:
-            self._say(feed_messages.comment(event))
-        audience.rooms.join(self._channel, self._subscriber, self._only_video)
+        video_id = video.video_id if video is not None else self._only_video or ""
+        private = self._right.opens_private(video_id, self._channel)
+        owns = self._right.operator or self._right.owns == self._channel
+        hearing = Hearing(self._only_video, private, moderates or owns, join.wants)
+        subscriber = Subscriber(self._outlet, hearing)
+        voice = Voice(self._channel, identity, token, self._address, subscriber, self._video, self._identities)
+        after, resumed, entries = await self._begin(video, join)
+        joined = self._joined(voice, token, video) | {"after": after, "resumed": resumed}
+        await self._enter(voice, video, after, entries, joined)
 
-    def _who(self, join: Join) -> tuple[Guest, str]:
-        audience = self._audience
-        now_ms = audience.state.clock()
+    async def _begin(self, video: VideoChanged | None, join: Join) -> tuple[int, bool, list[Entry]]:
+        """The number to begin after, whether that is the one that was asked for, and the first of what follows."""
+        if video is None:
+            return 0, False, []
+        await self._audience.read_likes(video.video_id)
+        known = join.after if join.video in {None, video.video_id} else None
+        newest = self._resuming.newest(video.video_id)
+        try:
+            if known is not None and newest - known <= MAX_RESUME:
+                held = self._resuming.held(video.video_id, known)
+                return known, True, await self._resuming.page(video.video_id, known) if held is None else []
+            entries = await self._resuming.latest(video.video_id, join.history)
+        except HistoryError as error:
+            self._outlet.write(frame_of(feed_messages.error("history_away", str(error))))
+            entries = self._resuming.held_latest(video.video_id, join.history)
+        return (entries[0].seq - 1 if entries else self._resuming.newest(video.video_id)), False, entries
+
+    async def _enter(
+        self, voice: Voice, video: VideoChanged | None, after: int, entries: list[Entry], joined: Message
+    ) -> None:
+        """Write `joined` and everything after a number, and take part from then on."""
+        frames, waited = [frame_of(joined)], False
+        while True:
+            # The last round does not wait: nothing can come between what was missed and what is new.
+            now = self._video()
+            if now is not None and (video is None or now.video_id != video.video_id):
+                video, after, entries, waited = now, 0, [], True
+            ended = False
+            if video is not None and not entries:
+                entries = await self._following(video.video_id, after)
+                ended = not entries
+            taken = _fitting(frames, entries)
+            if taken:
+                after, entries = entries[taken - 1].seq, entries[taken:]
+            if not entries and self._nothing_more(video, after, ended=ended):
+                break
+            self._outlet.write(b"".join(frames))
+            frames, waited = [], True
+            await self._outlet.drained()
+            self._gone()
+        if waited and video is not None:
+            frames += map(frame_of, self._news(video))
+        frames += map(frame_of, self._audience.actions.greetings(voice, video))
+        self._outlet.write(b"".join(frames))
+        self._audience.rooms.join(self._channel, voice.subscriber)
+        self._voice = voice
+        self._audience.actions.came(voice)
+
+    def _nothing_more(self, video: VideoChanged | None, after: int, *, ended: bool) -> bool:
+        """Whether all of the current video has been written; `ended`: Cassandra had nothing more, just now."""
+        now = self._video()
+        if video is None or now is None:
+            return now is None
+        held = self._resuming.held(video.video_id, after)
+        return now.video_id == video.video_id and (held == [] or (held is None and ended))
+
+    async def _following(self, video_id: str, after: int) -> list[Entry]:
+        held = self._resuming.held(video_id, after)
+        try:
+            return held if held is not None else await self._resuming.page(video_id, after)
+        except HistoryError as error:
+            raise _Closed(1013, str(error), BUSY_RETRY_MS) from error
+
+    def _gone(self) -> None:
+        if not self._outlet.open:
+            raise WebSocketDisconnect(1006)
+
+    async def _who(self, join: Join) -> tuple[Identity, str]:
+        """Who joins, and the token by which they are known: an account's own, or a guest's made here."""
+        state = self._audience.state
         try:
             if join.token is None:
-                name = join.name or f"guest-{secrets.token_hex(2)}"
-                guest = new_guest(name, secrets.token_bytes(10))
+                guest = new_guest(join.name or f"guest-{secrets.token_hex(2)}", secrets.token_bytes(10))
             else:
-                known = guest_of(join.token, audience.secret, now_ms)
-                guest = Guest(known.id, join.name or known.name)
-        except GuestError as error:
+                identity = await self._identities.of_token(join.token)
+                if not identity.guest:
+                    return identity, join.token
+                guest = Guest(identity.id, join.name or identity.name)
+        except (IdentityError, GuestError) as error:
             raise _Closed(4401, str(error)) from error
-        return guest, token_of(guest, audience.secret, now_ms)
+        return Identity(guest.id, guest.name), token_of(guest, state.secret, state.clock())
 
-    async def _missed(self, video_id: str, after: int | None, history: int) -> list[CommentAccepted]:
-        """The comments that the client lacks and that memory may not hold, oldest first."""
-        talk = self._audience.conversation.talk(video_id)
-        if after is None:
-            if len(talk.comments) >= history or talk.first_seq == 1:
-                return list(talk.comments)[-history:] if history else []
-            older = await self._audience.history.latest(video_id, history)
-            return _joined_up(older, list(talk.comments))[-history:] if history else []
-        missed: list[CommentAccepted] = []
-        deadline = time.monotonic() + CATCH_UP_S
-        while len(missed) < MAX_RESUME and (talk.first_seq == 0 or after + 1 < talk.first_seq):
-            page = await self._audience.history.after(video_id, after, 500)
-            missed += page
-            after = page[-1].seq if page else after
-            if not page:
-                if talk.first_seq == 0:
-                    break
-                if time.monotonic() > deadline:
-                    raise HistoryError("the comments in between are not there yet; join again with `after` in a moment")
-                await asyncio.sleep(0.1)
-        return missed
-
-    def _joined(self, video: VideoChanged | None, token: str, last_seq: int) -> dict[str, Any]:
-        assert self._guest is not None
+    def _joined(self, voice: Voice, token: str, video: VideoChanged | None) -> Message:
         audience = self._audience
-        talk = audience.conversation.talk(video.video_id) if video else None
-        now_ms = audience.state.clock()
-        breaks = [feed_messages.ad_break(event, now_ms) for event in talk.breaks.values()] if talk else []
         return {
             "type": "joined",
             "protocol": 1,
             "channel": self._channel,
             "video": {k: v for k, v in feed_messages.video(video).items() if k != "type"} if video else None,
-            "user": {"id": self._guest.id, "name": self._guest.name},
+            "user": _user(voice.identity),
             "token": token,
-            "seq": max(last_seq, talk.last_seq if talk else 0),
+            "seq": self._resuming.newest(video.video_id) if video else 0,
             "totals": audience.totals(video.video_id) if video else None,
             "viewers": audience.rooms.size(self._channel) + 1,
-            "breaks": [message for message in breaks if message["state"] != "ended"],
+            "breaks": self._breaks(video) if video else [],
+            "heartbeat_ms": HEARTBEAT_MS,
         }
 
-    # -- both ways
+    def _breaks(self, video: VideoChanged) -> list[Message]:
+        now_ms = self._audience.state.clock()
+        planned = self._audience.conversation.talk(video.video_id).breaks.values()
+        breaks = [feed_messages.ad_break(event, now_ms) for event in planned]
+        return [message for message in breaks if message["state"] != "ended"]
 
-    async def _write(self) -> None:
-        while True:
-            for text in await self._subscriber.take():
-                if isinstance(text, Goodbye):
-                    raise _Closed(text.code, text.reason)
-                await self._socket.send_text(text)
+    def _news(self, video: VideoChanged) -> list[Message]:
+        """What may have changed since `joined` was written."""
+        totals = {"type": "totals"} | self._audience.totals(video.video_id)
+        return [feed_messages.video(video), totals, *self._breaks(video)]
 
-    async def _read(self, tasks: asyncio.TaskGroup) -> None:
-        strikes = 0
+    # -- what it says
+
+    async def _read(self) -> None:
+        voice = self._voice
+        assert voice is not None
         while True:
-            message: ClientMessage | MessageError
-            try:
-                message = await self._receive()
-            except MessageError as error:
-                message = error
+            data = await self._receive()
             if not self._rate.take():
-                strikes += 1
-                about = message.id if isinstance(message, Post) else None
-                self._say(feed_messages.error("too_fast", f"at most {MESSAGES_PER_S:g} messages a second", about))
-                if strikes > BURST:
-                    raise _Closed(4429, "too many messages; come back later")
-            elif isinstance(message, MessageError):
-                self._say(feed_messages.error(message.code, str(message), message.comment_id))
-            elif isinstance(message, Post):
-                await self._comments.acquire()
-                tasks.create_task(self._comment(message))
+                self._too_fast(voice)
+                continue
+            try:
+                said = self._audience.actions.read(data)
+            except MessageError as error:
+                voice.say(feed_messages.error(error.code, str(error), error.comment_id))
+                continue
+            if said.action.needs_video and voice.video is None:
+                voice.say(feed_messages.error("no_video", f"channel {self._channel} has had no video yet", said.id))
+            elif said.action.needs_token and not await self._known(voice):
+                voice.say(feed_messages.error("token_lapsed", "the token has lapsed; send a `token` message first", said.id))
+            elif said.action.waits:
+                await self._beside(said, voice)
             else:
-                self._act(message)
+                await self._do(said, voice)
 
-    def _act(self, message: ClientMessage) -> None:
-        assert self._guest is not None
-        video = self._video()
-        if isinstance(message, Ping):
-            self._say({"type": "pong"})
-        elif isinstance(message, Join):
-            self._say(feed_messages.error("joined_already", "a connection joins once; open another"))
-        elif video is None:
-            self._say(feed_messages.error("no_video", f"channel {self._channel} has had no video yet"))
-        elif isinstance(message, LikeWanted):
-            self._audience.like(video, self._guest, message)
-        elif isinstance(message, React):
-            self._audience.react(video, self._guest, message)
-
-    async def _comment(self, post: Post) -> None:
-        assert self._guest is not None
+    async def _known(self, voice: Voice) -> bool:
+        """Whether the token still stands for who joined by it."""
         try:
-            video = self._video()
-            if video is None:
-                self._say(feed_messages.rejected(post.id, "no_video", f"channel {self._channel} has had no video yet"))
-                return
-            verdict = await self._audience.comment(video, Author.of_guest(self._guest), post)
-            if verdict is not None:
-                self._say(verdict_message(verdict))
+            return (await self._identities.of_token(voice.token)).id == voice.identity.id
+        except IdentityError:
+            return False
+
+    def _too_fast(self, voice: Voice) -> None:
+        self._strikes += 1
+        voice.say(feed_messages.error("too_fast", f"at most {MESSAGES_PER_S:g} messages a second"))
+        if self._strikes > BURST:
+            raise _Closed(4429, "too many messages; come back later", BUSY_RETRY_MS)
+
+    async def _beside(self, said: Said, voice: Voice) -> None:
+        """Do it while the next is read; a connection that has `MAX_AT_ONCE` of them waits."""
+        while len(self._tasks) >= MAX_AT_ONCE:
+            await asyncio.wait(self._tasks, return_when=asyncio.FIRST_COMPLETED)
+        task = asyncio.create_task(self._do(said, voice))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _do(self, said: Said, voice: Voice) -> None:
+        try:
+            doing = said.do(voice)
+            if doing is not None:
+                await doing
         except Problem as problem:
-            self._say(feed_messages.error(problem.reason, problem.detail, post.id))
-        finally:
-            self._comments.release()
-
-    def _say(self, message: dict[str, Any]) -> None:
-        self._subscriber.put(text_of(message))
+            voice.say(feed_messages.error(problem.reason, problem.detail, said.id))
+        except Exception:
+            log.exception("a message of type %s could not be handled", said.action.kind)
+            voice.say(feed_messages.error("internal", "the gateway could not do it; its log says why", said.id))
 
 
-class _Closed(Exception):  # noqa: N818  (an end, not an error)
-    """The connection ends with this code."""
-
-    def __init__(self, code: int, reason: str) -> None:
-        super().__init__(reason)
-        self.code = code
-        self.reason = reason[:120]
+def _user(identity: Identity) -> Message:
+    shown = {"colour": identity.colour, "avatar": identity.avatar}
+    return {"id": identity.id, "name": identity.name, "guest": identity.guest} | {k: v for k, v in shown.items() if v}
 
 
-def _joined_up(older: list[CommentAccepted], newer: list[CommentAccepted]) -> list[CommentAccepted]:
-    """Two runs that may overlap, as one."""
-    first = newer[0].seq if newer else None
-    return [c for c in older if first is None or c.seq < first] + newer
+def _fitting(frames: list[bytes], entries: list[Entry]) -> int:
+    """Add frames of entries until a write has enough; how many."""
+    size = sum(map(len, frames))
+    for taken, entry in enumerate(entries):
+        if size > HIGH_WATER_BYTES:
+            return taken
+        frames.append(frame_of(feed_messages.numbered(entry)))
+        size += len(frames[-1])
+    return len(entries)
+
+
+def outlet_of(socket: WebSocket) -> FeedProtocol:
+    """The connection under a WebSocket.
+
+    Raises:
+        TypeError: the server does not run with `FeedProtocol`.
+    """
+    outlet: Any = socket.scope.get("extensions", {}).get(EXTENSION)
+    if not isinstance(outlet, FeedProtocol):
+        raise TypeError("expected uvicorn with ws=FeedProtocol (gateway/server.py); the feed writes frames itself")
+    return outlet
 
 
 def feed_routes(audience: Audience) -> list[BaseRoute]:
     """The two addresses of the feed."""
+    add_handlers(audience.actions, audience)
 
     async def serve(socket: WebSocket, channel: str | None, video_id: str | None) -> None:
         if PROTOCOL not in socket.scope.get("subprotocols", []):
             await refuse(socket, 4400, f"expected subprotocol {PROTOCOL}")
+        elif not origin_allowed(socket.headers.get("origin"), socket.headers.get("host"), audience.settings):
+            await refuse(socket, 4406, "pages of this origin may not join; LOGCAST_FEED_ORIGINS says which may")
         elif channel is None:
             await refuse(socket, 4404, "no such channel or video")
         elif len(audience.rooms) >= audience.settings.max_feed_connections:

@@ -11,9 +11,9 @@ from starlette.routing import BaseRoute, Route
 
 from gateway.api import HEADERS, answer, body_of
 from gateway.catalogue import Catalogue
-from gateway.feeds import Rate
 from gateway.identity import Identities, IdentityError, signature_name
 from gateway.media_access import media_access
+from gateway.pace import Rate
 from gateway.problems import Problem, not_found
 from gateway.rendition_fold import RenditionFold
 from gateway.rendition_jobs import RenditionJobs

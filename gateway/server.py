@@ -9,6 +9,7 @@ from typing import Any, Final
 import uvicorn
 
 from gateway.app import create_app
+from gateway.feed_socket import FeedProtocol
 from gateway.state import GatewayState
 from stores.settings import Settings
 
@@ -57,8 +58,9 @@ def server_config(settings: Settings, state: GatewayState) -> uvicorn.Config:
     return uvicorn.Config(
         create_app(settings, state),
         http="httptools",
-        ws="websockets-sansio",
+        ws=FeedProtocol,
         ws_max_size=64 * 1024,
+        ws_per_message_deflate=False,  # one frame for all must not differ by connection
         ws_ping_interval=20,
         ws_ping_timeout=20,
         lifespan="on",

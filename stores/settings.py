@@ -174,6 +174,11 @@ class Settings(BaseSettings):
     oidc_client_secret: SecretStr = SecretStr("")
     oidc_name: str = Field("single sign-on", max_length=40, description="What the page calls the provider.")
 
+    # The feed (docs/feed.md)
+    feed_origins: str = Field(
+        "", description="Pages of these origins may join the feed besides our own, `https://a.example,…`; `*`: any."
+    )
+
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 
     @field_validator("worker_agents")

@@ -8,8 +8,39 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.feed_messages import Join, LikeWanted, MessageError, Ping, Post, React, ad_break, parse
+from gateway.feed_actions import Actions
+from gateway.feed_messages import (
+    Join,
+    LikeWanted,
+    MessageError,
+    Ping,
+    Post,
+    React,
+    Want,
+    ad_break,
+    join_of,
+    like_of,
+    post_of,
+    reaction_of,
+    want_of,
+)
 from schemas.events import BreakPlanned
+
+MESSAGES = Actions()
+for kind, reader in {
+    "join": join_of,
+    "comment": post_of,
+    "like": like_of,
+    "reaction": reaction_of,
+    "ping": lambda _values: Ping(),
+    "want": want_of,
+}.items():
+    MESSAGES.add(kind, reader, lambda _voice, _value: None)
+
+
+def parse(text: str | bytes) -> Any:
+    return MESSAGES.read(text).value
+
 
 GOOD: list[tuple[dict[str, Any], object]] = [
     ({"type": "join"}, Join(name=None, token=None, video=None, after=None, history=50)),
@@ -27,6 +58,12 @@ GOOD: list[tuple[dict[str, Any], object]] = [
     ({"type": "reaction", "kind": "heart"}, React(kind="heart", count=1)),
     ({"type": "reaction", "kind": "fire", "count": 100}, React(kind="fire", count=100)),
     ({"type": "ping"}, Ping()),
+    ({"type": "want", "parts": ["480p", "audio"]}, Want(parts=frozenset({"480p", "audio"}))),
+    ({"type": "want"}, Want(parts=frozenset())),
+    (
+        {"type": "join", "wants": ["source"]},
+        Join(name=None, token=None, video=None, after=None, history=50, wants=frozenset({"source"})),
+    ),
 ]
 
 BAD: list[tuple[object, str]] = [
@@ -41,6 +78,10 @@ BAD: list[tuple[object, str]] = [
     ({"type": "join", "history": 201}, "bad_history"),
     ({"type": "join", "video": "../x"}, "bad_video"),
     ({"type": "join", "token": 5}, "bad_token"),
+    ({"type": "join", "wants": ["../x"]}, "bad_wants"),
+    ({"type": "want", "parts": "source"}, "bad_parts"),
+    ({"type": "want", "parts": ["a"] * 9}, "bad_parts"),
+    ({"type": "want", "parts": [["a"]]}, "bad_parts"),
     ({"type": "comment", "text": "hi"}, "bad_id"),
     ({"type": "comment", "id": "short", "text": "hi"}, "bad_id"),
     ({"type": "comment", "id": "a/b/c/d/e", "text": "hi"}, "bad_id"),
@@ -76,7 +117,7 @@ JSON = st.recursive(
 
 
 @given(
-    kind=st.sampled_from(["join", "comment", "like", "reaction", "ping"]),
+    kind=st.sampled_from(MESSAGES.kinds),
     fields=st.dictionaries(
         st.sampled_from(
             [
@@ -93,6 +134,8 @@ JSON = st.recursive(
                 "kind",
                 "count",
                 "media_ms",
+                "wants",
+                "parts",
             ]
         ),
         JSON,
@@ -103,7 +146,7 @@ def test_no_combination_of_fields_gets_past_the_checks(kind: str, fields: dict[s
         message = parse(orjson.dumps(fields | {"type": kind}))
     except MessageError:
         return
-    orjson.dumps(dataclasses.asdict(message))
+    orjson.dumps(dataclasses.asdict(message), default=sorted)
 
 
 @given(data=st.binary(max_size=100))

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import uvicorn
 
 from gateway.app import create_app
+from gateway.feed_socket import FeedProtocol
 from gateway.state import GatewayState
 from schemas.events import Event, VideoState
 from stores.log_reader import Place
@@ -93,7 +94,12 @@ def open_theatre(settings: Settings) -> Iterator[Theatre]:
     """Serve a gateway from a thread; its clock stands at the time of the media."""
     state = GatewayState(settings, lambda: START_MS + 5_000)
     config = uvicorn.Config(
-        create_app(settings, state), port=0, log_level="warning", ws="websockets-sansio", lifespan="off"
+        create_app(settings, state),
+        port=0,
+        log_level="warning",
+        ws=FeedProtocol,
+        ws_per_message_deflate=False,
+        lifespan="off",
     )
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, daemon=True)
