@@ -1,5 +1,7 @@
 """What the feed does with the messages that it has always had: comment, like, react, ping, and which parts to tell of."""
 
+from dataclasses import replace
+
 from gateway import feed_messages
 from gateway.audience import Audience, verdict_message
 from gateway.feed_actions import Actions, Values, Voice
@@ -12,32 +14,39 @@ from schemas.events import VideoChanged
 from stores.users import Role
 
 
-def add_handlers(actions: Actions, audience: Audience) -> None:
-    """Add them to the table."""
+class Handlers:
+    """One for an audience."""
 
-    async def comment(voice: Voice, post: Post) -> None:
+    def __init__(self, audience: Audience) -> None:
+        self._audience = audience
+
+    async def comment(self, voice: Voice, post: Post) -> None:
+        """Submit it, and tell its author what became of it."""
         who = voice.identity
         role = await voice.role()
         author = Author(id=who.id, name=who.name, role=role.value, address=voice.address)
-        verdict = await audience.comment(video_of(voice), author, post)
+        verdict = await self._audience.comment(video_of(voice), author, post)
         if verdict is not None:
             voice.say(verdict_message(verdict))
 
-    def like(voice: Voice, wanted: LikeWanted) -> None:
-        audience.like(video_of(voice), voice.guest, wanted)
+    def like(self, voice: Voice, wanted: LikeWanted) -> None:
+        """Like, or not any more."""
+        self._audience.like(video_of(voice), voice.guest, wanted)
 
-    def react(voice: Voice, reaction: React) -> None:
-        audience.react(video_of(voice), voice.guest, reaction)
+    def react(self, voice: Voice, reaction: React) -> None:
+        """React."""
+        self._audience.react(video_of(voice), voice.guest, reaction)
 
-    def ping(voice: Voice, _ping: Ping) -> None:
-        voice.say({"type": "pong", "at_ms": audience.state.clock()})
+    def ping(self, voice: Voice, _ping: Ping) -> None:
+        """Answer."""
+        voice.say({"type": "pong", "at_ms": self._audience.state.clock()})
 
-    def want(voice: Voice, wanted: Want) -> None:
-        old = voice.hearing
-        hearing = Hearing(old.video, old.trusted, old.moderator, wanted.parts)
-        audience.rooms.rehear(voice.channel, voice.subscriber, hearing)
+    def want(self, voice: Voice, wanted: Want) -> None:
+        """Tell of other renditions' parts from now on."""
+        self._hear(voice, replace(voice.hearing, renditions=wanted.parts))
 
-    async def renew(voice: Voice, renewal: Renewal) -> None:
+    async def renew(self, voice: Voice, renewal: Renewal) -> None:
+        """Go on with a newer token of the same user."""
         try:
             identity = await voice.identities.of_token(renewal.token)
         except IdentityError as error:
@@ -45,20 +54,24 @@ def add_handlers(actions: Actions, audience: Audience) -> None:
         if identity.id != voice.identity.id:
             raise Problem(403, "other_user", "the token is of somebody else; open another connection with it")
         voice.identity, voice.token = identity, renewal.token
-        old = voice.hearing
-        moderator = await voice.role() >= Role.MODERATOR
-        if moderator != old.moderator:
-            hearing = Hearing(old.video, old.trusted, moderator, old.renditions)
-            audience.rooms.rehear(voice.channel, voice.subscriber, hearing)
+        self._hear(voice, replace(voice.hearing, moderator=await voice.role() >= Role.MODERATOR))
         voice.say({"type": "renewed", "user": {"id": identity.id, "name": identity.name}})
 
-    actions.add("comment", feed_messages.post_of, comment)
-    actions.add("like", feed_messages.like_of, like)
-    actions.add("react", feed_messages.reaction_of, react)
-    actions.add("reaction", feed_messages.reaction_of, react)
-    actions.add("ping", _ping_of, ping, needs_video=False, needs_token=False)
-    actions.add("want", feed_messages.want_of, want, needs_video=False, needs_token=False)
-    actions.add("token", feed_messages.renewal_of, renew, needs_video=False, needs_token=False)
+    def _hear(self, voice: Voice, hearing: Hearing) -> None:
+        if hearing != voice.hearing:
+            self._audience.rooms.rehear(voice.channel, voice.subscriber, hearing)
+
+
+def add_handlers(actions: Actions, audience: Audience) -> None:
+    """Add them to the table."""
+    handlers = Handlers(audience)
+    actions.add("comment", feed_messages.post_of, handlers.comment)
+    actions.add("like", feed_messages.like_of, handlers.like)
+    actions.add("react", feed_messages.reaction_of, handlers.react)
+    actions.add("reaction", feed_messages.reaction_of, handlers.react)
+    actions.add("ping", _ping_of, handlers.ping, needs_video=False, needs_token=False)
+    actions.add("want", feed_messages.want_of, handlers.want, needs_video=False, needs_token=False)
+    actions.add("token", feed_messages.renewal_of, handlers.renew, needs_video=False, needs_token=False)
 
 
 def video_of(voice: Voice) -> VideoChanged:

@@ -269,7 +269,9 @@ class FeedConnection:
             if said.action.needs_video and voice.video is None:
                 voice.say(feed_messages.error("no_video", f"channel {self._channel} has had no video yet", said.id))
             elif said.action.needs_token and not await self._known(voice):
-                voice.say(feed_messages.error("token_lapsed", "the token has lapsed; send a `token` message first", said.id))
+                voice.say(
+                    feed_messages.error("token_lapsed", "the token has lapsed; send a `token` message first", said.id)
+                )
             elif said.action.waits:
                 await self._beside(said, voice)
             else:
