@@ -1,68 +1,16 @@
-"""Cleans and judges the text of comments: a pure function of the text and the policy."""
+"""Cleans the text of comments, and says what it says: pure functions of the text."""
 
 import re
 import unicodedata
-from dataclasses import dataclass
-from enum import StrEnum
 from hashlib import blake2b
 from typing import Final
 
-from stores.settings import Settings
-
 MAX_TEXT: Final = 500
 MAX_NAME: Final = 32
-MAX_LINKS: Final = 2
-DUPLICATE_MS: Final = 30_000
 
 LINK: Final = re.compile(r"(?:https?://|\bwww\.)\w", re.IGNORECASE)
-WORD: Final = re.compile(r"\w+")
 JOINERS: Final = frozenset("\u200c\u200d")
 """Format characters that scripts and emoji need."""
-
-
-class Reason(StrEnum):
-    """Why a comment is rejected."""
-
-    TOO_LONG = "too_long"
-    EMPTY = "empty"
-    LINKS = "links"
-    BLOCKED_WORD = "blocked_word"
-    UNKNOWN_PARENT = "unknown_parent"
-    SLOW_MODE = "slow_mode"
-    DUPLICATE = "duplicate"
-
-
-@dataclass(frozen=True, slots=True)
-class CommentPolicy:
-    """What a comment must keep to.
-
-    Attributes:
-        slow_mode_ms: least time between two comments of a user on a video.
-        duplicate_ms: a user's last text is not taken again within this time.
-        blocked: words and phrases as `plain_words` gives them.
-    """
-
-    slow_mode_ms: int
-    duplicate_ms: int = DUPLICATE_MS
-    blocked: frozenset[str] = frozenset()
-
-    def message(self, reason: Reason) -> str:
-        """A sentence for the writer."""
-        return {
-            Reason.TOO_LONG: f"A comment has at most {MAX_TEXT} characters.",
-            Reason.EMPTY: "The comment is empty.",
-            Reason.LINKS: f"A comment has at most {MAX_LINKS} links.",
-            Reason.BLOCKED_WORD: "The comment has a word that is blocked here.",
-            Reason.UNKNOWN_PARENT: "The comment that this answers is not known.",
-            Reason.SLOW_MODE: f"Slow mode: wait {self.slow_mode_ms / 1000:g} s between two comments.",
-            Reason.DUPLICATE: "You have just written the same.",
-        }[reason]
-
-
-def policy_of(settings: Settings) -> CommentPolicy:
-    """The policy that the settings ask for."""
-    phrases = (plain_words(phrase) for phrase in settings.blocked_words.split(","))
-    return CommentPolicy(settings.slow_mode_ms, blocked=frozenset(phrase for phrase in phrases if phrase))
 
 
 def clean(text: str) -> str:
@@ -79,31 +27,17 @@ def clean_name(name: str, user_id: str) -> str:
     return clean(name[: 4 * MAX_NAME])[:MAX_NAME].strip() or user_id[:MAX_NAME]
 
 
-def judge(text: str, policy: CommentPolicy) -> Reason | None:
-    """Why a cleaned text cannot be taken, whoever wrote it; None: it can."""
-    if len(text) > MAX_TEXT:
-        return Reason.TOO_LONG
-    if not text.strip("\u200c\u200d "):
-        return Reason.EMPTY
-    if len(LINK.findall(text)) > MAX_LINKS:
-        return Reason.LINKS
-    if policy.blocked and _has_phrase(text, policy.blocked):
-        return Reason.BLOCKED_WORD
-    return None
+def is_empty(text: str) -> bool:
+    """Whether nothing of a cleaned text can be seen."""
+    return not text.strip("\u200c\u200d ")
 
 
-def plain_words(text: str) -> str:
-    """The words of a text as they are compared: compatibility form, case folded, joined by single spaces."""
-    visible = text if text.isascii() else "".join(char for char in text if unicodedata.category(char) != "Cf")
-    return " ".join(WORD.findall(unicodedata.normalize("NFKC", visible).casefold()))
+def links_in(text: str) -> int:
+    """How many links a text has."""
+    return len(LINK.findall(text))
 
 
 def digest(text: str) -> int:
     """64 bits that are the same for texts that differ only in case, form and space."""
     folded = " ".join(unicodedata.normalize("NFKC", text).casefold().split())
     return int.from_bytes(blake2b(folded.encode(), digest_size=8).digest(), "big")
-
-
-def _has_phrase(text: str, blocked: frozenset[str]) -> bool:
-    words = f" {plain_words(text)} "
-    return any(f" {phrase} " in words for phrase in blocked)

@@ -1,188 +1,164 @@
-"""Checks comments and numbers them: `comments.submitted` → `comments.feed` or `comments.rejected`.
+"""Judges, numbers and counts comments: `comments.submitted` → `comments.feed`, `comments.rejected`, `comments.review`.
 
-`CommentsFold` is the whole decision. A comment's number (`seq`) counts the accepted comments of a video from 1 without
-gaps. A comment id that was accepted before is the same comment: it gives nothing new. One that was rejected is judged
-again, so that a writer may send it once more.
+`CommentsFold` is the whole decision about a partition: what viewers submit, what writers revise, what moderators order, in
+the one order of the log. It gives `CommentAccepted` and `CommentChanged`, numbered together from 1 without gaps in each
+video, each with the number of comments that are shown then; `CommentRejected`; `CommentHeld`.
 
-State, on `comments.state`:
+Repeats: a comment id that was accepted or is held is the same comment and gives nothing new; one that was rejected is judged
+again, so that a writer may send it once more. The same holds for revisions; an act is done once.
 
-- `c/VIDEO/COMMENT`: one row for each accepted comment: number, root, writer, time, digest of the text. It answers three
-  questions: is this id known, is the parent known and what is its root, and what did this writer say last. A row is
-  written once and never changed, so a comment costs one row of some 100 bytes, and no row grows.
-- `v/VIDEO`: the video's last number, at most one row a transaction.
-
-Only the last `REMEMBERED` accepted comments of a partition are kept: in memory (50 MB when each has another writer) and
-on the topic, where rows are deleted in the transaction that forgets them. Older ones cannot be answered
-(`unknown_parent`), and a repeat of their id would be a new comment; but repeats come within seconds, and a video's
-number goes on whatever is forgotten.
+State is on `comments.state`, one row a thing; the modules say which: `comment_memory` (comments), `comment_videos` (numbers,
+pins), `comment_queue` (held), `moderation_state` (acts, sanctions, rules). All of it is bounded but for one small row a video.
+Only the last comments of a partition are remembered. Older ones cannot be answered, revised or hidden, and a repeat of
+their id would be a new comment; but repeats come within seconds, and a video's numbers go on whatever is forgotten.
 """
 
-from collections import deque
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Final
 
 import faust
 
-from processors.comment_text import MAX_TEXT, CommentPolicy, Reason, clean, clean_name, digest, judge, policy_of
+from processors.comment_judge import judge, judge_revision
+from processors.comment_memory import REMEMBERED
+from processors.comment_queue import Held
+from processors.comment_rules import MAX_USER_ID, Rank, Reason, operators_rules, rank_of
+from processors.comment_state import CommentState
+from processors.comment_text import MAX_TEXT, clean, clean_name, digest
 from processors.exact import run_exactly
-from processors.fold import ExactAgent, FoldError, Row, RowError, Write, pack_row, result, row_key, unpack_row
-from schemas.events import CommentAccepted, CommentRejected, CommentSubmitted, Event
+from processors.fold import ExactAgent, FoldError, Row, Write
+from processors.moderated import order
+from schemas.events import Change, ChannelRules, CommentRevised, CommentSubmitted, Event, ModerationOrdered
 from schemas.ids import COMMENT_ID
-from schemas.topics import COMMENTS_FEED, COMMENTS_REJECTED, COMMENTS_STATE, COMMENTS_SUBMITTED
+from schemas.topics import COMMENTS_STATE, COMMENTS_SUBMITTED
 from stores.settings import Settings
 
-REMEMBERED: Final = 100_000
-MAX_USER_ID: Final = 64
-
-
-@dataclass(frozen=True, slots=True)
-class Remembered:
-    """An accepted comment.
-
-    Attributes:
-        root: the comment that its thread began with; None: itself.
-        writer: `VIDEO/USER`.
-        at_ms: event time.
-        digest: of its text.
-    """
-
-    root: str | None
-    writer: str
-    at_ms: int
-    digest: int
+MAX_NAMES: Final = 64
 
 
 class CommentsFold:
-    """The comments of one partition. See the module's text for its state."""
+    """The comments of one partition. `rules` are those of channels that chose none."""
 
-    def __init__(self, policy: CommentPolicy, remembered: int = REMEMBERED) -> None:
-        self._policy = policy
-        self._limit = remembered
-        self._last_seq: dict[str, int] = {}
-        self._known: dict[str, Remembered] = {}
-        self._order: deque[str] = deque()
-        self._latest: dict[str, Remembered] = {}
-        self._writes: list[Write] = []
-        self._counted: set[str] = set()
+    def __init__(self, rules: ChannelRules, remembered: int = REMEMBERED) -> None:
+        self._state = CommentState(rules, remembered)
 
     def load(self, rows: Iterable[Row]) -> None:
         """Build the state from its rows."""
-        for raw, value in rows:
-            kind, _, key = raw.decode().partition("/")
-            if kind == "v" and value is not None:
-                (self._last_seq[key],) = unpack_row(value)
-            elif kind == "c" and value is not None:
-                _, root, user_id, at_ms, of_text = unpack_row(value)
-                video_id = key.partition("/")[0]
-                self._known[key] = Remembered(root, row_key(video_id, user_id), at_ms, of_text)
-            elif kind == "c":
-                self._known.pop(key, None)
-            elif kind != "v":
-                raise RowError(f"expected a row of comments.state (c/… or v/…), found {raw!r}")
-        self._order.extend(self._known)
-        self._latest.update((comment.writer, comment) for comment in self._known.values())
+        self._state.load(rows)
 
     def apply(self, topic: str, offset: int, event: Event) -> None:  # noqa: ARG002  (one source only)
-        """Judge one submitted comment."""
-        if not isinstance(event, CommentSubmitted):
-            raise FoldError(f"expected CommentSubmitted, found {type(event).__name__}")
-        if not COMMENT_ID.fullmatch(event.comment_id):
-            raise FoldError(
-                f"expected a comment id of 8 to 64 letters, digits, _ or -, found {event.comment_id[:80]!r}"
-            )
-        if not 0 < len(event.user_id) <= MAX_USER_ID:
-            raise FoldError(f"expected a user id of 1 to {MAX_USER_ID} characters, found {len(event.user_id)}")
-        if row_key(event.video_id, event.comment_id) in self._known:
-            return
-        text = clean(event.text)
-        of_text = digest(text[: MAX_TEXT + 1])
-        reason = judge(text, self._policy) or self._judge_in_context(event, of_text)
-        if reason is None:
-            self._accept(event, text, of_text, offset)
+        """Decide about one record of `comments.submitted`."""
+        if isinstance(event, CommentSubmitted):
+            _check_place(event.video_id or "/", event.channel)
+            _check_ids(event.user_id, event.comment_id)
+            self._submit(event, offset)
+        elif isinstance(event, CommentRevised):
+            _check_place(event.video_id or "/", event.channel)
+            _check_ids(event.user_id, event.comment_id, event.revision_id)
+            self._revise(event, offset)
+        elif isinstance(event, ModerationOrdered):
+            _check_place(event.video_id, event.channel)
+            order(self._state, event, offset)
         else:
-            self._reject(event, text, reason, offset)
+            raise FoldError(f"expected a comment, a revision or an act, found {type(event).__name__}")
 
     def take(self) -> list[Write]:
-        """The verdicts since the last time, new comments' rows, the videos' numbers."""
-        writes = self._writes
-        for video_id in sorted(self._counted):
-            writes.append(
-                Write(COMMENTS_STATE.name, row_key("v", video_id).encode(), pack_row(self._last_seq[video_id]))
-            )
-        self._writes, self._counted = [], set()
-        return writes
+        """What was decided since the last time, and the rows that changed."""
+        return self._state.take()
 
-    def _judge_in_context(self, event: CommentSubmitted, of_text: int) -> Reason | None:
-        """Time is the gateways' clocks, compared in both directions: a clock that is ahead locks nobody out."""
-        if event.parent_id is not None and row_key(event.video_id, event.parent_id) not in self._known:
-            return Reason.UNKNOWN_PARENT
-        last = self._latest.get(row_key(event.video_id, event.user_id))
-        if last is None:
-            return None
-        apart_ms = abs(event.submitted_ms - last.at_ms)
-        if apart_ms < self._policy.slow_mode_ms:
-            return Reason.SLOW_MODE
-        if apart_ms < self._policy.duplicate_ms and of_text == last.digest:
-            return Reason.DUPLICATE
-        return None
+    def _submit(self, event: CommentSubmitted, offset: int) -> None:
+        state = self._state
+        if state.comments.get(event.video_id, event.comment_id) is not None:
+            return
+        comment = state.queue.get(event.video_id, event.comment_id)
+        if comment is not None:
+            if comment.declined:
+                state.reject(comment, Reason.DECLINED, offset)
+            return
+        comment = self._submitted(event, offset)
+        finding = judge(state, comment, event)
+        if finding is None:
+            state.accept(comment, offset)
+            if state.rules.of(comment.channel).first_review and rank_of(comment.role) < Rank.MODERATOR:
+                state.known.add(comment.channel, comment.user_id, offset)
+        elif not finding.held:
+            state.reject(comment, finding.reason, offset)
+        elif state.queue.is_full_for(comment.video_id, comment.user_id):
+            state.reject(comment, Reason.QUEUE_FULL, offset)
+        else:
+            comment.reason, comment.note = finding.reason, finding.note
+            comment.message = state.rules.of(comment.channel).message(finding)
+            state.hold(comment)
 
-    def _accept(self, event: CommentSubmitted, text: str, of_text: int, offset: int) -> None:
-        seq = self._last_seq[event.video_id] = self._last_seq.get(event.video_id, 0) + 1
-        self._counted.add(event.video_id)
-        root = None
-        if event.parent_id is not None:
-            root = self._known[row_key(event.video_id, event.parent_id)].root or event.parent_id
-        accepted = CommentAccepted(
+    def _submitted(self, event: CommentSubmitted, offset: int) -> Held:
+        text = clean(event.text)
+        parent = None if event.parent_id is None else self._state.comments.get(event.video_id, event.parent_id)
+        return Held(
             video_id=event.video_id,
-            channel=event.channel,
-            seq=seq,
             comment_id=event.comment_id,
+            channel=event.channel,
             user_id=event.user_id,
             name=clean_name(event.name, event.user_id),
             text=text,
             parent_id=event.parent_id,
-            root_id=root,
+            root=None if parent is None else parent.root or event.parent_id,
+            role=event.role,
             submitted_ms=event.submitted_ms,
             media_ms=event.media_ms,
-            source_offset=offset,
+            digest=digest(text[: MAX_TEXT + 1]),
+            offset=offset,
         )
-        self._writes.append(result(COMMENTS_FEED, accepted))
-        self._remember(event, seq, root, of_text)
 
-    def _remember(self, event: CommentSubmitted, seq: int, root: str | None, of_text: int) -> None:
-        key, writer = row_key(event.video_id, event.comment_id), row_key(event.video_id, event.user_id)
-        self._known[key] = self._latest[writer] = Remembered(root, writer, event.submitted_ms, of_text)
-        self._order.append(key)
-        row = pack_row(seq, root, event.user_id, event.submitted_ms, of_text)
-        self._writes.append(Write(COMMENTS_STATE.name, row_key("c", key).encode(), row))
-        while len(self._order) > self._limit:
-            self._forget(self._order.popleft())
+    def _revise(self, event: CommentRevised, offset: int) -> None:
+        state = self._state
+        comment = state.comments.get(event.video_id, event.comment_id)
+        if comment is not None and comment.marks is not None and event.revision_id in comment.marks.revisions:
+            return
+        revised = _revised(event, offset)
+        finding = judge_revision(state, revised, event)
+        if finding is not None or comment is None:
+            reason = finding.reason if finding else Reason.UNKNOWN_COMMENT
+            state.reject(revised, reason, offset, event.revision_id)
+            return
+        was = comment.shown
+        text = None if event.text is None else revised.text
+        state.comments.rewrite(comment, text, comment.digest if text is None else revised.digest, event.revision_id)
+        video = state.videos.entered(event.video_id, event.channel)
+        change = Change.REMOVED if text is None else Change.EDITED
+        state.change(comment, video, change, event, offset, comment.shown - was)
+        state.repin(video, event, offset)
 
-    def _forget(self, key: str) -> None:
-        comment = self._known.pop(key)
-        if self._latest[comment.writer] is comment:
-            del self._latest[comment.writer]
-        self._writes.append(Write(COMMENTS_STATE.name, row_key("c", key).encode(), None))
 
-    def _reject(self, event: CommentSubmitted, text: str, reason: Reason, offset: int) -> None:
-        rejected = CommentRejected(
-            video_id=event.video_id,
-            channel=event.channel,
-            comment_id=event.comment_id,
-            user_id=event.user_id,
-            name=clean_name(event.name, event.user_id),
-            text=text[:MAX_TEXT],
-            reason=reason,
-            message=self._policy.message(reason),
-            submitted_ms=event.submitted_ms,
-            source_offset=offset,
-        )
-        self._writes.append(result(COMMENTS_REJECTED, rejected))
+def _revised(event: CommentRevised, offset: int) -> Held:
+    text = clean(event.text or "")
+    return Held(
+        video_id=event.video_id,
+        comment_id=event.comment_id,
+        channel=event.channel,
+        user_id=event.user_id,
+        name=clean_name(event.name, event.user_id),
+        text=text,
+        role=event.role,
+        submitted_ms=event.submitted_ms,
+        digest=digest(text[: MAX_TEXT + 1]),
+        offset=offset,
+    )
+
+
+def _check_place(video_id: str, channel: str) -> None:
+    if "/" in video_id or "/" in channel or max(len(video_id), len(channel)) > MAX_NAMES:
+        raise FoldError(f"expected a video and a channel without '/', found {video_id[:80]!r} and {channel[:80]!r}")
+
+
+def _check_ids(user_id: str, *ids: str) -> None:
+    for given in ids:
+        if not COMMENT_ID.fullmatch(given):
+            raise FoldError(f"expected an id of 8 to 64 letters, digits, _ or -, found {given[:80]!r}")
+    if not 0 < len(user_id) <= MAX_USER_ID:
+        raise FoldError(f"expected a user id of 1 to {MAX_USER_ID} characters, found {len(user_id)}")
 
 
 def register(app: faust.App, settings: Settings) -> None:
     """Add the agent to the worker: a verdict is written as soon as the one before it is done."""
-    policy = policy_of(settings)
-    agent = ExactAgent("comments", (COMMENTS_SUBMITTED,), COMMENTS_STATE, lambda: CommentsFold(policy))
+    rules = operators_rules(settings)
+    agent = ExactAgent("comments", (COMMENTS_SUBMITTED,), COMMENTS_STATE, lambda: CommentsFold(rules))
     run_exactly(app, settings, agent)

@@ -4,20 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from processors.comment_text import (
-    MAX_NAME,
-    CommentPolicy,
-    Reason,
-    clean,
-    clean_name,
-    digest,
-    judge,
-    plain_words,
-    policy_of,
-)
-from stores.settings import load_settings
-
-POLICY = CommentPolicy(slow_mode_ms=500, blocked=frozenset({"spam", "buy now", "straße".casefold()}))
+from processors.comment_text import MAX_NAME, clean, clean_name, digest, is_empty, links_in
 
 
 @pytest.mark.parametrize(
@@ -47,37 +34,21 @@ def test_a_cleaned_text_can_be_encoded_and_has_no_control_characters(text: str) 
 
 
 @pytest.mark.parametrize(
-    ("text", "reason"),
+    ("text", "links"),
     [
-        ("x" * 500, None),
-        ("x" * 501, Reason.TOO_LONG),
-        ("", Reason.EMPTY),
-        ("\u200d", Reason.EMPTY),
-        ("see http://a.example and https://b.example", None),
-        ("HTTP://a.example www.b.example https://c.example", Reason.LINKS),
-        ("this is SPAM!", Reason.BLOCKED_WORD),
-        ("this is spammy", None),
-        ("\uff53\uff50\uff41\uff4d", Reason.BLOCKED_WORD),
-        ("sp\u200cam", Reason.BLOCKED_WORD),
-        ("BUY, NOW", Reason.BLOCKED_WORD),
-        ("now buy", None),
-        ("STRASSE", Reason.BLOCKED_WORD),
+        ("no link", 0),
+        ("see http://a.example and https://b.example", 2),
+        ("HTTP://a.example www.b.example https://c.example", 3),
+        ("http:// www. awww.b", 0),
     ],
 )
-def test_a_text_is_judged_by_length_links_and_words(text: str, reason: Reason | None) -> None:
-    assert judge(text, POLICY) == reason
+def test_links_are_counted(text: str, links: int) -> None:
+    assert links_in(text) == links
 
 
-def test_the_policy_comes_from_the_settings() -> None:
-    policy = policy_of(load_settings(slow_mode_ms=2_000, blocked_words="Spam, buy  now,,  "))
-    assert policy.slow_mode_ms == 2_000
-    assert policy.blocked == {"spam", "buy now"}
-    assert policy_of(load_settings()).blocked == frozenset()
-
-
-@pytest.mark.parametrize("reason", list(Reason))
-def test_every_reason_has_a_sentence_for_the_writer(reason: Reason) -> None:
-    assert POLICY.message(reason).endswith(".")
+@pytest.mark.parametrize(("text", "empty"), [("", True), ("\u200d", True), ("\u200d \u200c", True), ("a", False)])
+def test_a_text_of_which_nothing_is_seen_is_empty(text: str, empty: bool) -> None:
+    assert is_empty(text) is empty
 
 
 @settings(deadline=None)
@@ -95,7 +66,3 @@ def test_the_digest_is_of_what_is_said_not_how_it_is_written() -> None:
     assert digest("Hello   World") == digest("hello world") == digest("\uff48ello world")
     assert digest("hello world") != digest("hello worlds")
     assert 0 <= digest("x") < 2**64
-
-
-def test_words_are_compared_in_one_form() -> None:
-    assert plain_words("  \uff28ello, WORLD! ") == "hello world"

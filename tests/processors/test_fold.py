@@ -7,18 +7,22 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from processors.comment_text import CommentPolicy
 from processors.comments import CommentsFold
 from processors.cues import CuesFold
 from processors.fold import Fold, Row, RowError, Write, pack_row, unpack_row
 from processors.reactions import ReactionsFold
 from schemas.codec import decode
 from schemas.events import (
+    Act,
+    ChannelRules,
+    CommentRevised,
     CommentSubmitted,
     CueRequested,
     Event,
     GopOpened,
     Like,
+    ModerationActed,
+    ModerationOrdered,
     Reaction,
     ReactionsRecorded,
     TotalsChanged,
@@ -101,11 +105,64 @@ comments = st.builds(
     comment_id=COMMENT_IDS,
     user_id=USERS,
     name=st.just("Ann"),
-    text=st.sampled_from(["hello", "Hello ", "bye", "", "x" * 501]),
+    text=st.sampled_from(["hello", "Hello ", "bye", "", "x" * 501, "ham", "www.a.example"]),
     parent_id=st.none() | COMMENT_IDS,
     submitted_ms=st.integers(0, 60_000),
     media_ms=st.none(),
     gateway_id=st.just("g1"),
+    role=st.sampled_from(["guest", "member", "moderator"]),
+    address=st.sampled_from(["", "a" * 32]),
+)
+revisions = st.builds(
+    CommentRevised,
+    video_id=VIDEOS,
+    channel=st.just("ann"),
+    revision_id=st.sampled_from([f"revision-{n}" for n in range(6)]),
+    comment_id=COMMENT_IDS,
+    user_id=USERS,
+    name=st.just("Ann"),
+    text=st.none() | st.sampled_from(["better", "ham"]),
+    submitted_ms=st.integers(0, 60_000),
+    gateway_id=st.just("g1"),
+    role=st.just("guest"),
+    address=st.just(""),
+)
+OF_COMMENTS = (Act.HIDE, Act.SHOW, Act.PIN, Act.UNPIN, Act.APPROVE, Act.DECLINE)
+ACT_IDS = st.sampled_from([f"act-{n}" for n in range(12)])
+
+
+@st.composite
+def acts(draw: st.DrawFn) -> ModerationOrdered:
+    """Any act, or one that takes another back."""
+    kind = draw(st.sampled_from(Act))
+    act_id = draw(ACT_IDS)
+    act = ModerationActed(
+        act_id=act_id,
+        channel="ann",
+        video_id=draw(VIDEOS) if kind in OF_COMMENTS else "",
+        kind=kind,
+        comment_id=draw(COMMENT_IDS) if kind in OF_COMMENTS else "",
+        user_id=draw(USERS),
+        address="a" * 32,
+        until_ms=draw(st.sampled_from([0, 30_000])),
+        reason="",
+        rules=draw(RULES) if kind is Act.RULES else None,
+        by="u_mod",
+        by_name="Mod",
+        undoes=draw(st.sampled_from(["", ""]) | ACT_IDS.filter(lambda other: other != act_id)),
+        at_ms=draw(st.integers(0, 60_000)),
+    )
+    return ModerationOrdered(video_id=act.video_id, channel=act.channel, act=act)
+
+
+RULES = st.builds(
+    ChannelRules,
+    slow_mode_ms=st.sampled_from([0, 500]),
+    first_review=st.booleans(),
+    links=st.sampled_from(["allow", "hold", "reject"]),
+    duplicate_ms=st.just(1_000),
+    flood=st.sampled_from([0, 2]),
+    held=st.just(("ham",)),
 )
 likes = st.builds(
     Like, user_id=USERS, comment_id=st.none() | COMMENT_IDS, liked=st.booleans(), at_ms=st.integers(0, 1000)
@@ -144,13 +201,13 @@ cues = st.builds(
 )
 
 
-@settings(max_examples=60, deadline=None)
-@given(st.lists(comments, max_size=25), st.integers(2, 20), st.data())
+@settings(max_examples=120, deadline=None)
+@given(st.lists(comments | comments | revisions | acts(), max_size=40), st.integers(2, 20), RULES, st.data())
 def test_comments_are_decided_the_same_whatever_crashed(
-    events: list[Event], remembered: int, data: st.DataObject
+    events: list[Event], remembered: int, rules: ChannelRules, data: st.DataObject
 ) -> None:
     def make() -> Fold:
-        return CommentsFold(CommentPolicy(slow_mode_ms=500), remembered)
+        return CommentsFold(rules, remembered)
 
     assert with_crashes(make, events, data).results == straight(make, events)
 
@@ -199,7 +256,7 @@ def test_a_row_comes_back_as_it_was() -> None:
     assert unpack_row(pack_row(1, "a", None, {"heart": 2})) == [1, "a", None, {"heart": 2}]
 
 
-@pytest.mark.parametrize("fold", [CommentsFold(CommentPolicy(0)), ReactionsFold(), CuesFold(10_000)])
+@pytest.mark.parametrize("fold", [CommentsFold(ChannelRules()), ReactionsFold(), CuesFold(10_000)])
 def test_a_row_of_another_agent_is_refused(fold: Fold) -> None:
     with pytest.raises(RowError, match="expected a row of"):
         fold.load([(b"x/1", pack_row())])

@@ -6,7 +6,6 @@ from collections.abc import Iterable
 import pytest
 from confluent_kafka import KafkaException, Producer
 
-from processors.comment_text import CommentPolicy
 from processors.comments import CommentsFold
 from processors.cues import CuesFold
 from processors.fold import ExactAgent
@@ -15,6 +14,7 @@ from processors.read_back import SourceRecord, read_partition
 from schemas.codec import decode, encode
 from schemas.events import (
     BreakPlanned,
+    ChannelRules,
     CommentAccepted,
     CommentSubmitted,
     CueDecided,
@@ -40,7 +40,7 @@ from stores.settings import Settings
 pytestmark = pytest.mark.integration
 
 PARTITION = 2
-POLICY = CommentPolicy(slow_mode_ms=0)
+RULES = ChannelRules(slow_mode_ms=0)
 
 
 class FragileFold(CommentsFold):
@@ -52,7 +52,7 @@ class FragileFold(CommentsFold):
             raise ZeroDivisionError("a mistake of ours")
 
 
-COMMENTS = ExactAgent("comments", (COMMENTS_SUBMITTED,), COMMENTS_STATE, lambda: FragileFold(POLICY))
+COMMENTS = ExactAgent("comments", (COMMENTS_SUBMITTED,), COMMENTS_STATE, lambda: FragileFold(RULES))
 CUES = ExactAgent("cues", (ADS_CUES, MEDIA_GOPS), CUES_STATE, lambda: CuesFold(10_000), replayed=(MEDIA_GOPS,))
 
 
