@@ -8,7 +8,7 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-async def eventually(condition: Callable[[], T], deadline_s: float = 20.0, what: str = "the condition") -> T:
+async def eventually(condition: Callable[[], T], deadline_s: float = 60.0, what: str = "the condition") -> T:
     """The condition's value once it is true."""
     end = time.monotonic() + deadline_s
     while not (value := condition()):
@@ -18,7 +18,7 @@ async def eventually(condition: Callable[[], T], deadline_s: float = 20.0, what:
 
 
 async def eventually_async(
-    condition: Callable[[], Awaitable[T]], deadline_s: float = 20.0, what: str = "the condition"
+    condition: Callable[[], Awaitable[T]], deadline_s: float = 60.0, what: str = "the condition"
 ) -> T:
     """The same for a condition that is awaited."""
     end = time.monotonic() + deadline_s
@@ -28,7 +28,7 @@ async def eventually_async(
     return value
 
 
-def eventually_blocking(condition: Callable[[], T], deadline_s: float = 20.0, what: str = "the condition") -> T:
+def eventually_blocking(condition: Callable[[], T], deadline_s: float = 60.0, what: str = "the condition") -> T:
     """`eventually` without an event loop."""
     end = time.monotonic() + deadline_s
     while not (value := condition()):

@@ -12,7 +12,7 @@ from tests.e2e.live_stack import Channel, LiveStack
 from tests.e2e.publishing import ClipMaker
 from tests.e2e.watch_page import CHROMIUM, FLAGS, WatchPage
 
-HTTP_TIMEOUT_S = 40.0
+HTTP_TIMEOUT_S = 90.0
 """Above what a blocking reload may take."""
 
 
@@ -95,5 +95,6 @@ async def browser() -> AsyncIterator[Browser]:
 async def watch_page(browser: Browser) -> AsyncIterator[WatchPage]:
     """An empty page, of a small laptop: the browser draws without a GPU."""
     context = await browser.new_context(viewport={"width": 960, "height": 640})
+    context.set_default_timeout(60_000)
     yield WatchPage(await context.new_page())
     await context.close()

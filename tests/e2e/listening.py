@@ -41,7 +41,7 @@ class Listener:
         """What was heard of one kind, in order."""
         return [message for message in self.messages if message["type"] == kind]
 
-    async def heard(self, condition: Callable[[Message], bool], what: str, deadline_s: float = 30.0) -> Message:
+    async def heard(self, condition: Callable[[Message], bool], what: str, deadline_s: float = 60.0) -> Message:
         """Wait for a message; gives the first such one."""
 
         def find() -> Message | None:

@@ -215,8 +215,8 @@ class LiveStack:
         return time.time() * 1000
 
     def last_lines(self) -> str:
-        """The end of every log, for a failure's message; most of it the worker's."""
-        logs = sorted((self.data_dir / "logs").glob("*.log"))
+        """The end of every log, for a failure's message: what `logcast up` said, and most of it the worker's."""
+        logs = [path for path in (self._output, *sorted((self.data_dir / "logs").glob("*.log"))) if path.exists()]
         return "\n".join(f"--- {log.name}\n{_end_of(log, 6_000 if log.stem == 'worker' else 1_500)}" for log in logs)
 
 

@@ -34,7 +34,7 @@ async def comment_as(http: httpx.AsyncClient, server: str, video: str, name: str
         decided: int | None = answer.json().get("seq")
         return decided
 
-    seq = await eventually_async(post, 30, f"the decision on {text!r}")
+    seq = await eventually_async(post, 60, f"the decision on {text!r}")
     assert seq is not None
     return seq
 

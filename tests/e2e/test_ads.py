@@ -41,14 +41,14 @@ async def test_a_cue_becomes_a_break_in_every_playlist_and_on_the_feed(
             return start in [segment.date for segment in (await viewer.playlist(variant)).segments]
 
         for name, variant in variants.items():
-            ranges = await eventually_async(partial(date_ranges, variant), 30, f"the break in {name}")
+            ranges = await eventually_async(partial(date_ranges, variant), 60, f"the break in {name}")
             (found,) = ranges
             assert found["ID"] == told["id"]
             assert float(found["PLANNED-DURATION"]) == BREAK_S
             assert bytes.fromhex(found["SCTE35-OUT"].removeprefix("0x"))[0] == 0xFC, "a splice_info_section"
             if name != "audio":
                 start = found["START-DATE"]
-                await eventually_async(partial(begins, variant, start), 30, f"the segment of {name} at {start}")
+                await eventually_async(partial(begins, variant, start), 60, f"the segment of {name} at {start}")
 
 
 async def test_a_cue_for_a_channel_that_is_not_live_says_so(stack: LiveStack, channel: Channel) -> None:

@@ -107,9 +107,9 @@ async def test_captions_in_the_pictures_become_text_in_time_live_and_later(
         url = await eventually_async(lambda: text_playlist(http, viewer.master_url), 60, "a text rendition")
         assert url is not None
         await watch_page.open(f"{stack.server}/watch/{channel.name}")
-        await watch_page.until("player.captions.length === 1", 20, "the captions in the menu")
+        await watch_page.until("player.captions.length === 1", 60, "the captions in the menu")
         await watch_page.page.evaluate("() => window.logcast.player.setCaption(0)")
-        await watch_page.until(ACTIVE, 40, "a caption on the live picture")
+        await watch_page.until(ACTIVE, 60, "a caption on the live picture")
         samples = await watch_page.page.evaluate(SAMPLES, SAMPLED_S)
         latency_s = (await watch_page.now()).latency
 
@@ -140,7 +140,7 @@ async def test_captions_in_the_pictures_become_text_in_time_live_and_later(
     recorded = await cues_of(http, later)
     assert recorded[: len(CAPTIONS)] == cues[: len(CAPTIONS)]
     await watch_page.open(f"{stack.server}/watch/{video_id}")
-    await watch_page.until("player.captions.length === 1", 20, "the captions in the menu")
+    await watch_page.until("player.captions.length === 1", 60, "the captions in the menu")
     await watch_page.page.evaluate("() => { window.logcast.player.setCaption(0); window.logcast.player.seek(1); }")
-    await watch_page.until(ACTIVE, 20, "a caption on the recorded picture")
+    await watch_page.until(ACTIVE, 60, "a caption on the recorded picture")
     assert not watch_page.errors

@@ -19,9 +19,9 @@ from tests.waiting import eventually
 
 pytestmark = pytest.mark.e2e
 
-WORKER_BACK_S = 40.0
+WORKER_BACK_S = 90.0
 """How long to wait. What is aimed at, and printed, is at most 8 s on a machine with a core to spare."""
-GATEWAY_BACK_S = 30.0
+GATEWAY_BACK_S = 90.0
 RENDITIONS = {"source", "240p", "audio"}
 
 
@@ -46,7 +46,7 @@ async def test_a_killed_worker_comes_back_by_itself_and_every_frame_is_in_the_pl
         took = dict(zip(variants, await asyncio.gather(*map(back_s, variants.values())), strict=True))
         say("new parts after kill -9 of the worker: " + ", ".join(f"{n} {s:.2f} s" for n, s in took.items()))
         assert stack.role("worker").pid != first
-        assert await publisher.finished(60) == 0, publisher.complaints
+        assert await publisher.finished(120) == 0, publisher.complaints
 
     for name, variant in variants.items():
         playlist = await viewer.ended(variant)
@@ -75,7 +75,7 @@ async def test_a_killed_gateway_answers_the_same_addresses_again_and_viewers_go_
     with publishing(clip, stack.push_url(channel.key), tmp_path / "ffmpeg.log", for_ever=True):
         variants = await viewer.live({"source", "240p", "audio"}, seconds=5)
         await watch_page.open(f"{stack.server}/watch/{channel.name}")
-        await watch_page.plays_on(1, deadline_s=30)
+        await watch_page.plays_on(1, deadline_s=60)
         await watch_page.page.evaluate("() => { window.notReloaded = true; }")
         async with Listener(FeedClient(stack.server, channel.name, name="Ann")) as ann:
             before = {name: await viewer.playlist(variant) for name, variant in variants.items()}
@@ -96,6 +96,6 @@ async def test_a_killed_gateway_answers_the_same_addresses_again_and_viewers_go_
             await ann.hears_comment("back again")
 
         await watch_page.until("player.programMs > at", GATEWAY_BACK_S, "picture from after the kill", killed_ms)
-        await watch_page.plays_on(3, deadline_s=30)
+        await watch_page.plays_on(3, deadline_s=60)
         say(f"the page shows what was captured after the kill, {time.time() - killed_ms / 1000:.1f} s after it")
         assert await watch_page.page.evaluate("window.notReloaded") is True

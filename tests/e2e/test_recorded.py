@@ -85,7 +85,7 @@ async def test_a_pushed_file_is_read_back_with_every_picture_and_its_sound_in_ti
 ) -> None:
     clip = numbered_clip(tmp_path / "clip.mp4", 12 * FRAME_RATE)
     with publishing(clip, stack.push_url(channel.key), tmp_path / "ffmpeg.log") as publisher:
-        assert await publisher.finished(60) == 0, publisher.complaints
+        assert await publisher.finished(120) == 0, publisher.complaints
     base = await recording.ended()
     (of_hls,) = await recording.hls(base)
     of_file = await recording.file(base)
@@ -104,14 +104,14 @@ async def test_only_what_was_never_sent_is_missing_after_a_drop_and_return(
     tmp_path: Path,
     say: Callable[[str], None],
 ) -> None:
-    first = numbered_clip(tmp_path / "first.mp4", 30 * FRAME_RATE)
+    first = numbered_clip(tmp_path / "first.mp4", 60 * FRAME_RATE)
     second = numbered_clip(tmp_path / "second.mp4", 8 * FRAME_RATE, first=10_000)
     with publishing(first, stack.push_url(channel.key), tmp_path / "first.log") as publisher:
         await viewer.live({"source", "240p", "audio"}, seconds=4)
         os.kill(publisher.pid, signal.SIGKILL)
-        await publisher.finished(20)
+        await publisher.finished(60)
     with publishing(second, stack.push_url(channel.key), tmp_path / "second.log") as publisher:
-        assert await publisher.finished(60) == 0, publisher.complaints
+        assert await publisher.finished(120) == 0, publisher.complaints
     base = await recording.ended()
     of_hls = await recording.hls(base)
     of_file = await recording.file(base)

@@ -35,7 +35,7 @@ async def test_a_push_is_recorded_whole_though_the_consumers_are_killed_and_goes
     with publishing(clip, stack.push_url(channel.key), tmp_path / "ffmpeg.log") as publisher:
         variants = await viewer.live(set(RENDITIONS), seconds=4)
         stack.kill("consumers")
-        assert await publisher.finished(60) == 0, publisher.complaints
+        assert await publisher.finished(120) == 0, publisher.complaints
     numbers = {name: await _numbers(viewer, variants[name]) for name in RENDITIONS}
     video = (await http.get(f"{stack.server}/v1/channels/{channel.name}")).json()["video_id"]
 

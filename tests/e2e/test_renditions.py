@@ -55,7 +55,7 @@ async def test_a_rendition_is_asked_for_made_and_played_and_the_log_gives_anothe
 ) -> None:
     clip = clips.make("320x180", 6)
     with publishing(clip, stack.push_url(channel.key), tmp_path / "ffmpeg.log") as publisher:
-        assert await publisher.finished(60) == 0
+        assert await publisher.finished(120) == 0
     await eventually_async(partial(finished, http, viewer), DEADLINE_S, "the finished video")
     video = await current_video(http, stack.server, channel.name)
     renditions = f"{stack.server}/v1/videos/{video}/renditions"

@@ -7,6 +7,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tests.e2e.conftest import HTTP_TIMEOUT_S
 from tests.e2e.hls_viewer import HlsViewer
 from tests.e2e.live_stack import ROLES, Channel, LiveStack
 from tests.e2e.publishing import ClipMaker, publishing
@@ -38,7 +39,7 @@ async def test_a_comment_is_read_back_from_cassandra_after_a_restart_of_everythi
     assert status.ready
     assert {process.name for process in status.processes} == set(ROLES)
 
-    async with httpx.AsyncClient() as anew:
+    async with httpx.AsyncClient(timeout=HTTP_TIMEOUT_S) as anew:
 
         async def stored() -> list[tuple[int, str, str]]:
             rows = await comments(anew, stack.server, video)
