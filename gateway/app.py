@@ -11,6 +11,7 @@ from starlette.routing import BaseRoute
 
 from gateway import (
     audience_routes,
+    auth_routes,
     caption_routes,
     clip_routes,
     dash_routes,
@@ -40,6 +41,7 @@ GROUPS: Final[tuple[Install, ...]] = (
     clip_routes.install,
     shelf_routes.install,
     caption_routes.install,
+    auth_routes.install,
     audience_routes.install,
     link_routes.install,
     rendition_routes.install,

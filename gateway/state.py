@@ -7,6 +7,8 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from types import TracebackType
 from typing import TYPE_CHECKING, Final, Self
 
+from sqlalchemy.ext.asyncio import AsyncEngine
+
 from gateway.cassandra_link import CassandraLink
 from gateway.link_keys import LinkKeys
 from gateway.memory_cache import MemoryCache
@@ -17,6 +19,7 @@ from stores.accounts import Accounts
 from stores.hot_tier import open_segment_store
 from stores.link_keys import link_keys_path
 from stores.log_reader import BEGINNING, Handler, LogReader, Subscription, now_ms
+from stores.sessions import Sessions
 from stores.settings import Settings
 from stores.sql import open_engine
 from stores.users import Users
@@ -43,6 +46,7 @@ class GatewayState:
         link_keys: sign and check links that carry the right to watch.
         accounts: channels and their owners, while the server runs.
         users: who has an account, while the server runs; on the same engine.
+        sessions: of those who are logged in, likewise.
         standings: what users are to channels, kept for some seconds.
         secret: signs what gateways give out: guests, access tokens. The same on all of them when it is set.
         cassandra: the one session of the process, once it is there.
@@ -62,6 +66,7 @@ class GatewayState:
         self.link_keys: Final = LinkKeys(link_keys_path(settings))
         self.accounts: Accounts | None = None
         self.users: Users | None = None
+        self.sessions: Sessions | None = None
         self.standings: Final = Standings()
         self.secret: Final = settings.guest_secret.get_secret_value().encode() or secrets.token_bytes(32)
         self.cassandra: Final = CassandraLink(settings)
@@ -87,6 +92,11 @@ class GatewayState:
     def resource(self, opener: Resource) -> None:
         """Open with the server (before the log is read), close in reverse order after it."""
         self._resources.append(opener)
+
+    def use_sql(self, engine: AsyncEngine) -> None:
+        """Use the database of this engine, until its owner closes it."""
+        self.accounts, self.users = Accounts(engine, self.clock), Users(engine, self.clock)
+        self.sessions = Sessions(engine, self.settings.session_days * 86_400_000, self.clock)
 
     def after_batch(self, callback: Callable[[], None]) -> None:
         """Call after each batch of events was folded: wake who waits."""
@@ -119,7 +129,7 @@ class GatewayState:
     async def __aenter__(self) -> Self:
         try:
             engine = await self._stack.enter_async_context(open_engine(self.settings.sql_url))
-            self.accounts, self.users = Accounts(engine, self.clock), Users(engine, self.clock)
+            self.use_sql(engine)
             for opener in self._resources:
                 await self._stack.enter_async_context(opener())
             reader = LogReader(self.settings, self.subscriptions, self.batch_folded)

@@ -234,7 +234,7 @@ class Accounts:
 
     async def channel(self, name: str) -> Channel | None:
         """The channel of this name."""
-        return await self._one(_by_name(name))
+        return await self._one(_by_name(name)) if CHANNEL_NAME.fullmatch(name) else None
 
     async def channel_of_key(self, stream_key: str) -> Channel | None:
         """The channel that a stream key publishes to; None for a wrong or revoked key."""

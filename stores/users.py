@@ -6,6 +6,7 @@
 Errors: `UsersError` is the base of `NameTaken`, `NoSuchUser`, `LastOwner`; no channel is `stores.accounts.NoSuchChannel`.
 """
 
+import re
 import secrets
 import time
 import unicodedata
@@ -19,7 +20,7 @@ from sqlalchemy import Row, Select, delete, func, insert, or_, select, text, upd
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from schemas.ids import ALPHABET, ChannelName, UserId, base32
+from schemas.ids import ALPHABET, CHANNEL_NAME, ChannelName, UserId, base32
 from stores.accounts import NoSuchChannel
 from stores.sql_tables import (
     channels_table,
@@ -29,7 +30,8 @@ from stores.sql_tables import (
     users_table,
 )
 
-USER_ID_PATTERN: Final = f"u_[{ALPHABET}]{{16}}"
+USER_ID: Final = re.compile(f"u_[{ALPHABET}]{{16}}")
+LOGIN: Final = re.compile(r"[a-z0-9][a-z0-9_-]{1,31}")
 NUMBERS_LOCK: Final = 0x6C6F67757372
 """Key of PostgreSQL's advisory lock under which numbers are given out: "logusr" in ASCII."""
 
@@ -208,7 +210,7 @@ class Users:
             "password_hash": password_hash,
             "created_ms": self._now_ms(),
         }
-        return _user((await connection.execute(insert(users_table).values(values).returning(*users_table.c))).one())
+        return user_of((await connection.execute(insert(users_table).values(values).returning(*users_table.c))).one())
 
     async def _is_taken(self, connection: AsyncConnection, login: str, name: str, besides: int = 0) -> bool:
         """Whether login or name would be taken for somebody else's."""
@@ -220,8 +222,12 @@ class Users:
 
     async def find(self, who: str) -> User | None:
         """The user of an id, or of a login (`ann` or `@ann`)."""
-        column = users_table.c.id if who.startswith("u_") and len(who) == 18 else users_table.c.login
-        return await self._one(select(users_table).where(column == who.removeprefix("@")))
+        if USER_ID.fullmatch(who):
+            return await self._one(select(users_table).where(users_table.c.id == who))
+        login = who.removeprefix("@")
+        return (
+            await self._one(select(users_table).where(users_table.c.login == login)) if LOGIN.fullmatch(login) else None
+        )
 
     async def of_outside(self, issuer: str, subject: str) -> User | None:
         """The user whom an identity provider knows by `subject`."""
@@ -235,13 +241,15 @@ class Users:
     async def every(self) -> list[User]:
         """All users, by number."""
         async with self._engine.connect() as connection:
-            return [_user(row) for row in await connection.execute(select(users_table).order_by(users_table.c.number))]
+            return [
+                user_of(row) for row in await connection.execute(select(users_table).order_by(users_table.c.number))
+            ]
 
     async def password_hash(self, login: str) -> tuple[User, str | None] | None:
         """A user by login, with the hash of their password."""
         async with self._engine.connect() as connection:
             row = (await connection.execute(select(users_table).where(users_table.c.login == login))).one_or_none()
-            return None if row is None else (_user(row), row.password_hash)
+            return None if row is None else (user_of(row), row.password_hash)
 
     async def set_password_hash(self, number: int, password_hash: str) -> None:
         """Keep another hash of a user's password."""
@@ -279,7 +287,7 @@ class Users:
                 values["name"] = name
             mine = users_table.c.number == number
             await connection.execute(update(users_table).where(mine).values(values))
-            return _user((await connection.execute(select(users_table).where(mine))).one())
+            return user_of((await connection.execute(select(users_table).where(mine))).one())
 
     async def known(self, who: str) -> User:
         """As `find`.
@@ -296,6 +304,8 @@ class Users:
 
     async def standing(self, user_id: str, channel: str) -> Standing:
         """What a user is to a channel; a guest when there is no such user."""
+        if USER_ID.fullmatch(user_id) is None or CHANNEL_NAME.fullmatch(channel) is None:
+            return Standing(admin=False, role=Role.GUEST)
         async with self._engine.connect() as connection:
             row = (await connection.execute(_standing(user_id, channel))).one_or_none()
         if row is None:
@@ -391,14 +401,14 @@ class Users:
         )
         async with self._engine.connect() as connection:
             return [
-                Grant(_user(row), ChannelName(row.channel), Role(row.role), row.granted_ms, row.granted_by)
+                Grant(user_of(row), ChannelName(row.channel), Role(row.role), row.granted_ms, row.granted_by)
                 for row in await connection.execute(query)
             ]
 
     async def _one(self, query: Select[Any]) -> User | None:
         async with self._engine.connect() as connection:
             row = (await connection.execute(query)).one_or_none()
-            return None if row is None else _user(row)
+            return None if row is None else user_of(row)
 
     @asynccontextmanager
     async def _write(self) -> AsyncIterator[AsyncConnection]:
@@ -423,7 +433,8 @@ def _standing(user_id: str, channel: str) -> Select[Any]:
 
 async def _channel_id(connection: AsyncConnection, channel: str) -> int:
     query = select(channels_table.c.id).where(channels_table.c.name == channel).with_for_update()
-    found = (await connection.execute(query)).scalar_one_or_none()
+    fits = CHANNEL_NAME.fullmatch(channel) is not None  # PostgreSQL takes no NUL, and there is none of another form
+    found = (await connection.execute(query)).scalar_one_or_none() if fits else None
     if found is None:
         raise NoSuchChannel(f"there is no channel {channel[:60]!r}; `logcast channel list` shows those that exist")
     return int(found)
@@ -445,7 +456,8 @@ def _taken(name: str) -> NameTaken:
     return NameTaken(f"the name {name[:40]!r}, or one that looks the same, is taken; choose another")
 
 
-def _user(row: Row[Any]) -> User:
+def user_of(row: Row[Any]) -> User:
+    """A row of `users_table` as a user."""
     return User(
         row.number,
         UserId(row.id),
