@@ -1,4 +1,7 @@
-"""Renditions of a finished video that began later than others, such as those that a larger picture brought: as gaps."""
+"""Renditions that began later than others, such as those that a larger source brought: with gaps before their start.
+
+So all playlists of a video begin at about the same time: a client that goes to another rendition finds the same place in it.
+"""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
@@ -8,10 +11,7 @@ from media.hls import Segment
 
 
 def led_in(rendition: RenditionFold, others: Iterable[RenditionFold]) -> Sequence[Segment]:
-    """The segments of a rendition, and before them gaps from where the first rendition of the same track begins.
-
-    On demand all playlists start at the same time: a client that goes to another rendition finds the same place in it.
-    """
+    """The segments of a finished rendition, and gaps before them from where the first one of the same track begins."""
     segments = tuple(rendition.segments)
     if not segments:
         return segments
@@ -19,6 +19,27 @@ def led_in(rendition: RenditionFold, others: Iterable[RenditionFold]) -> Sequenc
     earliest = min(same, key=lambda other: other.segments[0].number, default=rendition)
     missing = [segment for segment in earliest.segments if segment.number < segments[0].number]
     return (*(_gap(segment, segments[0]) for segment in missing), *segments)
+
+
+def led_in_live(
+    rendition: RenditionFold, source: RenditionFold | None, known: dict[int, Segment] | None = None
+) -> Sequence[Segment]:
+    """The segments of a rendition that goes on, and gaps before them from where the source that brought it begins.
+
+    The source has had those segments whole from before the rendition began, so the playlist's start only moves forward.
+    `known` are the gaps that were made for it before; those that it does not have are put into it.
+    """
+    segments = tuple(rendition.segments)
+    if not segments or source is None or rendition.brought_at != segments[0].number:
+        return segments
+    known = known if known is not None else {}
+    missing = [segment for segment in source.segments if segment.number < segments[0].number]
+    if missing and len(known) > 2 * len(missing):
+        known.clear()
+    for segment in missing:
+        if segment.number not in known:
+            known[segment.number] = _gap(segment, segments[0])
+    return (*(known[segment.number] for segment in missing), *segments)
 
 
 def _gap(there: Segment, first: Segment) -> Segment:

@@ -41,6 +41,9 @@ SETTLE_S: Final = 6.0
 WAIT_TARGETS: Final = 3
 """A blocking reload ends after so many target durations (draft-pantos-hls-rfc8216bis section 6.2.5.2)."""
 
+HINT_WAIT_S: Final = 25.0
+"""How long a hinted part is waited for: until it is there or will never be, and less than proxies wait (60 s)."""
+
 HINT_LEAD_PARTS: Final = 2
 """A part that another gateway hinted may be a little ahead of what this one has folded."""
 
@@ -239,12 +242,7 @@ class MediaRoutes:
             wanted: Wanted = (at, 0) if past_last else (asked.msn, asked.part)
             left = deadline - asyncio.get_running_loop().time()
             if left <= 0 or not await self._wait(fold, rendition.name, wanted, left):
-                raise Problem(
-                    503,
-                    "not_in_time",
-                    f"segment {asked.msn} did not come within {timeout_s:.0f} s; the publisher may be away",
-                    headers={"Retry-After": "1"},
-                )
+                raise _not_in_time(f"segment {asked.msn}", timeout_s)
 
     async def _wait(self, fold: VideoFold, rendition: str, wanted: Wanted, timeout_s: float) -> bool:
         try:
@@ -253,7 +251,11 @@ class MediaRoutes:
             raise Problem(503, "overloaded", str(error), headers={"Retry-After": "2"}) from error
 
     async def _part(self, video_id: str, name: str, number: int, part: int) -> list[bytes]:
-        """A part's bytes, waited for when it is the hinted one; empty where there is none."""
+        """A part's bytes, waited for when it is the hinted one (4.4.5.3); empty where there is none, or never will be.
+
+        Raises:
+            Problem: 503, it is hinted still, but the publisher is away.
+        """
         if not await self._is_there(video_id, name, number, part):
             if part == 0 or part != await self._catalogue.parts_of(video_id, name, number):
                 return []
@@ -276,8 +278,10 @@ class MediaRoutes:
         rendition = fold.renditions.get(name) if fold is not None else None
         known = rendition is not None and rendition.has_part(number, part)
         if fold is not None and rendition is not None and not known and _is_awaited(fold, rendition, number, part):
-            await self._wait(fold, name, (number, part), WAIT_TARGETS * self._target(fold))
+            await self._wait(fold, name, (number, part), HINT_WAIT_S)
             known = rendition.has_part(number, part)
+            if not known and _is_awaited(fold, rendition, number, part):
+                raise _not_in_time(f"part {part} of segment {number}", HINT_WAIT_S)
         return known or part < await self._catalogue.parts_of(video_id, name, number)
 
     async def _whole(self, video_id: str, name: str, number: int) -> list[bytes]:
@@ -317,6 +321,11 @@ def _is_hinted(rendition: RenditionFold, number: int, part: int) -> bool:
 
 def _kind(rendition: str) -> bytes:
     return b"audio/mp4" if rendition == "audio" else b"video/mp4"
+
+
+def _not_in_time(what: str, timeout_s: float) -> Problem:
+    detail = f"{what} did not come within {timeout_s:.0f} s; the publisher may be away"
+    return Problem(503, "not_in_time", detail, headers={"Retry-After": "1"})
 
 
 def _no_media(scope: Scope) -> Problem:

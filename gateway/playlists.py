@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 from weakref import WeakKeyDictionary
 
-from gateway.lead_in import led_in
+from gateway.lead_in import led_in, led_in_live
 from gateway.rendition_fold import RenditionFold
 from gateway.texts import Body
 from gateway.variants import Variants, is_offered, nominal_rates, variants_of
@@ -16,6 +16,7 @@ from media.hls import (
     SKIP_TARGETS,
     AdBreak,
     RenditionReport,
+    Segment,
     SegmentTexts,
     Skip,
     Start,
@@ -26,6 +27,7 @@ from media.hls import (
 )
 from media.hls_iframes import iframe_playlist
 from media.hls_multivariant import Subtitles, multivariant_playlist
+from media.ladder import SOURCE
 from schemas.events import BreakPlanned, Track, VideoChanged, VideoState
 from stores.settings import Settings
 
@@ -40,9 +42,10 @@ Kind = tuple[Skip | None, bool, str, float | None, int]
 
 @dataclass(slots=True)
 class _Kept:
-    """Of one rendition: the texts of its segments, and the newest playlists by kind, with their versions."""
+    """Of one rendition: the texts of its segments, gaps before them, and the newest playlists by kind with their versions."""
 
     texts: SegmentTexts = field(default_factory=SegmentTexts)
+    lead: dict[int, Segment] = field(default_factory=dict)
     bodies: dict[Kind, tuple[tuple[int, int], Body]] = field(default_factory=dict)
 
 
@@ -74,15 +77,18 @@ class Playlists:
         known = -1 if epoch is None else _known_epoch(fold, epoch)
 
         def text(kept: _Kept) -> str:
-            window = window_of(fold, rendition, vod=vod, query=query, epoch=epoch)
+            window = window_of(fold, rendition, vod=vod, query=query, epoch=epoch, lead=kept.lead)
             return media_playlist(replace(window, start=start_of(fold, start_s)), skip=skip, texts=kept.texts)
 
         return self._newest(fold, rendition, (skip, vod, query, start_s, known), text)
 
     def iframes(self, fold: VideoFold, rendition: RenditionFold, *, vod: bool = False) -> Body:
         """The I-frame playlist of a video rendition."""
-        kind = None, vod, "", None, -1
-        return self._newest(fold, rendition, kind, lambda _: iframe_playlist(window_of(fold, rendition, vod=vod)))
+
+        def text(kept: _Kept) -> str:
+            return iframe_playlist(window_of(fold, rendition, vod=vod, lead=kept.lead))
+
+        return self._newest(fold, rendition, (None, vod, "", None, -1), text)
 
     def multivariant(
         self,
@@ -140,18 +146,27 @@ def target_s(video: VideoChanged) -> int:
 
 
 def window_of(
-    fold: VideoFold, rendition: RenditionFold, *, vod: bool = False, query: str = "", epoch: int | None = None
+    fold: VideoFold,
+    rendition: RenditionFold,
+    *,
+    vod: bool = False,
+    query: str = "",
+    epoch: int | None = None,
+    lead: dict[int, Segment] | None = None,
 ) -> Window:
     """What a rendition's playlist is made of; with `vod` as a video on demand, where it can be one.
 
     Reports are of the renditions that the client knows: those that began up to `epoch`, as its multivariant playlist has
-    it in its URIs, and those that the video began with. What a larger source added later is in later ones only.
+    it in its URIs, and those that the video began with. What a larger source added later is in later ones only. `lead` as
+    `led_in_live` has it.
     """
     video = fold.video
     assert video is not None
     vod = vod and fold.has_ended(rendition) and fold.whole
-    led = vod and rendition.track is Track.VIDEO
-    segments = led_in(rendition, fold.listed) if led else tuple(rendition.segments)
+    if vod and rendition.track is Track.VIDEO:
+        segments = led_in(rendition, fold.listed)
+    else:
+        segments = led_in_live(rendition, fold.renditions.get(SOURCE), lead)
     first_ms = segments[0].start_ms if segments else 0
     removed_ms = first_ms - SKIP_TARGETS * target_s(video) * 1000
     known = _known_epoch(fold, epoch)

@@ -69,6 +69,7 @@ class RenditionFold:
         info: of the newest segment that began; None before the first.
         origins: media time in ms at which each epoch began, as far as parts tell it.
         began_epoch: of the first segment that the log told, also when that has left the playlist; -1 before it.
+        brought_at: the first segment of a rendition that a larger source brought in mid-broadcast; None for others.
         infos: by the init segment's file name, of the segments that are listed.
         version: rises with every change of the playlist.
         finished: `end` was called; nothing will be added.
@@ -83,6 +84,7 @@ class RenditionFold:
         self.infos: dict[str, TrackInfo] = {}
         self.origins: dict[int, int] = {}
         self.began_epoch = -1
+        self.brought_at: int | None = None
         self.version = 0
         self.finished = False
         self.trimmed = False
@@ -251,7 +253,7 @@ class RenditionFold:
         began = sorted(number for number, waiting in self._waiting.items() if 0 in waiting.parts)
         if not began:
             return False
-        expected = others.made_from(began[0])
+        expected = made_from = others.made_from(began[0])
         while (empty := self._waiting.get(expected)) and empty.closed == 0:
             expected += 1
         if (
@@ -261,6 +263,7 @@ class RenditionFold:
         ):
             return False
         self._next = began[0]
+        self.brought_at = began[0] if made_from else None
         self._end_s = self._earliest_s(began[0])
         for number in [number for number in self._waiting if number < began[0]]:
             del self._waiting[number]

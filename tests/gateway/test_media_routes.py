@@ -174,7 +174,7 @@ async def test_a_stop_lets_parked_requests_go(gateway: Gateway) -> None:
     hinted = await parked(gateway, gateway.get(f"/v1/videos/{VIDEO}/source/00000002.0002.m4s"))
     gateway.state.stop()
     assert (await waiting).status_code == 503
-    assert (await hinted).status_code == 404
+    assert (await hinted).status_code == 503
 
 
 async def test_a_delta_update_leaves_out_what_is_old(gateway: Gateway) -> None:
@@ -326,12 +326,26 @@ async def test_a_hint_does_not_lead_over_a_discontinuity(gateway: Gateway) -> No
     assert (await gateway.get(f"/v1/videos/{VIDEO}/source/00000003.0000.m4s")).status_code == 200
 
 
-async def test_a_hinted_part_that_does_not_come_is_not_found(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(media_routes, "WAIT_TARGETS", 0.1)
+async def test_a_part_that_is_hinted_still_gets_503_when_its_publisher_stays_away(
+    gateway: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(media_routes, "HINT_WAIT_S", 0.2)
     started(gateway, parts=4)
     waiting = await parked(gateway, gateway.get(f"/v1/videos/{VIDEO}/source/00000002.0004.m4s"))
     gateway.fold(SOURCE.closed(2))
-    assert (await waiting).status_code == 404
+    answer = await waiting
+    assert (answer.status_code, answer.json()["reason"]) == (503, "not_in_time")
+    assert answer.headers["retry-after"] == "1"
+
+
+async def test_a_part_that_was_hinted_and_never_comes_is_not_found(gateway: Gateway) -> None:
+    started(gateway, parts=3)
+    waiting = await parked(gateway, gateway.get(f"/v1/videos/{VIDEO}/480p/00000002.0003.m4s"))
+    gateway.fold(*(event for number in range(3, 17) for event in SMALL.segment(number)))
+    assert (await waiting).status_code == 404, "it is a gap now"
+    ended = await parked(gateway, gateway.get(f"/v1/videos/{VIDEO}/source/00000002.0003.m4s"))
+    gateway.fold(SOURCE.closed(2, parts=3), video(VideoState.ENDED, last_segment=2, ended_ms=START_MS))
+    assert (await ended).status_code == 404, "the video is over"
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """Whatever order, repeats and losses the log has: the playlists that a gateway serves are valid and never go back."""
 
 import random
+from dataclasses import replace
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -40,6 +41,12 @@ class Viewer:
         self.seen = full
 
 
+def sized(event: Media, size: tuple[int, int]) -> Media:
+    if not isinstance(event, PartReady) or event.info is None:
+        return event
+    return replace(event, info=replace(event.info, width=size[0], height=size[1]))
+
+
 def log(chance: random.Random, repeats: int, losses: int) -> list[Media]:
     """A broadcast of 60 segments as it may stand on the log."""
     counts = [chance.randint(1, 5) for _ in range(60)]
@@ -75,6 +82,34 @@ def test_playlists_are_always_valid_and_never_go_back(seed: int, repeats: int, l
         numbers = [segment.number for segment in viewer.seen.segments]
         assert numbers == list(range(numbers[0], numbers[-1] + 1))
         assert numbers[-1] >= 56, "what is left of the end is there"
+
+
+@settings(max_examples=8, deadline=None, phases=UNSHRUNK)
+@given(seed=st.integers(0, 2**32), losses=st.integers(0, 4), window_s=st.integers(8, 60))
+def test_a_rung_that_a_larger_source_brings_has_playlists_that_start_with_the_source_s_and_never_go_back(
+    seed: int, losses: int, window_s: int
+) -> None:
+    chance = random.Random(seed)
+    grows = chance.randint(1, 12)
+    counts = [chance.randint(2, 5) for _ in range(30)]
+    tapes = [Tape(counts, name, epochs=frozenset({grows, 22})) for name in ("source", "200p")]
+    events = [e for e in interleaved(chance, tapes, reach=3) if e.rendition != "200p" or e.segment >= grows]
+    for _ in range(losses):
+        del events[chance.randrange(len(events))]
+    fold, viewer = VideoFold(VIDEO, Limits(window_ms=window_s * 1_000, max_segments=1_000)), Viewer()
+    fold.state(video())
+    for event in events:
+        apply(fold, sized(event, (320, 180) if event.segment < grows else (640, 360)))
+        rung = fold.renditions.get("200p")
+        if rung is None or not rung.segments or event.rendition != "200p":
+            continue
+        viewer.look(fold, "200p")
+        if rung.brought_at == rung.segments[0].number:
+            segments = window_of(fold, rung).segments
+            assert segments[0].number == min(fold.renditions["source"].segments[0].number, rung.brought_at)
+            assert all(segment.gap for segment in segments if segment.number < grows)
+    assert viewer.seen is not None
+    assert losses or fold.renditions["200p"].brought_at == grows
 
 
 def test_parts_of_a_playlist_are_the_parts_of_the_log() -> None:

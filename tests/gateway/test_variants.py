@@ -8,7 +8,7 @@ from gateway.rendition_fold import Limits
 from gateway.variants import variants_of
 from gateway.video_fold import VideoFold
 from media.devices import Device, Wish
-from media.hls import media_playlist
+from media.hls import Segment, media_playlist
 from schemas.events import PartReady, TrackInfo, VideoState
 from stores.settings import Settings
 from tests.gateway.playlist_reader import read
@@ -117,6 +117,24 @@ def test_on_demand_a_rendition_that_began_late_has_gaps_before_its_first_segment
         (s.date, s.duration, s.epoch) for s in source.segments
     ]
     assert not any(s.gap for s in source.segments)
+
+
+def test_live_a_rung_that_a_larger_source_brings_has_gaps_where_the_source_has_segments() -> None:
+    cut = frozenset({3})
+    source = [
+        replace(event, info=info(*((640, 360) if event.segment < 3 else (1280, 720)), "avc1.64001f"))
+        if isinstance(event, PartReady) and event.info
+        else event
+        for event in Tape([4] * 5, epochs=cut).events()
+    ]
+    fold = folded(source, Tape([4] * 5, "480p", epochs=cut).events(3))
+    kept: dict[int, Segment] = {}
+    windows = [window_of(fold, fold.renditions["480p"], lead=kept) for _ in range(2)]
+    assert all(before is after for before, after in zip(windows[0].segments, windows[1].segments, strict=True))
+    rung, whole = (read(media_playlist(window_of(fold, fold.renditions[name]))) for name in ("480p", "source"))
+    assert [(s.number, s.gap, s.epoch, s.date, s.duration) for s in rung.segments] == [
+        (s.number, s.number < 3, s.epoch, s.date, s.duration) for s in whole.segments
+    ]
 
 
 def test_audio_alone_is_offered_to_who_wants_no_picture_and_the_smallest_picture_where_there_is_no_audio() -> None:
