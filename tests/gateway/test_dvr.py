@@ -4,13 +4,14 @@ from collections import deque
 from dataclasses import replace
 
 from gateway.cassandra_link import CassandraLink
-from gateway.dvr import DvrViews, joined
+from gateway.dvr import DvrView, DvrViews, joined
 from gateway.playlists import Playlists
-from gateway.recorded import RecordedVideos
+from gateway.recorded import Past, RecordedVideos
 from gateway.rendition_fold import Limits
+from gateway.variants import variants_of
 from gateway.video_fold import VideoFold
 from media.hls import Segment, Skip
-from schemas.events import PartReady
+from schemas.events import PartReady, TrackInfo
 from stores.settings import Settings
 from tests.gateway.tape import START_MS, VIDEO, Tape, video
 
@@ -69,3 +70,30 @@ async def test_viewers_share_a_view_and_it_stays_as_large_as_it_has_to_be(settin
     now_ms += 61_000  # nobody looks any more
     views.tick(lambda _: fold)
     assert views.held(VIDEO) == []
+
+
+async def test_a_view_says_what_the_renditions_were_before_the_live_window(settings: Settings) -> None:
+    async def no_init(_name: str) -> None:
+        return None
+
+    recorded = RecordedVideos(CassandraLink(settings), lambda: START_MS, 100, settings.hot_retention_s, no_init)
+    fold, tape = VideoFold(VIDEO, Limits(600_000, 1_000)), Tape([4] * 10)
+    fold.state(video())
+    for event in tape.events(4):
+        fold.part(event) if isinstance(event, PartReady) else fold.closed(event)
+    fold.end()
+    view = await DvrViews(settings, recorded, lambda: START_MS).view(fold, 600)
+    assert isinstance(view, DvrView)
+    was = TrackInfo(codecs="avc1.640028", width=1920, height=1080, frame_rate=30.0, sample_rate=0, channels=0)
+    view.fill(
+        {
+            "source": Past(
+                [replace(segment(n), init_uri="init-before.mp4") for n in range(4)], {}, {"init-before.mp4": was}
+            )
+        }
+    )
+    (shown,) = variants_of(view, {}).videos
+    assert (shown.codecs, shown.width) == ("avc1.640028,avc1.64001f", 1920)
+    view.follow(fold)
+    (followed,) = variants_of(view, {}).videos
+    assert followed.codecs == shown.codecs, "it stays known"
