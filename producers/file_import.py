@@ -45,6 +45,9 @@ to be missed by its group, and to be started again and read what it left."""
 SAY_S: Final = 20.0
 """After so long without progress the import says in its log what it waits for, and again each time."""
 
+AGAIN_S: Final = 45.0
+"""After so long without progress the log is read by another reader: the one may hang in its client."""
+
 LOOK_S: Final = 0.1
 GIVE_UP_S: Final = 10.0
 CLOCKS_MS: Final = 60_000
@@ -98,8 +101,8 @@ class FileImport:
         self._stopping = False
         self._progress = ImportProgress()
         self._producer = EventProducer(settings, "import")
-        watch = Subscription(MEDIA_PARTS, self._progress.apply, clock.now_ms() - CLOCKS_MS)
-        self._reader = LogReader(settings, [watch], role="import")
+        self._watch = Subscription(MEDIA_PARTS, self._progress.apply, clock.now_ms() - CLOCKS_MS)
+        self._reader = LogReader(settings, [self._watch], role="import")
         virtual = Clock(now_ms=self._now_ms, random_bytes=clock.random_bytes)
         self._broadcast = Broadcast(settings, channel, VideoIndex(), self._producer, virtual, origin=Origin.IMPORT)
 
@@ -201,14 +204,15 @@ class FileImport:
             ImportFailedError: there was none for `PATIENCE_S`.
         """
         seen, since_s = self._moves(), time.monotonic()
-        say_s = since_s + SAY_S
+        say_s, again_s = since_s + SAY_S, since_s + AGAIN_S
         while not condition():
             self._check()
             self._tell(what(), finished=finished)
             await asyncio.sleep(LOOK_S)
             now_s = time.monotonic()
             if self._moves() != seen:
-                seen, since_s, say_s = self._moves(), now_s, now_s + SAY_S
+                seen, since_s = self._moves(), now_s
+                say_s, again_s = now_s + SAY_S, now_s + AGAIN_S
             elif now_s - since_s > PATIENCE_S or self._stopping:
                 raise ImportFailedError(
                     f"the import waited {PATIENCE_S:.0f} s for {what()}, and nothing came: does `logcast up` (with a "
@@ -217,7 +221,16 @@ class FileImport:
             elif now_s > say_s:
                 log.warning("the import has waited %.0f s for %s", now_s - since_s, what())
                 say_s = now_s + SAY_S
+            elif now_s > again_s:
+                await self._look_again()
+                again_s = time.monotonic() + AGAIN_S
         self._tell("", finished=finished)
+
+    async def _look_again(self) -> None:
+        """Follow the workers with a new reader; what it reads a second time changes nothing."""
+        await self._reader.__aexit__(None, None, None)
+        self._reader = LogReader(self._settings, [self._watch], role="import")
+        await self._reader.__aenter__()
 
     def _moves(self) -> tuple[int, ...]:
         """What changes when the workers or the log do something."""

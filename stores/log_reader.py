@@ -31,6 +31,8 @@ BATCH: Final = 500
 BATCHES_IN_FLIGHT: Final = 4
 POLL_S: Final = 0.1
 ASK_TIMEOUT_S: Final = 2.0
+STOP_S: Final = 15.0
+"""How long a reader that stops is waited for; its thread does not keep the process from ending."""
 
 EVENTS = Counter("logcast_log_events", "Records folded.", ["topic"])
 UNREADABLE = Counter("logcast_log_unreadable_records", "Records that could not be decoded or folded.", ["topic"])
@@ -131,7 +133,9 @@ class LogReader:
         assert self._thread is not None
         assert self.failed is not None
         self.stop()
-        await asyncio.to_thread(self._thread.join)
+        await asyncio.to_thread(self._thread.join, STOP_S)
+        if self._thread.is_alive():
+            log.error("the log's reader did not stop within %g s and is left behind", STOP_S)
         if self.failed.done():
             self.failed.exception()
         else:

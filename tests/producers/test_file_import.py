@@ -5,17 +5,20 @@ import contextlib
 import itertools
 import os
 import subprocess
+import threading
 import time
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import pytest
+from confluent_kafka import Consumer, TopicPartition
 
 from media.cmaf import parse_chunk
 from producers.broadcast import Clock
 from producers.file_import import FileImport, ImportFailedError, ImportState
 from schemas.events import Event, GopClosed, Origin, SegmentClosed, Track, VideoState
 from schemas.topics import MEDIA_PARTS, MEDIA_SOURCE
+from stores import log_reader
 from stores.accounts import Channel
 from stores.kafka import EventProducer
 from stores.log_reader import LogReader, Subscription
@@ -176,3 +179,28 @@ async def test_an_import_without_a_log_ends_and_says_so(
     async with FileImport(nowhere, CHANNEL, CLOCK, lambda _: None) as importing:
         with pytest.raises(ImportFailedError, match="waited 2 s for the log to write what was read"):
             await asyncio.wait_for(importing.run(path), 60)
+
+
+async def test_an_import_whose_reader_hangs_goes_on_with_another(
+    topics: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A client that never answers its first question, as a hung connection does."""
+    monkeypatch.setattr("producers.file_import.AGAIN_S", 1.0)
+    monkeypatch.setattr("stores.log_reader.STOP_S", 0.5)
+    answers, over, starts = itertools.count(), threading.Event(), log_reader._starts
+
+    def hangs_once(consumer: Consumer, name: str, start_ms: int) -> list[TopicPartition]:
+        if name.endswith(MEDIA_PARTS.name) and next(answers) == 0:
+            over.wait(60)
+        return starts(consumer, name, start_ms)
+
+    monkeypatch.setattr("stores.log_reader._starts", hangs_once)
+    path = make(tmp_path / "a.mp4", "-c:v", "libx264", "-g", "30", "-pix_fmt", "yuv420p", audio=False)
+    states: list[ImportState] = []
+    try:
+        async with workers(topics), FileImport(topics, CHANNEL, CLOCK, states.append) as importing:
+            await asyncio.wait_for(importing.run(path), 60)
+    finally:
+        over.set()
+    assert states[-1].done == states[-1].segments > 0
+    assert next(answers) >= 2
