@@ -23,7 +23,16 @@ from gateway.problems import Problem, not_found
 from gateway.rate_limits import RateLimits
 from gateway.speaking import Author
 from gateway.viewing_guard import RIGHT, Right
-from schemas.events import CommentAccepted, VideoChanged, VideoState, Visibility
+from schemas.comment_state import CommentNow
+from schemas.events import (
+    CommentAccepted,
+    CommentChanged,
+    CommentHeld,
+    CommentRejected,
+    VideoChanged,
+    VideoState,
+    Visibility,
+)
 from schemas.ids import COMMENT_ID, new_video_id
 
 MAX_BODY_BYTES: Final = 32 * 1024
@@ -97,13 +106,15 @@ class Api:
         before, after = _number(request, "before", 0, 2**53), _number(request, "after", 0, 2**53)
         history = self._audience.history
         if after is not None:
-            page = await self._from_history(history.after(video.video_id, after, limit))
+            page = await self._from_history(history.asked(lambda store: store.after(video.video_id, after, limit)))
             following = page[-1].seq if len(page) == limit else None
         elif before is not None:
-            page = (await self._from_history(history.before(video.video_id, before, limit)))[::-1]
+            page = (await self._from_history(history.asked(lambda store: store.before(video.video_id, before, limit))))[
+                ::-1
+            ]
             following = page[-1].seq if len(page) == limit else None
         else:
-            page = (await self._from_history(history.latest(video.video_id, limit)))[::-1]
+            page = (await self._from_history(history.asked(lambda store: store.latest(video.video_id, limit))))[::-1]
             following = page[-1].seq if len(page) == limit else None
         return answer({"comments": await self._rows(video, page), "next": following})
 
@@ -111,10 +122,12 @@ class Api:
         """The replies to a comment, oldest first."""
         video, comment_id = self._video(request), _comment_id(request)
         limit = _number(request, "limit", 1, MAX_PAGE) or 50
-        page = await self._from_history(self._audience.history.replies(video.video_id, comment_id, limit))
+        page = await self._from_history(
+            self._audience.history.asked(lambda store: store.replies(video.video_id, comment_id, limit))
+        )
         return answer({"comments": await self._rows(video, page)})
 
-    async def _rows(self, video: VideoChanged, page: list[CommentAccepted]) -> list[dict[str, Any]]:
+    async def _rows(self, video: VideoChanged, page: list[CommentNow]) -> list[dict[str, Any]]:
         """Comments with their likes: Cassandra's, unless the log has said more since."""
         likes = await self._from_history(self._audience.history.likes(video.video_id, [c.comment_id for c in page]))
         likes |= self._audience.conversation.talk(video.video_id).comment_likes
@@ -253,6 +266,14 @@ class Api:
 HEADERS: Final = {"Cache-Control": "no-store", "Access-Control-Allow-Origin": "*"}
 
 
+REJECTED_STATUS: Final = {
+    **dict.fromkeys(("slow_mode", "flood"), 429),
+    **dict.fromkeys(("banned", "timed_out", "guests", "followers_only", "members_only", "not_yours"), 403),
+    "unknown_comment": 409,
+}
+"""Of the reasons of a rejection; of the others 422."""
+
+
 def answer(values: dict[str, Any], status: int = 200) -> Response:
     """JSON that nobody keeps and every origin may read."""
     return Response(orjson.dumps(values), status, HEADERS, "application/json")
@@ -262,10 +283,15 @@ def verdict_answer(comment_id: str, verdict: Verdict | None) -> Response:
     """What became of a comment."""
     if verdict is None:
         return answer({"id": comment_id, "state": "submitted"}, 202)
-    if isinstance(verdict, CommentAccepted):
-        return answer({"id": comment_id, "state": "accepted", "seq": verdict.seq}, 202)
-    status = 429 if verdict.reason == "slow_mode" else 422
-    raise Problem(status, verdict.reason, verdict.message, extra={"id": comment_id})
+    match verdict:
+        case CommentAccepted() | CommentChanged():
+            return answer({"id": comment_id, "state": "accepted", "seq": verdict.seq}, 202)
+        case CommentHeld():
+            held = {"id": comment_id, "state": "held", "reason": verdict.reason, "message": verdict.message}
+            return answer(held, 202)
+        case CommentRejected():
+            status = REJECTED_STATUS.get(verdict.reason, 422)
+            raise Problem(status, verdict.reason, verdict.message, extra={"id": comment_id})
 
 
 def bearer(request: Request) -> str:

@@ -19,9 +19,12 @@ from gateway.problems import Problem
 from gateway.rooms import RESTART, Rooms
 from gateway.speaking import Author, Speaker
 from gateway.state import GatewayState
+from schemas.comment_state import CommentNow
 from schemas.events import (
     BreakPlanned,
     CommentAccepted,
+    CommentChanged,
+    CommentHeld,
     CommentRejected,
     Event,
     TotalsChanged,
@@ -29,13 +32,23 @@ from schemas.events import (
     VideoSettingsChanged,
     Visibility,
 )
-from schemas.topics import ADS_BREAKS, COMMENTS_FEED, COMMENTS_REJECTED, TOTALS, VIDEOS, VIDEOS_SETTINGS
+from schemas.topics import (
+    ADS_BREAKS,
+    COMMENTS_FEED,
+    COMMENTS_REJECTED,
+    COMMENTS_REVIEW,
+    TOTALS,
+    VIDEOS,
+    VIDEOS_SETTINGS,
+)
 from stores.accounts import Accounts
 from stores.kafka import EventProducer, LogError
 
 log = logging.getLogger(__name__)
 
 VERDICT_TIMEOUT_S: Final = 5.0
+REPEAT_S: Final = 1.0
+"""No verdict for so long: perhaps the comment is a repeat of one that was decided long ago."""
 HELD_MS: Final = 3_600_000
 """Comments of the last hour are held in memory (within bounds); older ones come from Cassandra."""
 BREAKS_HELD_MS: Final = 24 * 3_600_000
@@ -65,11 +78,13 @@ class Audience:
         self._counted: dict[str, int] = {}
         self._break_states: dict[str, tuple[BreakPlanned, str]] = {}
         self.conversation.on_comment = self._tell_comment
+        self.conversation.on_change = self._tell_change
         self.conversation.on_totals = self._tell_totals
         self.conversation.on_break = self._tell_break
         now_ms = state.clock()
         state.subscribe(COMMENTS_FEED, self.conversation.apply, now_ms - HELD_MS)
         state.subscribe(COMMENTS_REJECTED, self.conversation.apply, now_ms)
+        state.subscribe(COMMENTS_REVIEW, self.conversation.apply, now_ms - HELD_MS)
         state.subscribe(TOTALS, self.conversation.apply)
         state.subscribe(ADS_BREAKS, self.conversation.apply, now_ms - BREAKS_HELD_MS)
         state.subscribe(VIDEOS, self._tell_video)
@@ -110,21 +125,53 @@ class Audience:
             The verdict, or None when it takes longer than 5 s: the comment is on the log and will be decided.
 
         Raises:
-            Problem: 503, the log does not take it.
+            Problem: 503, the log does not take it; 409, the id is that of somebody else's comment.
         """
-        known = self.conversation.seq_of(video.video_id, post.id)
-        if known is not None:
-            held = self.conversation.talk(video.video_id).after(known - 1)
-            return next(c for c in held if c.seq == known)
-        waiter = self.conversation.verdict(video.video_id, post.id)
+        known: Verdict | None = self.conversation.known(video.video_id, post.id)
+        if not isinstance(known, CommentAccepted):
+            waiter = self.conversation.verdict(video.video_id, post.id)
+            known = await self._decided(waiter, self.speaker.comment(video, author, post), video.video_id, post.id)
+        if known is not None and known.user_id != author.id:
+            raise Problem(
+                409, "id_taken", f"another comment has the id {post.id}; make a new one", extra={"id": post.id}
+            )
+        return known
+
+    async def revise(
+        self, video: VideoChanged, author: Author, comment_id: str, revision_id: str, text: str | None
+    ) -> Verdict | None:
+        """Ask for another text of a comment, or that it goes (None), and wait for what becomes of that.
+
+        Returns and raises as `comment`; an accepted one is a `CommentChanged`.
+        """
+        waiter = self.conversation.verdict(video.video_id, revision_id)
+        revising = self.speaker.revise(video, author, comment_id, revision_id, text)
+        return await self._decided(waiter, revising, video.video_id, None)
+
+    async def _decided(
+        self, waiter: asyncio.Future[Verdict], writing: Awaitable[None], video_id: str, comment_id: str | None
+    ) -> Verdict | None:
+        """The verdict; of a repeat of an old comment, about which nothing new comes, what is known of the comment."""
         try:
-            await self.written(self.speaker.comment(video, author, post))
-            async with asyncio.timeout(VERDICT_TIMEOUT_S):
-                return await waiter
-        except TimeoutError:
-            return None
+            await self.written(writing)
+            done, _ = await asyncio.wait({waiter}, timeout=REPEAT_S if comment_id else VERDICT_TIMEOUT_S)
+            if not done and comment_id is not None:
+                old = await self._find_old(video_id, comment_id)
+                if old is not None and not waiter.done():
+                    return old
+                await asyncio.wait({waiter}, timeout=VERDICT_TIMEOUT_S - REPEAT_S)
+            return waiter.result() if waiter.done() else None
         finally:
             waiter.cancel()
+
+    async def _find_old(self, video_id: str, comment_id: str) -> Verdict | None:
+        known = self.conversation.known(video_id, comment_id)
+        if known is not None:
+            return known
+        with contextlib.suppress(HistoryError):
+            found = await self.history.find(video_id, comment_id)
+            return found.accepted if found is not None else None
+        return None
 
     async def written(self, writing: Awaitable[None]) -> None:
         """Wait until the log has it.
@@ -172,7 +219,7 @@ class Audience:
     def _totals(self, video_id: str, totals: TotalsChanged | None, comment_likes: dict[str, int]) -> dict[str, Any]:
         return {
             "likes": totals.likes if totals else 0,
-            "comments": self.conversation.talk(video_id).last_seq,
+            "comments": self.conversation.talk(video_id).shown,
             "reactions": totals.reactions if totals else {},
             "comment_likes": comment_likes,
         }
@@ -188,8 +235,12 @@ class Audience:
             private=video is not None and video.visibility is Visibility.PRIVATE,
         )
 
-    def _tell_comment(self, event: CommentAccepted) -> None:
-        self._tell(event.channel, event.video_id, feed_messages.comment(event))
+    def _tell_comment(self, comment: CommentNow) -> None:
+        event = comment.accepted
+        self._tell(event.channel, event.video_id, feed_messages.comment(comment))
+
+    def _tell_change(self, event: CommentChanged, comment: CommentNow | None) -> None:
+        self._tell(event.channel, event.video_id, feed_messages.changed(event, comment))
 
     def _tell_totals(self, event: TotalsChanged) -> None:
         message = {"type": "totals"} | self._totals(event.video_id, event, event.comment_likes)
@@ -243,8 +294,14 @@ class Audience:
                 del self._break_states[break_id]
 
 
-def verdict_message(verdict: CommentAccepted | CommentRejected) -> dict[str, Any]:
+def verdict_message(verdict: Verdict) -> dict[str, Any]:
     """What the author hears."""
-    if isinstance(verdict, CommentAccepted):
-        return feed_messages.accepted(verdict.comment_id, verdict.seq)
-    return feed_messages.rejected(verdict.comment_id, verdict.reason, verdict.message)
+    match verdict:
+        case CommentAccepted():
+            return feed_messages.accepted(verdict.comment_id, verdict.seq)
+        case CommentChanged():
+            return feed_messages.accepted(verdict.revision_id, verdict.seq)
+        case CommentHeld():
+            return feed_messages.held(verdict.comment_id, verdict.reason, verdict.message)
+        case CommentRejected():
+            return feed_messages.rejected(verdict.revision_id or verdict.comment_id, verdict.reason, verdict.message)

@@ -5,7 +5,8 @@ from typing import Any, Final
 
 from gateway.guests import GuestError, checked_name
 from gateway.video_fold import RENDITION_NAME
-from schemas.events import BreakPlanned, CommentAccepted, CommentChanged, VideoChanged
+from schemas.comment_state import CommentNow, Entry, Shown
+from schemas.events import BreakPlanned, Change, CommentAccepted, CommentChanged, VideoChanged
 from schemas.ids import COMMENT_ID, VIDEO_ID
 
 MAX_MESSAGE_BYTES: Final = 16 * 1024
@@ -198,37 +199,59 @@ def _storable(text: str) -> str:
 # -- what the server says
 
 
-def comment(event: CommentAccepted) -> dict[str, Any]:
-    """A comment of the feed."""
-    return {
+def comment(entry: CommentNow | CommentAccepted, *, hidden_too: bool = False) -> dict[str, Any]:
+    """A comment of the feed as it is now; of one that is not shown there is no more than its place.
+
+    Args:
+        entry: the comment.
+        hidden_too: for moderators, who read what they hid.
+    """
+    now = entry if isinstance(entry, CommentNow) else CommentNow.of(entry)
+    event = now.accepted
+    message: dict[str, Any] = {
         "type": "comment",
         "seq": event.seq,
         "id": event.comment_id,
         "parent": event.parent_id,
         "root": event.root_id,
-        "user": {"id": event.user_id, "name": event.name},
-        "text": event.text,
         "at_ms": event.submitted_ms,
         "media_ms": event.media_ms,
+        "state": now.shown.value,
     }
+    if now.shown is not Shown.SHOWN and not (hidden_too and now.shown is Shown.HIDDEN):
+        return message
+    message |= {"user": {"id": event.user_id, "name": event.name, "role": event.role or "guest"}, "text": now.text}
+    if now.edited_ms is not None:
+        message["edited_ms"] = now.edited_ms
+    if now.pinned:
+        message["pinned"] = True
+    return message
 
 
-def changed(event: CommentChanged) -> dict[str, Any]:
-    """A change of a comment; it has a number of its own, in one row with the comments."""
-    text = {} if event.text is None else {"text": event.text}
-    return {
+def changed(event: CommentChanged, comment_now: CommentNow | None = None) -> dict[str, Any]:
+    """A change of a comment; it has a number of its own, in one row with the comments.
+
+    One that is shown again, or pinned, comes whole where it is known (`comment_now`): who joined meanwhile has never
+    read it.
+    """
+    message: dict[str, Any] = {
         "type": "changed",
         "seq": event.seq,
         "id": event.comment_id,
         "comment_seq": event.comment_seq,
         "change": event.change.value,
         "at_ms": event.changed_ms,
-    } | text
+    }
+    if event.text is not None:
+        message["text"] = event.text
+    if comment_now is not None and event.change in {Change.SHOWN, Change.PINNED}:
+        message["comment"] = comment(comment_now)
+    return message
 
 
-def numbered(event: CommentAccepted | CommentChanged) -> dict[str, Any]:
+def numbered(entry: Entry) -> dict[str, Any]:
     """Anything that has a number."""
-    return comment(event) if isinstance(event, CommentAccepted) else changed(event)
+    return changed(entry) if isinstance(entry, CommentChanged) else comment(entry)
 
 
 def video(event: VideoChanged) -> dict[str, Any]:
@@ -266,6 +289,11 @@ def error(code: str, message: str, comment_id: str | None = None) -> dict[str, A
 def rejected(comment_id: str, reason: str, message: str) -> dict[str, Any]:
     """To the author: the comment did not pass."""
     return {"type": "rejected", "id": comment_id, "reason": reason, "message": message}
+
+
+def held(comment_id: str, reason: str, message: str) -> dict[str, Any]:
+    """To the author: a moderator looks at the comment first."""
+    return {"type": "held", "id": comment_id, "reason": reason, "message": message}
 
 
 def accepted(comment_id: str, seq: int) -> dict[str, Any]:

@@ -25,9 +25,10 @@ from gateway.history import HistoryError
 from gateway.identity import Identity, IdentityError, address_of
 from gateway.pace import BURST, MESSAGES_PER_S, Rate
 from gateway.problems import Problem
-from gateway.resuming import MAX_RESUME, Entry, Resuming
+from gateway.resuming import MAX_RESUME, Resuming
 from gateway.rooms import Hearing, Message, Subscriber, frame_of, goodbye
 from gateway.viewing_guard import RIGHT, Right
+from schemas.comment_state import Entry
 from schemas.events import VideoChanged
 from stores.users import Role
 

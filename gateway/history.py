@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from gateway.cassandra_link import CassandraLink
-from schemas.events import CommentAccepted
+from schemas.comment_state import CommentNow, Entry
 from stores.cassandra import CassandraError
 from stores.comments import CommentStore
 
@@ -26,31 +26,28 @@ class History:
         """Whether Cassandra has answered."""
         return self._link.session is not None
 
-    async def latest(self, video_id: str, limit: int) -> list[CommentAccepted]:
-        """The newest comments of a video, oldest first.
+    async def latest(self, video_id: str, limit: int) -> list[Entry]:
+        """What has the newest numbers of a video's feed, oldest first.
 
         Raises:
             HistoryError: Cassandra does not answer.
         """
-        return await self._asked(lambda store: store.latest(video_id, limit))
+        return await self.asked(lambda store: store.newest_entries(video_id, limit))
 
-    async def before(self, video_id: str, seq: int, limit: int) -> list[CommentAccepted]:
-        """The comments just before a number, oldest first. Errors as `latest`."""
-        return await self._asked(lambda store: store.before(video_id, seq, limit))
+    async def after(self, video_id: str, seq: int, limit: int) -> list[Entry]:
+        """What has the next numbers after one, oldest first. Errors as `latest`."""
+        return await self.asked(lambda store: store.entries(video_id, seq, limit))
 
-    async def after(self, video_id: str, seq: int, limit: int) -> list[CommentAccepted]:
-        """The comments just after a number, oldest first. Errors as `latest`."""
-        return await self._asked(lambda store: store.after(video_id, seq, limit))
-
-    async def replies(self, video_id: str, comment_id: str, limit: int) -> list[CommentAccepted]:
-        """The replies to a comment, oldest first. Errors as `latest`."""
-        return await self._asked(lambda store: store.replies(video_id, comment_id, limit))
+    async def find(self, video_id: str, comment_id: str) -> CommentNow | None:
+        """A comment by its id. Errors as `latest`."""
+        return await self.asked(lambda store: store.find(video_id, comment_id))
 
     async def likes(self, video_id: str, comment_ids: list[str]) -> dict[str, int]:
         """Likes of comments, of those that have some. Errors as `latest`."""
-        return await self._asked(lambda store: store.likes(video_id, comment_ids)) if comment_ids else {}
+        return await self.asked(lambda store: store.likes(video_id, comment_ids)) if comment_ids else {}
 
-    async def _asked(self, ask: Callable[[CommentStore], Awaitable[T]]) -> T:
+    async def asked(self, ask: Callable[[CommentStore], Awaitable[T]]) -> T:
+        """What the comments of Cassandra answer to a question. Errors as `latest`."""
         session = self._link.session
         if session is None:
             raise HistoryError("older comments cannot be read now: Cassandra does not answer; try again in a moment")

@@ -13,10 +13,7 @@ from typing import Final
 
 from gateway.conversation import Conversation
 from gateway.history import History, HistoryError
-from schemas.events import CommentAccepted
-
-Entry = CommentAccepted
-"""What has a number."""
+from schemas.comment_state import Entry
 
 CATCH_UP_S: Final = 5.0
 PAGE: Final = 200
@@ -49,16 +46,16 @@ class Resuming:
             HistoryError: they are in Cassandra only, and it does not answer.
         """
         talk = self._conversation.talk(video_id)
-        if not history or len(talk.comments) >= history or talk.first_seq == 1:
+        if not history or len(talk.entries) >= history or talk.first_seq == 1:
             return self.held_latest(video_id, history)
         older = await self._history.latest(video_id, history)
-        held = list(talk.comments)
+        held = list(talk.entries)
         first = held[0].seq if held else None
         return ([c for c in older if first is None or c.seq < first] + held)[-history:]
 
     def held_latest(self, video_id: str, history: int) -> list[Entry]:
         """The newest that memory has, at most so many, oldest first."""
-        return list(self._conversation.talk(video_id).comments)[-history:] if history else []
+        return list(self._conversation.talk(video_id).entries)[-history:] if history else []
 
     async def page(self, video_id: str, after: int) -> list[Entry]:
         """The next ones after a number that memory does not reach back to; empty: there are none.

@@ -12,6 +12,7 @@ from prometheus_client import Counter
 from gateway.feed_messages import LikeWanted, Post, React
 from gateway.guests import Guest
 from schemas.events import (
+    CommentRevised,
     CommentSubmitted,
     CueRequested,
     Like,
@@ -89,6 +90,25 @@ class Speaker:
             parent_id=post.parent,
             submitted_ms=self._now_ms(),
             media_ms=post.media_ms,
+            gateway_id=self._run_id,
+            role=author.role,
+            address=author.address,
+        )
+        await self._producer.send(COMMENTS_SUBMITTED, video.video_id, event)
+
+    async def revise(
+        self, video: VideoChanged, author: Author, comment_id: str, revision_id: str, text: str | None
+    ) -> None:
+        """Ask for another text of a comment, or that it goes (None); returns once it is on the log. Errors as `comment`."""
+        event = CommentRevised(
+            video_id=video.video_id,
+            channel=video.channel,
+            revision_id=revision_id,
+            comment_id=comment_id,
+            user_id=author.id,
+            name=author.name,
+            text=text,
+            submitted_ms=self._now_ms(),
             gateway_id=self._run_id,
             role=author.role,
             address=author.address,

@@ -164,7 +164,7 @@ class FeedClient:
             self._follow(message["video"]["id"] if message["video"] else None)
         elif kind == "video" and message["state"] == "live":
             self._follow(message["id"])
-        elif kind == "comment":
+        elif kind in {"comment", "changed"}:
             self.seq = message["seq"]
         await self._messages.put(message)
 

@@ -1,61 +1,87 @@
-"""The comments of a video in Cassandra: how they are written, and read by number, newest, older, newer, by thread.
+"""The comments of a video in Cassandra, read: by number, newest, older, newer; by id, thread, author, clock; as they are now.
 
-The feed is cut into buckets of `BUCKET` numbers, one partition each. Numbers are dense, so a page is nearly always one
-query, and two at a border. `comment_heads` tells where the feed ends. Whatever the direction, a page comes oldest first.
+The feed is cut into buckets of `BUCKET` numbers, one partition each. Numbers are dense over comments and changes, so a
+page is nearly always one query, and two at a border. `comment_heads` tells where the feed ends. `stores/comment_writes.py`
+says how all of it is written.
 """
 
+import asyncio
 import zlib
 from collections.abc import AsyncIterator, Iterable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any, Final
 
-from schemas.events import CommentAccepted
-from stores.cassandra import Cassandra, Row, Write
+from schemas.comment_state import CommentNow, Entry, as_told_now
+from schemas.events import Change, CommentAccepted, CommentChanged
+from stores.cassandra import Cassandra, Row
 
 BUCKET: Final = 10_000
-REPLIES_BUCKET: Final = 100_000
+INDEX_BUCKET: Final = 100_000
+CLOCK_BUCKET_MS: Final = 60_000
 MAX_LIMIT: Final = 1_000
+MAX_PINS: Final = 100
 SHARDS: Final = 32
+MINUTES_AT_ONCE: Final = 8
+MAX_MINUTES: Final = 240
+"""So many minutes one page of `by_clock` looks through at most."""
 
 # ruff: noqa: S608  (the statements below are put together of constants only)
-_COLUMNS: Final = (
-    "seq, channel, comment_id, user_id, name, text, parent_id, root_id, submitted_ms, media_ms, source_offset"
+_FACTS: Final = (
+    "video_id, seq, channel, comment_id, user_id, name, text, parent_id, root_id, submitted_ms, media_ms, source_offset"
 )
-INSERT_COMMENT: Final = (
-    f"INSERT INTO $keyspace.comments (video_id, bucket, {_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
-    "USING TIMESTAMP ?"
-)
-INSERT_REPLY: Final = (
-    "INSERT INTO $keyspace.replies (video_id, root_id, bucket, seq, channel, comment_id, user_id, name, text, parent_id, "
-    "submitted_ms, media_ms, source_offset) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) USING TIMESTAMP ?"
-)
-INSERT_HEAD: Final = "INSERT INTO $keyspace.comment_heads (video_id, seq) VALUES (?, ?) USING TIMESTAMP ?"
-
-_SELECT: Final = f"SELECT video_id, {_COLUMNS} FROM $keyspace.comments WHERE video_id = ? AND bucket = ?"
+_NOW: Final = "role, approved_by, hidden, removed, edited_ms, pinned"
+_SELECT: Final = f"SELECT {_FACTS}, {_NOW} FROM $keyspace.comments WHERE video_id = ? AND bucket = ?"
 _BEFORE: Final = f"{_SELECT} AND seq < ? ORDER BY seq DESC LIMIT ?"
 _AFTER: Final = f"{_SELECT} AND seq > ? ORDER BY seq ASC LIMIT ?"
-_REPLIES: Final = f"SELECT video_id, {_COLUMNS} FROM $keyspace.replies WHERE video_id = ? AND root_id = ? AND bucket = ? AND seq > ? LIMIT ?"
+_THESE: Final = f"{_SELECT} AND seq IN ?"
+_CHANGES: Final = (
+    "SELECT video_id, seq, channel, comment_id, comment_seq, user_id, change, text, changed_by, "
+    "act_id, revision_id, comments, changed_ms, source_offset FROM $keyspace.comment_changes WHERE video_id = ? AND bucket = ? AND seq > ? LIMIT ?"
+)
 _HEAD: Final = "SELECT seq FROM $keyspace.comment_heads WHERE video_id = ?"
+_ID: Final = "SELECT seq FROM $keyspace.comment_ids WHERE video_id = ? AND shard = ? AND comment_id = ?"
+_PINS: Final = (
+    "SELECT comment_seq, pinned FROM $keyspace.comment_pins WHERE video_id = ? ORDER BY comment_seq DESC LIMIT ?"
+)
+_IN_THREAD: Final = "SELECT seq FROM $keyspace.replies WHERE video_id = ? AND root_id = ? AND bucket = ?"
+_BY_AUTHOR: Final = "SELECT seq FROM $keyspace.comments_by_author WHERE video_id = ? AND user_id = ? AND bucket = ?"
+_NEWER: Final = " AND seq > ? ORDER BY seq ASC LIMIT ?"
+_OLDER: Final = " AND seq < ? ORDER BY seq DESC LIMIT ?"
+_BY_CLOCK: Final = "SELECT at_ms, seq FROM $keyspace.comments_by_clock WHERE video_id = ? AND clock = ? AND bucket = ?"
+_LATER: Final = " AND (at_ms, seq) > (?, ?) AND (at_ms) < (?) ORDER BY at_ms ASC, seq ASC LIMIT ?"
+_SOONER: Final = " AND (at_ms, seq) < (?, ?) AND (at_ms) >= (?) ORDER BY at_ms DESC, seq DESC LIMIT ?"
 _LIKES: Final = (
     "SELECT comment_id, likes FROM $keyspace.comment_totals WHERE video_id = ? AND shard = ? AND comment_id IN ?"
 )
 
 
+class Clock(StrEnum):
+    """By which time comments are looked up: when they were written, or what their authors saw."""
+
+    WRITTEN = "written"
+    MEDIA = "media"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Moment:
+    """A place in the order by time: between two comments of one millisecond the number decides."""
+
+    at_ms: int
+    seq: int
+
+
+@dataclass(frozen=True, slots=True)
+class ClockPage:
+    """Comments of a range of time with their places; `reached`: so far was looked, up to the range's end or a full page."""
+
+    comments: list[tuple[Moment, CommentNow]]
+    reached: Moment
+
+
 def shard_of(name: str) -> int:
     """The shard of a user or comment id in the tables that have one."""
     return zlib.crc32(name.encode()) % SHARDS
-
-
-def comment_writes(event: CommentAccepted) -> tuple[Write, ...]:
-    """What an accepted comment writes: its row in the feed, in its thread if it is a reply, and the feed's end."""
-    e, bucket, time_us = event, event.seq // BUCKET, event.submitted_ms * 1_000
-    text = (e.seq, e.channel, e.comment_id, e.user_id, e.name, e.text, e.parent_id)
-    rest = (e.submitted_ms, e.media_ms, e.source_offset, time_us)
-    feed = Write(INSERT_COMMENT, (e.video_id, bucket, *text, e.root_id, *rest), ("comments", e.video_id, bucket))
-    head = Write(INSERT_HEAD, (e.video_id, e.seq, e.seq), ("comment_heads", e.video_id), e.seq)
-    if e.root_id is None:
-        return feed, head
-    thread = e.video_id, e.root_id, e.seq // REPLIES_BUCKET
-    return feed, head, Write(INSERT_REPLY, (*thread, *text, *rest), ("replies", *thread))
 
 
 class CommentStore:
@@ -64,53 +90,82 @@ class CommentStore:
     def __init__(self, cassandra: Cassandra) -> None:
         self._cassandra = cassandra
 
-    async def append(self, events: Iterable[CommentAccepted]) -> None:
-        """Write comments; the same ones again change nothing."""
-        await self._cassandra.write([write for event in events for write in comment_writes(event)])
-
     async def head(self, video_id: str) -> int:
-        """The highest number of a video's feed, 0 if it has no comments."""
+        """The highest number of a video's feed, 0 if it has none."""
         rows = await self._cassandra.rows(_HEAD, (video_id,))
         return int(rows[0].seq) if rows else 0
 
-    async def latest(self, video_id: str, limit: int) -> list[CommentAccepted]:
+    # -- by number
+
+    async def latest(self, video_id: str, limit: int) -> list[CommentNow]:
         """The newest `limit` (1 to `MAX_LIMIT`) comments, oldest first."""
         return await self.before(video_id, await self.head(video_id) + 1, limit)
 
-    async def before(self, video_id: str, seq: int, limit: int) -> list[CommentAccepted]:
+    async def before(self, video_id: str, seq: int, limit: int) -> list[CommentNow]:
         """The `limit` (1 to `MAX_LIMIT`) comments just before number `seq`, oldest first."""
         _check(limit)
         seq = min(seq, await self.head(video_id) + 1)
-        found: list[Row] = []
+        found: list[CommentNow] = []
         for bucket in range((seq - 1) // BUCKET, -1, -1):
-            found += await self._rows(_BEFORE, (video_id, bucket, seq), limit - len(found))
+            seq, rows = await self._whole(_BEFORE, (video_id, bucket), seq, limit - len(found))
+            found += rows
             if len(found) == limit:
                 break
-        return [_comment(row) for row in reversed(found)]
+        return found[::-1]
 
-    async def after(self, video_id: str, seq: int, limit: int) -> list[CommentAccepted]:
+    async def after(self, video_id: str, seq: int, limit: int) -> list[CommentNow]:
         """The `limit` (1 to `MAX_LIMIT`) comments just after number `seq`, oldest first."""
         _check(limit)
         seq = max(0, seq)
+        found: list[CommentNow] = []
+        for bucket in range((seq + 1) // BUCKET, await self.head(video_id) // BUCKET + 1):
+            seq, rows = await self._whole(_AFTER, (video_id, bucket), seq, limit - len(found))
+            found += rows
+            if len(found) == limit:
+                break
+        return found
+
+    async def _whole(self, cql: str, partition: tuple[str, int], seq: int, limit: int) -> tuple[int, list[CommentNow]]:
+        """From one bucket, and the number that was reached; rows that only changes have written yet do not count."""
+        found: list[CommentNow] = []
+        while len(found) < limit:
+            asked = limit - len(found)
+            rows = await self._rows(cql, (*partition, seq), asked)
+            found += map(_comment, filter(_is_whole, rows))
+            seq = rows[-1].seq if rows else seq
+            if len(rows) < asked:
+                break
+        return seq, found
+
+    async def entries(self, video_id: str, seq: int, limit: int) -> list[Entry]:
+        """What has the next numbers after `seq`: comments as they are now, and changes; at most `limit`."""
+        _check(limit)
+        comments, changes = await asyncio.gather(
+            self.after(video_id, seq, limit), self._changes_after(video_id, seq, limit)
+        )
+        either: list[Entry] = [*comments, *changes]
+        merged = sorted(either, key=lambda entry: entry.seq)[:limit]
+        about = {entry.comment_seq for entry in merged if isinstance(entry, CommentChanged)}
+        now = {comment.seq: comment for comment in await self.these(video_id, about)}
+        return [
+            as_told_now(entry, now.get(entry.comment_seq)) if isinstance(entry, CommentChanged) else entry
+            for entry in merged
+        ]
+
+    async def newest_entries(self, video_id: str, limit: int) -> list[Entry]:
+        """What has the newest `limit` numbers, oldest first."""
+        return await self.entries(video_id, await self.head(video_id) - limit, limit)
+
+    async def _changes_after(self, video_id: str, seq: int, limit: int) -> list[CommentChanged]:
+        seq = max(0, seq)
         found: list[Row] = []
         for bucket in range((seq + 1) // BUCKET, await self.head(video_id) // BUCKET + 1):
-            found += await self._rows(_AFTER, (video_id, bucket, seq), limit - len(found))
+            found += await self._rows(_CHANGES, (video_id, bucket, seq), limit - len(found))
             if len(found) == limit:
                 break
-        return [_comment(row) for row in found]
+        return list(map(_change, found))
 
-    async def replies(self, video_id: str, root_id: str, limit: int, after: int = 0) -> list[CommentAccepted]:
-        """The first `limit` (1 to `MAX_LIMIT`) replies of a thread with a number above `after`, oldest first."""
-        _check(limit)
-        after = max(0, after)
-        found: list[Row] = []
-        for bucket in range((after + 1) // REPLIES_BUCKET, await self.head(video_id) // REPLIES_BUCKET + 1):
-            found += await self._rows(_REPLIES, (video_id, root_id, bucket, after), limit - len(found))
-            if len(found) == limit:
-                break
-        return [_comment(row) for row in found]
-
-    async def every(self, video_id: str) -> AsyncIterator[CommentAccepted]:
+    async def every(self, video_id: str) -> AsyncIterator[CommentNow]:
         """All comments of a video, oldest first, in pages."""
         page = await self.after(video_id, 0, MAX_LIMIT)
         while page:
@@ -118,19 +173,117 @@ class CommentStore:
                 yield comment
             page = await self.after(video_id, page[-1].seq, MAX_LIMIT)
 
+    # -- by what leads to a number
+
+    async def these(self, video_id: str, numbers: Iterable[int]) -> list[CommentNow]:
+        """The comments of these numbers (at most `MAX_LIMIT`), in order; those that are not there are left out."""
+        by_bucket: dict[int, list[int]] = {}
+        for seq in sorted(set(numbers)):
+            by_bucket.setdefault(seq // BUCKET, []).append(seq)
+        asked = [self._rows(_THESE, (video_id, b, wanted), None) for b, wanted in by_bucket.items()]
+        rows = [row for page in await asyncio.gather(*asked) for row in page]
+        return sorted(map(_comment, filter(_is_whole, rows)), key=lambda comment: comment.seq)
+
+    async def find(self, video_id: str, comment_id: str) -> CommentNow | None:
+        """A comment by its id."""
+        rows = await self._cassandra.rows(_ID, (video_id, shard_of(comment_id), comment_id))
+        found = await self.these(video_id, (row.seq for row in rows))
+        return found[0] if found else None
+
+    async def pinned(self, video_id: str) -> list[CommentNow]:
+        """The comments that are pinned, of the newest `MAX_PINS` that ever were, oldest first."""
+        rows = await self._rows(_PINS, (video_id,), MAX_PINS)
+        return [c for c in await self.these(video_id, (row.comment_seq for row in rows if row.pinned)) if c.pinned]
+
+    async def replies(
+        self, video_id: str, root_id: str, limit: int, *, after: int | None = 0, before: int | None = None
+    ) -> list[CommentNow]:
+        """A page of a thread: the first `limit` above `after`, or, where that is None, the last below `before`; in order."""
+        return await self._indexed(_IN_THREAD, (video_id, root_id), limit, after, before)
+
+    async def by_author(
+        self, video_id: str, user_id: str, limit: int, *, after: int | None = None, before: int | None = None
+    ) -> list[CommentNow]:
+        """A page of what a user wrote; as `replies`."""
+        return await self._indexed(_BY_AUTHOR, (video_id, user_id), limit, after, before)
+
+    async def _indexed(
+        self, cql: str, key: tuple[str, str], limit: int, after: int | None, before: int | None
+    ) -> list[CommentNow]:
+        _check(limit)
+        head = await self.head(key[0])
+        found: list[int] = []
+        if after is not None:
+            seq, order, buckets = (
+                max(0, after),
+                _NEWER,
+                range((max(0, after) + 1) // INDEX_BUCKET, head // INDEX_BUCKET + 1),
+            )
+        else:
+            seq = head + 1 if before is None else min(before, head + 1)
+            order, buckets = _OLDER, range((seq - 1) // INDEX_BUCKET, -1, -1)
+        for bucket in buckets:
+            found += [row.seq for row in await self._rows(cql + order, (*key, bucket, seq), limit - len(found))]
+            if len(found) == limit:
+                break
+        return await self.these(key[0], found)
+
+    # -- by time
+
+    async def by_clock(
+        self, video_id: str, clock: Clock, start: Moment, end: Moment, limit: int, *, backwards: bool = False
+    ) -> ClockPage:
+        """A page of the comments between two moments, both exclusive, in order from `start`, or from `end` if `backwards`.
+
+        Of a range without comments no more than `MAX_MINUTES` are looked through; the page's `reached` says how far.
+        """
+        _check(limit)
+        found: list[Moment] = []
+        first, last = start.at_ms // CLOCK_BUCKET_MS, end.at_ms // CLOCK_BUCKET_MS
+        minutes = range(last, first - 1, -1) if backwards else range(first, last + 1)
+        looked = minutes[:MAX_MINUTES]
+        for at in range(0, len(looked), MINUTES_AT_ONCE):
+            asked = [
+                self._minute(video_id, clock, minute, (start, end), limit, backwards=backwards)
+                for minute in looked[at : at + MINUTES_AT_ONCE]
+            ]
+            found += [moment for page in await asyncio.gather(*asked) for moment in page]
+            if len(found) >= limit:
+                found = found[:limit]
+                return ClockPage(await self._placed(video_id, found), found[-1])
+        end_reached = len(looked) == len(minutes) or not looked
+        edge = looked[-1] * CLOCK_BUCKET_MS if looked else 0
+        stopped = Moment(edge, -1) if backwards else Moment(edge + CLOCK_BUCKET_MS, -1)
+        return ClockPage(await self._placed(video_id, found), (start if backwards else end) if end_reached else stopped)
+
+    async def _minute(
+        self, video_id: str, clock: Clock, minute: int, between: tuple[Moment, Moment], limit: int, *, backwards: bool
+    ) -> list[Moment]:
+        start, end = between
+        if backwards:
+            cql, values = _BY_CLOCK + _SOONER, (end.at_ms, end.seq, start.at_ms)
+        else:
+            cql, values = _BY_CLOCK + _LATER, (start.at_ms, start.seq, end.at_ms + 1)
+        rows = await self._rows(cql, (video_id, clock.value, minute, *values), limit)
+        return [moment for row in rows if start < (moment := Moment(row.at_ms, row.seq)) < end]
+
+    async def _placed(self, video_id: str, moments: Sequence[Moment]) -> list[tuple[Moment, CommentNow]]:
+        comments = {comment.seq: comment for comment in await self.these(video_id, (m.seq for m in moments))}
+        return [(moment, comments[moment.seq]) for moment in moments if moment.seq in comments]
+
     async def likes(self, video_id: str, comment_ids: Sequence[str]) -> dict[str, int]:
         """How many users like each of at most `MAX_LIMIT` comments; those without a like are left out."""
         _check(len(comment_ids) or 1)
         by_shard: dict[int, list[str]] = {}
         for comment_id in comment_ids:
             by_shard.setdefault(shard_of(comment_id), []).append(comment_id)
-        found: dict[str, int] = {}
-        for shard, ids in by_shard.items():
-            rows = await self._cassandra.rows(_LIKES, (video_id, shard, ids))
-            found |= {row.comment_id: row.likes for row in rows if row.likes}
-        return found
+        asked = (self._cassandra.rows(_LIKES, (video_id, shard, ids)) for shard, ids in by_shard.items())
+        pages = await asyncio.gather(*asked)
+        return {row.comment_id: row.likes for page in pages for row in page if row.likes}
 
-    async def _rows(self, cql: str, values: tuple[Any, ...], limit: int) -> list[Row]:
+    async def _rows(self, cql: str, values: tuple[Any, ...], limit: int | None) -> list[Row]:
+        if limit is None:
+            return await self._cassandra.rows(cql, values, limit=MAX_LIMIT)
         return await self._cassandra.rows(cql, (*values, limit), limit=limit)
 
 
@@ -139,5 +292,32 @@ def _check(limit: int) -> None:
         raise ValueError(f"expected a limit of 1 to {MAX_LIMIT}, found {limit}")
 
 
-def _comment(row: Row) -> CommentAccepted:
-    return CommentAccepted(**row._asdict())
+def _is_whole(row: Row) -> bool:
+    """Whether the comment itself was written; a change may come before it."""
+    return row.comment_id is not None
+
+
+def _comment(row: Row) -> CommentNow:
+    accepted = CommentAccepted(
+        video_id=row.video_id,
+        channel=row.channel,
+        seq=row.seq,
+        comment_id=row.comment_id,
+        user_id=row.user_id,
+        name=row.name,
+        text=row.text or "",
+        parent_id=row.parent_id,
+        root_id=row.root_id,
+        submitted_ms=row.submitted_ms,
+        media_ms=row.media_ms,
+        source_offset=row.source_offset,
+        role=row.role or "",
+        approved_by=row.approved_by or "",
+    )
+    return CommentNow(accepted, accepted.text, bool(row.hidden), bool(row.removed), row.edited_ms, bool(row.pinned))
+
+
+def _change(row: Row) -> CommentChanged:
+    facts = dict(row._asdict())
+    by = facts.pop("changed_by")
+    return CommentChanged(**facts | {"change": Change(row.change), "by": by})

@@ -17,6 +17,7 @@ from schemas.events import (
     CaptionsFound,
     CaptionsUploaded,
     CommentAccepted,
+    CommentChanged,
     CueDecided,
     Event,
     PartReady,
@@ -52,7 +53,7 @@ from schemas.topics import (
 )
 from stores.captions import caption_writes
 from stores.cassandra import Write
-from stores.comments import comment_writes
+from stores.comment_writes import change_writes, comment_writes
 from stores.log_group import RawRecord
 
 TOPICS: Final = (
@@ -80,6 +81,7 @@ _WRITERS: Final[dict[type[Event], Callable[[Any], tuple[Write, ...]]]] = {
     RenditionChanged: requested_writes,
     RenditionRequested: lambda _: (),
     CommentAccepted: comment_writes,
+    CommentChanged: change_writes,
     ReactionsRecorded: like_writes,
     PollOpened: lambda _: (),  # what becomes of it is on `totals`
     PollClosed: lambda _: (),

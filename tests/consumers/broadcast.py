@@ -10,7 +10,9 @@ from schemas.events import (
     CaptionKind,
     CaptionsFound,
     CaptionsUploaded,
+    Change,
     CommentAccepted,
+    CommentChanged,
     CueDecided,
     Event,
     JobState,
@@ -81,7 +83,7 @@ class Broadcast:
             VIDEOS: [self.video(VideoState.LIVE), self.video(VideoState.ENDED)],
             VIDEOS_SETTINGS: [self.choice(), self.removal()],
             RECORDINGS: [self.archived(segment) for segment in range(self.segments)],
-            COMMENTS_FEED: [self.comment(seq) for seq in range(1, self.comments + 1)],
+            COMMENTS_FEED: [*map(self.comment, range(1, self.comments + 1)), *self.changes()],
             MEDIA_PARTS: self.media(),
             MEDIA_JOBS: [self.wanted(), self.task(0), self.task(1)],
             MEDIA_RENDITIONS: [self.rendition()],
@@ -213,6 +215,41 @@ class Broadcast:
             media_ms=None,
             source_offset=seq,
         )
+
+    def changes(self) -> list[CommentChanged]:
+        """Of the first comments: one edited, one hidden and shown again, one pinned, one removed."""
+        wanted: list[tuple[int, Change, str | None]] = [
+            (1, Change.EDITED, "said better"),
+            (2, Change.HIDDEN, None),
+            (3, Change.PINNED, None),
+            (2, Change.SHOWN, "shown again"),
+            (4, Change.EDITED, "about to go"),
+            (4, Change.REMOVED, None),
+        ]
+        return [
+            CommentChanged(
+                video_id=self.video_id,
+                channel=CHANNEL,
+                seq=self.comments + number,
+                comment_id=f"comment-{seq}",
+                comment_seq=seq,
+                user_id=f"g_{seq % USERS}",
+                change=change,
+                text=text,
+                by="ann",
+                act_id="",
+                revision_id=f"revision-{number}",
+                comments=self.comments,
+                changed_ms=START_MS + self.comments + number,
+                source_offset=self.comments + number,
+            )
+            for number, (seq, change, text) in enumerate((one for one in wanted if one[0] <= self.comments), 1)
+        ]
+
+    @property
+    def head(self) -> int:
+        """The last number of the feed."""
+        return self.comments + len(self.changes())
 
     def media(self) -> list[Event]:
         events: list[Event] = []
@@ -394,9 +431,17 @@ class Broadcast:
         media = [event for event in self.media() if isinstance(event, PartReady)]
         minutes = {(START_MS + offset * 1_000) // 60_000: offset for offset in range(0, 300, 10)}
         return {
-            "comments": sorted((c.seq, c.comment_id, c.user_id, c.text, c.root_id) for c in comments),
-            "comment_heads": [(self.comments,)],
-            "replies": sorted((c.seq, c.comment_id, c.text) for c in comments if c.root_id),
+            "comments": sorted(
+                (c.seq, c.comment_id, c.user_id, SAYS.get(c.seq, c.text), c.root_id, *BECAME.get(c.seq, NOTHING))
+                for c in comments
+            ),
+            "comment_heads": [(self.head,)],
+            "comment_ids": sorted((c.comment_id, c.seq) for c in comments),
+            "comment_changes": sorted((c.seq, c.comment_id, c.change.value, c.text) for c in self.changes()),
+            "comment_pins": [(3, True)] if self.comments >= 3 else [],
+            "comments_by_author": sorted((c.user_id, c.seq) for c in comments),
+            "comments_by_clock": sorted((clock, c.submitted_ms, c.seq) for c in comments for clock in CLOCKS),
+            "replies": sorted((c.seq, c.comment_id) for c in comments if c.root_id),
             "likes": sorted((user, target, liked) for (user, target), liked in last.items()),
             "totals": [(29, {"heart": 290}, 290)],
             "totals_by_minute": sorted((minute, offset // 10, offset) for minute, offset in minutes.items()),
@@ -438,10 +483,30 @@ class Broadcast:
 
 
 ONE = "video_id = ?"
+SHARDED = f"{ONE} AND shard IN ({', '.join(map(str, range(32)))})"
+AUTHORS = ", ".join(f"'g_{n}'" for n in range(USERS))
+CLOCKS = ("media", "written")
+SAYS = {1: "said better", 4: ""}
+NOTHING = (None, None, None)
+BECAME = {2: (False, None, None), 3: (None, None, True), 4: (None, True, None)}
 QUERIES = {
-    "comments": ("seq, comment_id, user_id, text, root_id", f"{ONE} AND bucket IN (0, 1, 2, 3)"),
+    "comments": (
+        "seq, comment_id, user_id, text, root_id, hidden, removed, pinned",
+        f"{ONE} AND bucket IN (0, 1, 2, 3)",
+    ),
     "comment_heads": ("seq", ONE),
-    "replies": ("seq, comment_id, text", f"{ONE} AND root_id = 'comment-1' AND bucket = 0"),
+    "comment_ids": ("comment_id, seq", SHARDED),
+    "comment_changes": ("seq, comment_id, change, text", f"{ONE} AND bucket IN (0, 1, 2, 3)"),
+    "comment_pins": ("comment_seq, pinned", ONE),
+    "comments_by_author": (
+        "user_id, seq",
+        f"{ONE} AND user_id IN ({AUTHORS}) AND bucket = 0",
+    ),
+    "comments_by_clock": (
+        "clock, at_ms, seq",
+        f"{ONE} AND clock IN ('media', 'written') AND bucket IN ({START_MS // 60_000}, {START_MS // 60_000 + 1})",
+    ),
+    "replies": ("seq, comment_id", f"{ONE} AND root_id = 'comment-1' AND bucket = 0"),
     "likes": ("user_id, comment_id, liked", f"{ONE} AND shard IN ({', '.join(map(str, range(32)))})"),
     "totals": ("likes, reactions, as_of_offset", ONE),
     "totals_by_minute": ("minute, likes, as_of_offset", ONE),
@@ -465,6 +530,7 @@ QUERIES = {
 TABLES = {"archived": "segments"}
 WRITTEN = {
     "comments": "text",
+    "comment_changes": "change",
     "likes": "liked",
     "totals": "likes",
     "totals_by_minute": "likes",

@@ -1,11 +1,21 @@
 """The fold of what viewers say: bounded, contiguous, and whoever waits hears."""
 
 import asyncio
+import dataclasses
 
 import pytest
 
-from gateway.conversation import MAX_COMMENTS, MAX_VIDEOS, Conversation
-from schemas.events import CommentAccepted, CommentRejected, CueDecided, TotalsChanged
+from gateway.conversation import MAX_COMMENTS, MAX_HELD, MAX_VIDEOS, Conversation
+from gateway.feed_messages import changed, numbered
+from schemas.events import (
+    Change,
+    CommentAccepted,
+    CommentChanged,
+    CommentHeld,
+    CommentRejected,
+    CueDecided,
+    TotalsChanged,
+)
 
 
 def comment(seq: int, video: str = "v1") -> CommentAccepted:
@@ -19,6 +29,42 @@ def comment(seq: int, video: str = "v1") -> CommentAccepted:
         text=f"comment {seq}",
         submitted_ms=seq,
         source_offset=seq,
+    )
+
+
+def change(seq: int, of: int, kind: Change, text: str | None = None, revision_id: str = "") -> CommentChanged:
+    return CommentChanged(
+        video_id="v1",
+        channel="demo",
+        seq=seq,
+        comment_id=f"c-{of:06d}",
+        comment_seq=of,
+        user_id="g_1",
+        change=kind,
+        text=text,
+        by="mod",
+        act_id="",
+        revision_id=revision_id,
+        comments=1,
+        changed_ms=seq,
+        source_offset=seq,
+    )
+
+
+def held(number: int) -> CommentHeld:
+    return CommentHeld(
+        video_id="v1",
+        channel="demo",
+        comment_id=f"h-{number:06d}",
+        user_id="g_1",
+        name="Ann",
+        text="?",
+        reason="links",
+        message="wait",
+        note="",
+        role="guest",
+        submitted_ms=number,
+        source_offset=number,
     )
 
 
@@ -41,13 +87,13 @@ def test_the_newest_comments_are_held_without_a_gap() -> None:
     talk = conversation.talk("v1")
     assert [c.seq for c in talk.comments] == list(range(51, MAX_COMMENTS + 51))
     assert [c.seq for c in talk.after(MAX_COMMENTS + 48)] == [MAX_COMMENTS + 49, MAX_COMMENTS + 50]
-    assert conversation.seq_of("v1", "c-000050") is None
-    assert conversation.seq_of("v1", "c-000051") == 51
+    assert conversation.known("v1", "c-000050") is None
+    assert conversation.known("v1", "c-000051") == comment(51)
 
 
 def test_a_repeat_changes_nothing_and_tells_nobody() -> None:
     conversation, told = Conversation(), list[int]()
-    conversation.on_comment = lambda event: told.append(event.seq)
+    conversation.on_comment = lambda now: told.append(now.seq)
     for seq in (1, 2, 2, 1, 3):
         conversation.apply(comment(seq))
     assert told == [1, 2, 3]
@@ -113,3 +159,91 @@ async def test_a_cue_hears_its_decision() -> None:
     )
     conversation.apply(decided)
     assert await waiter == decided
+
+
+def test_comments_and_changes_are_held_in_one_row_and_show_what_is_to_be_read_now() -> None:
+    conversation, told = Conversation(), list[dict[str, object]]()
+    conversation.on_change = lambda event, now: told.append(changed(event, now))
+    for event in (
+        comment(1),
+        comment(2),
+        change(3, 1, Change.EDITED, "a secret"),
+        change(4, 2, Change.EDITED, "first"),
+        change(5, 1, Change.HIDDEN),
+        change(6, 2, Change.EDITED, "second"),
+        change(6, 2, Change.HIDDEN),
+        change(7, 2, Change.PINNED),
+    ):
+        conversation.apply(event)
+    assert [message.get("text") for message in told] == ["a secret", "first", None, "second", None]
+    assert told[-1]["comment"] == numbered(conversation.talk("v1").comments[1])
+    messages = [numbered(entry) for entry in conversation.talk("v1").after(0)]
+    assert [message["seq"] for message in messages] == [1, 2, 3, 4, 5, 6, 7]
+    assert [message.get("text") for message in messages] == [None, "second", None, "second", None, "second", None]
+    assert messages[0].items() >= {"state": "hidden", "id": "c-000001"}.items()
+    assert "user" not in messages[0]
+    assert "Ann" not in repr(messages[0])
+    assert [entry.seq for entry in conversation.talk("v1").after(5)] == [6, 7]
+
+
+def test_a_comment_that_is_shown_again_comes_whole() -> None:
+    conversation, told = Conversation(), list[dict[str, object]]()
+    conversation.on_change = lambda event, now: told.append(changed(event, now))
+    for event in (comment(1), change(2, 1, Change.HIDDEN), change(3, 1, Change.SHOWN, "comment 1")):
+        conversation.apply(event)
+    assert "comment" not in told[0]
+    assert told[1]["text"] == "comment 1"
+    assert told[1]["comment"] == numbered(conversation.talk("v1").comments[0])
+
+
+def test_a_change_of_a_comment_that_is_held_no_more_takes_back_what_was_told_of_it() -> None:
+    conversation = Conversation()
+    for seq in range(2, 12):
+        conversation.apply(comment(seq))
+    conversation.apply(change(12, 1, Change.EDITED, "of an old comment"))
+    assert numbered(conversation.talk("v1").entries[-1])["text"] == "of an old comment"
+    conversation.apply(change(13, 1, Change.HIDDEN))
+    assert [numbered(entry).get("text") for entry in conversation.talk("v1").after(11)] == [None, None]
+
+
+def test_comments_and_changes_together_are_bounded_and_let_go_in_order() -> None:
+    conversation = Conversation()
+    for seq in range(1, 2 * MAX_COMMENTS + 1, 2):
+        conversation.apply(comment(seq))
+        conversation.apply(change(seq + 1, seq, Change.EDITED, f"edit {seq}"))
+    talk = conversation.talk("v1")
+    assert [entry.seq for entry in talk.entries] == list(range(MAX_COMMENTS + 1, 2 * MAX_COMMENTS + 1))
+    assert len(talk.places) == MAX_COMMENTS // 2
+    assert all(now.text == f"edit {now.seq}" for now in talk.comments)
+
+
+def test_after_a_gap_memory_begins_anew() -> None:
+    conversation = Conversation()
+    for seq in (1, 2, 5, 6):
+        conversation.apply(comment(seq))
+    talk = conversation.talk("v1")
+    assert ([entry.seq for entry in talk.entries], talk.first_seq) == ([5, 6], 5)
+    assert talk.comment("c-000001") is None
+
+
+async def test_held_comments_are_bounded_and_go_once_they_are_decided() -> None:
+    conversation = Conversation()
+    waiter = conversation.verdict("v1", "h-000001")
+    for number in range(1, MAX_HELD + 3):
+        conversation.apply(held(number))
+    assert await waiter == held(1)
+    talk = conversation.talk("v1")
+    assert list(talk.held) == [f"h-{number:06d}" for number in range(3, MAX_HELD + 3)]
+    conversation.apply(dataclasses.replace(comment(1), comment_id="h-000003"))
+    assert "h-000003" not in talk.held
+    conversation.apply(held(3))
+    assert "h-000003" not in talk.held, "it was approved before it was read that it is held"
+
+
+async def test_who_revises_hears_of_the_revision_only() -> None:
+    conversation = Conversation()
+    first, second = conversation.verdict("v1", "revision-1"), conversation.verdict("v1", "revision-2")
+    conversation.apply(comment(1))
+    conversation.apply(change(2, 1, Change.EDITED, "x", "revision-1"))
+    assert (await first) == change(2, 1, Change.EDITED, "x", "revision-1")
+    assert not second.done()

@@ -150,7 +150,7 @@ export class CommentList {
   #resume() {
     const last = Number([...this.#list.querySelectorAll(".comment")].at(-1)?.dataset.seq ?? 0);
     const later = this.#recent.filter((comment) => comment.seq > last);
-    if (later.length && later[0].seq > last + 1) return this.toEnd();
+    if (later.length && later.length === this.#recent.length && later[0].seq > last + 1) return this.toEnd(); // changes have numbers, too
     this.#following = true;
     this.#queue = this.#queue.filter((entry) => typeof entry === "string"); // the comments among them are in `later`
     this.#append(later.map((comment) => this.#row(comment)));

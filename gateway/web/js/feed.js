@@ -12,7 +12,7 @@
  * a repeat is seen as one) and the wanted state of likes. Reactions of a broken moment are dropped.
  *
  * Events (CustomEvent, the message in `detail`): `state` {state, retryMs, closeCode}, and the server's own `joined`,
- * `comment`, `totals`, `viewers`, `video`, `break`, `error`. A `video` event comes first whenever the feed turns to
+ * `comment`, `changed`, `totals`, `viewers`, `video`, `break`, `error`. A `video` event comes first whenever the feed turns to
  * another video (also found at a join): numbers start over, forget the comments.
  *
  *     const feed = new Feed("/v1/channels/demo/feed", { identity });
@@ -226,7 +226,9 @@ export class Feed extends EventTarget {
     switch (message?.type) {
       case "joined": return this.#joined(message);
       case "comment": return this.#comment(message);
+      case "changed": return this.#commentChanged(message);
       case "accepted": return this.#accept(message.id, message.seq);
+      case "held":
       case "rejected": return this.#refuse(message.id, message.reason ?? "", message.message ?? "");
       case "video": return this.#changed(message);
       case "error":
@@ -244,6 +246,12 @@ export class Feed extends EventTarget {
     this.seq = message.seq;
     this.#accept(message.id, message.seq);
     this.#emit("comment", message);
+  }
+
+  #commentChanged(message) {
+    if (this.seq !== null && message.seq <= this.seq) return;
+    this.seq = message.seq;
+    this.#emit("changed", message);
   }
 
   #changed(message) {
