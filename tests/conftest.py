@@ -9,7 +9,7 @@ import secrets
 import socket
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
@@ -33,7 +33,7 @@ hypothesis.settings.register_profile("logcast", deadline=None)  # the machine's 
 hypothesis.settings.load_profile("logcast")
 
 START_DEADLINE_S = 120
-STOP_DEADLINE_S = 30
+STOP_DEADLINE_S = 60
 
 
 def free_ports(count: int) -> list[int]:
@@ -182,6 +182,18 @@ def topics(kafka: str, settings: Settings) -> Iterator[Settings]:
 def unused_ports() -> Callable[[int], list[int]]:
     """Gives so many ports of 127.0.0.1 that nobody listens on now."""
     return free_ports
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(call: pytest.CallInfo[None]) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """What a command that did not end in time had written is shown, too."""
+    report = yield
+    if call.excinfo is not None and isinstance(call.excinfo.value, subprocess.TimeoutExpired):
+        written: tuple[Any, ...] = (call.excinfo.value.stdout, call.excinfo.value.stderr)  # bytes even of text=True
+        for said in filter(None, written):
+            text = said if isinstance(said, str) else said.decode("utf-8", "replace")
+            report.sections.append(("What it wrote", text))
+    return report
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

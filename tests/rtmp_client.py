@@ -25,7 +25,7 @@ from media.rtmp.messages import Message, MessageType
 
 EXTENDED = 0xFFFFFF
 HANDSHAKE_BYTES = 1536
-DEADLINE_S = 10.0
+DEADLINE_S = 60.0
 
 
 @dataclass

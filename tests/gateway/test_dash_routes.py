@@ -198,16 +198,16 @@ async def test_parts_of_an_open_segment_leave_as_they_are_made_one_http_chunk_ea
     async with served(gateway) as server:
         reader, writer = await asyncio.open_connection("127.0.0.1", int(server.rpartition(":")[2]))
         writer.write(f"GET /v1/videos/{VIDEO}/source/00000002.m4s HTTP/1.1\r\nHost: test\r\n\r\n".encode())
-        head = (await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 20)).lower()
+        head = (await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 60)).lower()
         assert head.startswith(b"http/1.1 200")
         assert b"transfer-encoding: chunked" in head
         for part in wanted[:3]:
-            assert await asyncio.wait_for(chunk(reader), 20) == data_of(part.name)
+            assert await asyncio.wait_for(chunk(reader), 60) == data_of(part.name)
         for part in wanted[3:]:
             gateway.fold(part)
-            assert await asyncio.wait_for(chunk(reader), 20) == data_of(part.name), "the segment is not closed yet"
+            assert await asyncio.wait_for(chunk(reader), 60) == data_of(part.name), "the segment is not closed yet"
         gateway.fold(TAPE.of("source", 2)[-1])
-        assert await asyncio.wait_for(chunk(reader), 20) == b""
+        assert await asyncio.wait_for(chunk(reader), 60) == b""
         writer.close()
         await writer.wait_closed()
 
@@ -217,9 +217,9 @@ async def test_a_stop_in_the_midst_of_a_segment_cuts_the_connection(gateway: Gat
     async with served(gateway) as server:
         reader, writer = await asyncio.open_connection("127.0.0.1", int(server.rpartition(":")[2]))
         writer.write(f"GET /v1/videos/{VIDEO}/source/00000002.m4s HTTP/1.1\r\nHost: test\r\n\r\n".encode())
-        await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 20)
+        await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 60)
         gateway.state.stop()
-        rest = await asyncio.wait_for(reader.read(), 20)
+        rest = await asyncio.wait_for(reader.read(), 60)
         assert rest
         assert not rest.endswith(b"0\r\n\r\n"), "no last chunk: nobody takes the segment for whole"
         writer.close()

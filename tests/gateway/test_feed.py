@@ -140,7 +140,7 @@ def gop(number: int, at_ms: int) -> GopOpened:
 
 
 async def next_of(feed: FeedClient, kind: str) -> dict[str, Any]:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         async for message in feed:
             if message["type"] == kind:
                 return message
@@ -186,7 +186,7 @@ async def test_what_one_says_the_other_hears_and_cassandra_keeps(system: System)
             page = (await client.get(f"/v1/videos/{VIDEO}/comments")).json().get("comments", [])
             return page if len(page) == 2 and page[1]["likes"] == 1 else []
 
-        page = await eventually_async(stored, 30, "both comments in Cassandra")
+        page = await eventually_async(stored, 60, "both comments in Cassandra")
         assert [c["seq"] for c in page] == [2, 1]
         replies = (await client.get(f"/v1/videos/{VIDEO}/comments/{comment_id}/replies")).json()["comments"]
         assert [c["text"] for c in replies] == ["hello yourself"]
@@ -243,7 +243,7 @@ async def test_a_second_gateway_start_reads_older_comments_from_cassandra(system
         async def stored() -> bool:
             return len((await client.get(f"/v1/videos/{VIDEO}/comments")).json().get("comments", [])) == 3
 
-        await eventually_async(stored, 30, "the comments in Cassandra")
+        await eventually_async(stored, 60, "the comments in Cassandra")
         first = (await client.get(f"/v1/videos/{VIDEO}/comments", params={"limit": 2})).json()
         assert ([c["seq"] for c in first["comments"]], first["next"]) == ([3, 2], 2)
         rest = (await client.get(f"/v1/videos/{VIDEO}/comments", params={"limit": 2, "before": 2})).json()
@@ -287,7 +287,7 @@ async def test_bad_joins_are_closed_with_their_codes(system: System) -> None:
     address = f"ws://127.0.0.1:{system.settings.http_port}/v1/channels"
 
     async def code_of(path: str, *messages: str | bytes, protocol: str = "logcast.v1") -> int:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             async with connect(address + path, subprotocols=[Subprotocol(protocol)]) as socket:
                 for message in messages:
                     await socket.send(message)

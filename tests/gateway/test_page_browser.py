@@ -25,7 +25,7 @@ pytestmark = pytest.mark.skipif(
     CHROMIUM is None and "CI" not in os.environ, reason="needs Chromium: make test-deps gets it"
 )
 
-DEADLINE_S = 15.0
+DEADLINE_S = 60.0
 FLAGS = (
     "--headless",
     "--no-sandbox",

@@ -22,7 +22,7 @@ pytestmark = pytest.mark.skipif(
     CHROMIUM is None and "CI" not in os.environ, reason="needs Chromium: make test-deps gets it"
 )
 
-DEADLINE_S = 40.0
+DEADLINE_S = 60.0
 PAST = new_video_id(START_MS, b"pastone")
 LIVE = new_video_id(START_MS + 1, b"liveone")
 FPS = 15

@@ -12,7 +12,7 @@ from schemas.topics import Topic
 from stores.kafka import consumer_config
 from stores.settings import Settings
 
-DEADLINE_S = 20.0
+DEADLINE_S = 60.0
 NOT_YET = {
     KafkaError.NOT_LEADER_FOR_PARTITION,
     KafkaError.LEADER_NOT_AVAILABLE,
