@@ -88,7 +88,7 @@ class Api:
             "video_id": video.video_id,
             "started_ms": video.started_ms,
             "ended_ms": video.ended_ms,
-            "viewers": self._audience.rooms.size(name),
+            "viewers": self._audience.viewers(name),
             "likes": self._audience.totals(video.video_id)["likes"],
         }
 

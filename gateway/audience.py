@@ -13,12 +13,15 @@ from gateway.conversation import Conversation, Verdict
 from gateway.feed_actions import Actions
 from gateway.feed_messages import LikeWanted, Post, React
 from gateway.guests import Guest
+from gateway.heat import Heat
 from gateway.history import History, HistoryError
 from gateway.identity import Identities
+from gateway.poll_board import PollBoard
 from gateway.problems import Problem
 from gateway.rooms import RESTART, Rooms
 from gateway.speaking import Author, Speaker
 from gateway.state import GatewayState
+from gateway.viewer_counts import ViewerCounts
 from schemas.comment_state import CommentNow
 from schemas.events import (
     BreakPlanned,
@@ -40,6 +43,7 @@ from schemas.topics import (
     TOTALS,
     VIDEOS,
     VIDEOS_SETTINGS,
+    VIEWERS,
 )
 from stores.accounts import Accounts
 from stores.kafka import EventProducer, LogError
@@ -72,10 +76,14 @@ class Audience:
         self.actions: Final = Actions()
         self.identities: Final = Identities(state)
         self.history: Final = History(state.cassandra)
+        self.polls: Final = PollBoard()
+        self.viewer_counts: Final = ViewerCounts()
+        self.heat: Final = Heat(
+            self.settings.hot_reactions_per_s, self.settings.hot_partitions, self.settings.partitions
+        )
         self.secret: Final = state.secret
         self.run_id: Final = secrets.token_hex(6)
         self._speaker: Speaker | None = None
-        self._counted: dict[str, int] = {}
         self._break_states: dict[str, tuple[BreakPlanned, str]] = {}
         self.conversation.on_comment = self._tell_comment
         self.conversation.on_change = self._tell_change
@@ -85,7 +93,9 @@ class Audience:
         state.subscribe(COMMENTS_FEED, self.conversation.apply, now_ms - HELD_MS)
         state.subscribe(COMMENTS_REJECTED, self.conversation.apply, now_ms)
         state.subscribe(COMMENTS_REVIEW, self.conversation.apply, now_ms - HELD_MS)
-        state.subscribe(TOTALS, self.conversation.apply)
+        for fold in (self.conversation.apply, self.polls.apply, self.heat.apply):
+            state.subscribe(TOTALS, fold)
+        state.subscribe(VIEWERS, self.viewer_counts.apply)
         state.subscribe(ADS_BREAKS, self.conversation.apply, now_ms - BREAKS_HELD_MS)
         state.subscribe(VIDEOS, self._tell_video)
         state.subscribe(VIDEOS_SETTINGS, self._tell_video)
@@ -97,7 +107,7 @@ class Audience:
         async with (
             EventProducer(self.settings, "gateway") as producer,
         ):
-            self._speaker = Speaker(producer, self.run_id, self.state.clock)
+            self._speaker = Speaker(producer, self.run_id, self.state.clock, self.heat)
             ticking = asyncio.create_task(self._tick_for_ever(), name="audience")
             try:
                 yield
@@ -224,7 +234,14 @@ class Audience:
             "comment_likes": comment_likes,
         }
 
-    def _tell(self, channel: str, video_id: str, message: dict[str, Any]) -> None:
+    def viewers(self, channel: str) -> int:
+        """How many watch a channel now: over all gateways if the log says so, else who is connected here."""
+        video = self.state.videos.of_channel(channel)
+        counted = self.viewer_counts.now(video.video_id, self.state.clock()) if video is not None else None
+        return self.rooms.size(channel) if counted is None else counted
+
+    def tell(self, channel: str, video_id: str, message: dict[str, Any]) -> None:
+        """Write a message about a video to those who listen to its channel and may see it."""
         current = self.state.videos.of_channel(channel)
         video = self.state.videos.get(video_id)
         self.rooms.send(
@@ -237,14 +254,14 @@ class Audience:
 
     def _tell_comment(self, comment: CommentNow) -> None:
         event = comment.accepted
-        self._tell(event.channel, event.video_id, feed_messages.comment(comment))
+        self.tell(event.channel, event.video_id, feed_messages.comment(comment))
 
     def _tell_change(self, event: CommentChanged, comment: CommentNow | None) -> None:
-        self._tell(event.channel, event.video_id, feed_messages.changed(event, comment))
+        self.tell(event.channel, event.video_id, feed_messages.changed(event, comment))
 
     def _tell_totals(self, event: TotalsChanged) -> None:
         message = {"type": "totals"} | self._totals(event.video_id, event, event.comment_likes)
-        self._tell(event.channel, event.video_id, message)
+        self.tell(event.channel, event.video_id, message)
 
     def _tell_video(self, event: Event, _place: object = None) -> None:
         """Of a change and of a choice: the video as it holds after it."""
@@ -259,12 +276,11 @@ class Audience:
         message = feed_messages.ad_break(event, self.state.clock())
         if message["state"] != "ended":
             self._break_states[event.break_id] = (event, message["state"])
-        self._tell(event.channel, event.video_id, message)
+        self.tell(event.channel, event.video_id, message)
 
     async def _tick_for_ever(self) -> None:
         while True:
             await asyncio.sleep(TICK_S)
-            self._tell_viewers()
             self._move_breaks()
             self.rooms.beat(HEARTBEAT_S, {"type": "heartbeat", "at_ms": self.state.clock()})
 
@@ -276,19 +292,12 @@ class Audience:
             RESTART, "the gateway restarts; join again", lambda: wait.randint(RETURN_MS // 4, spread_ms)
         )
 
-    def _tell_viewers(self) -> None:
-        counted = {channel: self.rooms.size(channel) for channel in self.rooms.channels()}
-        for channel, n in counted.items():
-            if self._counted.get(channel) != n:
-                self.rooms.send(channel, {"type": "viewers", "n": n})
-        self._counted = counted
-
     def _move_breaks(self) -> None:
         now_ms = self.state.clock()
         for break_id, (event, before) in list(self._break_states.items()):
             message = feed_messages.ad_break(event, now_ms)
             if message["state"] != before:
-                self._tell(event.channel, event.video_id, message)
+                self.tell(event.channel, event.video_id, message)
                 self._break_states[break_id] = (event, message["state"])
             if message["state"] == "ended":
                 del self._break_states[break_id]

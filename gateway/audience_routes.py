@@ -4,6 +4,8 @@ from starlette.routing import BaseRoute
 
 from gateway.api import api_routes
 from gateway.audience import Audience
+from gateway.engagement import Engagement
+from gateway.engagement_routes import engagement_routes
 from gateway.feeds import feed_routes
 from gateway.settings_routes import settings_routes
 from gateway.state import GatewayState
@@ -12,4 +14,10 @@ from gateway.state import GatewayState
 def install(state: GatewayState) -> list[BaseRoute]:
     """Make the audience of a gateway, and give its routes."""
     audience = Audience(state)
-    return [*feed_routes(audience), *settings_routes(audience), *api_routes(audience)]
+    engagement = Engagement(audience)
+    return [
+        *feed_routes(audience),
+        *engagement_routes(audience, engagement),
+        *settings_routes(audience),
+        *api_routes(audience),
+    ]

@@ -236,7 +236,7 @@ class FeedConnection:
             "token": token,
             "seq": self._resuming.newest(video.video_id) if video else 0,
             "totals": audience.totals(video.video_id) if video else None,
-            "viewers": audience.rooms.size(self._channel) + 1,
+            "viewers": max(audience.viewers(self._channel), audience.rooms.size(self._channel) + 1),
             "breaks": self._breaks(video) if video else [],
             "heartbeat_ms": HEARTBEAT_MS,
         }

@@ -11,17 +11,22 @@ from prometheus_client import Counter
 
 from gateway.feed_messages import LikeWanted, Post, React
 from gateway.guests import Guest
+from gateway.heat import Heat
 from schemas.events import (
     CommentRevised,
     CommentSubmitted,
     CueRequested,
     Like,
+    PollClosed,
+    PollOpened,
+    PresenceRecorded,
     Reaction,
     ReactionsRecorded,
     VideoChanged,
     VideoSettingsChanged,
+    Vote,
 )
-from schemas.topics import ADS_CUES, COMMENTS_SUBMITTED, REACTIONS, VIDEOS_SETTINGS
+from schemas.topics import ADS_CUES, COMMENTS_SUBMITTED, PRESENCE, REACTIONS, VIDEOS_SETTINGS
 from stores.kafka import EventProducer, LogBusyError
 
 log = logging.getLogger(__name__)
@@ -41,7 +46,11 @@ class Batch:
     video: VideoChanged | None = None
     likes: list[Like] = field(default_factory=list)
     reactions: list[Reaction] = field(default_factory=list)
+    votes: list[Vote] = field(default_factory=list)
     timer: asyncio.TimerHandle | None = None
+
+    def __len__(self) -> int:
+        return len(self.likes) + len(self.reactions) + len(self.votes)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,12 +75,14 @@ class Speaker:
         producer: an open producer.
         run_id: names this run of this gateway; batch numbers rise within it.
         now_ms: wall clock.
+        heat: which videos are too hot for one partition.
     """
 
-    def __init__(self, producer: EventProducer, run_id: str, now_ms: Callable[[], int]) -> None:
+    def __init__(self, producer: EventProducer, run_id: str, now_ms: Callable[[], int], heat: Heat) -> None:
         self._producer = producer
         self._run_id = run_id
         self._now_ms = now_ms
+        self._heat = heat
         self._batches: OrderedDict[str, Batch] = OrderedDict()
 
     async def comment(self, video: VideoChanged, author: Author, post: Post) -> None:
@@ -144,6 +155,24 @@ class Speaker:
         batch.reactions.append(Reaction(user_id=guest.id, kind=reaction.kind, count=reaction.count))
         self._schedule(batch)
 
+    def vote(self, video: VideoChanged, user_id: str, poll_id: str, option: int | None) -> None:
+        """Vote in a poll, or not any more; on the log with the next tick."""
+        batch = self._batch(video)
+        batch.votes.append(Vote(user_id=user_id, poll_id=poll_id, option=option, at_ms=self._now_ms()))
+        self._schedule(batch)
+
+    async def poll(self, event: PollOpened | PollClosed) -> None:
+        """Open or close a poll; returns once it is on the log. Errors as `comment`."""
+        await self._producer.send(REACTIONS, event.video_id, event)
+
+    def presence(self, event: PresenceRecorded) -> None:
+        """Say who watches.
+
+        Raises:
+            LogBusyError: the log does not take it.
+        """
+        self._producer.send(PRESENCE, event.video_id, event)
+
     def flush(self) -> None:
         """Send what waits, at the end."""
         for batch in list(self._batches.values()):
@@ -169,7 +198,7 @@ class Speaker:
             del self._batches[video_id]
 
     def _schedule(self, batch: Batch) -> None:
-        if len(batch.likes) + len(batch.reactions) >= MAX_BATCH:
+        if len(batch) >= MAX_BATCH:
             if batch.timer is not None:
                 batch.timer.cancel()
             self._send(batch)
@@ -177,21 +206,47 @@ class Speaker:
             batch.timer = asyncio.get_running_loop().call_later(TICK_S, self._send, batch)
 
     def _send(self, batch: Batch) -> None:
+        """One event; of a hot video two: likes and votes go home, reactions where there is room (ADR 20)."""
         assert batch.video is not None
         batch.timer = None
+        likes, reactions, votes = tuple(batch.likes), tuple(batch.reactions), tuple(batch.votes)
+        batch.likes, batch.reactions, batch.votes = [], [], []
+        away = self._heat.away(batch.video.video_id, batch.number) if reactions else None
+        if away is not None:
+            home, share = away
+            self._put(self._event(batch, reactions=reactions, home=home, share=share), share)
+            reactions = ()
+        if likes or reactions or votes:
+            self._put(self._event(batch, likes=likes, reactions=reactions, votes=votes))
+
+    def _event(
+        self,
+        batch: Batch,
+        *,
+        likes: tuple[Like, ...] = (),
+        reactions: tuple[Reaction, ...] = (),
+        votes: tuple[Vote, ...] = (),
+        home: int = -1,
+        share: int = -1,
+    ) -> ReactionsRecorded:
+        assert batch.video is not None
         batch.number += 1
-        event = ReactionsRecorded(
+        return ReactionsRecorded(
             video_id=batch.video.video_id,
             channel=batch.video.channel,
             gateway_id=self._run_id,
             batch=batch.number,
             recorded_ms=self._now_ms(),
-            likes=tuple(batch.likes),
-            reactions=tuple(batch.reactions),
+            likes=likes,
+            reactions=reactions,
+            votes=votes,
+            home=home,
+            share=share,
         )
-        batch.likes, batch.reactions = [], []
+
+    def _put(self, event: ReactionsRecorded, partition: int | None = None) -> None:
         try:
-            self._producer.send(REACTIONS, batch.video.video_id, event)
+            self._producer.send(REACTIONS, event.video_id, event, partition=partition)
         except LogBusyError:
-            LOST_REACTIONS.inc(len(event.likes) + len(event.reactions))
-            log.exception("reactions of %s were not taken", batch.video.video_id)
+            LOST_REACTIONS.inc(len(event.likes) + len(event.reactions) + len(event.votes))
+            log.exception("reactions of %s were not taken", event.video_id)

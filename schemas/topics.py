@@ -139,6 +139,11 @@ def source_partition(video_id: str, gop: int, partitions: int) -> int:
     return (partition_of(video_id, partitions) + _stride(partitions) * gop) % partitions
 
 
+def share_partition(video_id: str, share: int, partitions: int) -> int:
+    """The partition of a share of a hot video's reactions; share 0 is the video's own. Neighbours are far apart, as GOPs."""
+    return source_partition(video_id, share, partitions)
+
+
 def _stride(partitions: int) -> int:
     stride = partitions // 2 + 1
     while gcd(stride, partitions) != 1:

@@ -179,6 +179,12 @@ class Settings(BaseSettings):
         "", description="Pages of these origins may join the feed besides our own, `https://a.example,…`; `*`: any."
     )
 
+    # Engagement: two-stage counting of hot videos
+    hot_reactions_per_s: Annotated[int, Field(ge=0)] = Field(
+        100_000, description="From so many on, a video's reactions are counted on several partitions; 0: never."
+    )
+    hot_partitions: Annotated[int, Field(ge=1, le=64)] = Field(4, description="On so many.")
+
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 
     @field_validator("worker_agents")

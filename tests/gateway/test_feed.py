@@ -76,7 +76,7 @@ async def system(
         http_port=http,
         health_port_worker=worker,
         health_port_consumers=consumers,
-        worker_agents="comments,reactions,cues",
+        worker_agents="comments,reactions,viewers,cues",
         slow_mode_ms=0,
         blocked_words="spam",
     )
@@ -250,6 +250,69 @@ async def test_a_second_gateway_start_reads_older_comments_from_cassandra(system
         assert ([c["seq"] for c in rest["comments"]], rest["next"]) == ([1], None)
         up = (await client.get(f"/v1/videos/{VIDEO}/comments", params={"after": 1})).json()
         assert [c["seq"] for c in up["comments"]] == [2, 3]
+
+
+async def test_a_poll_is_voted_in_by_feed_and_api_and_viewers_are_counted(system: System) -> None:
+    polls, key = f"/v1/videos/{VIDEO}/polls", {"Authorization": f"Bearer {system.key}"}
+    asked = {"id": "poll-0001", "question": "Who wins?", "options": ["red", "blue"]}
+
+    async def until(feed: FeedClient, kind: str, **members: Any) -> dict[str, Any]:
+        async with asyncio.timeout(60):
+            async for message in feed:
+                if message["type"] == kind and members.items() <= message.items():
+                    return message
+        raise AssertionError("the feed ended")
+
+    def bars(*votes: int) -> list[dict[str, Any]]:
+        return [{"text": text, "votes": n} for text, n in zip(asked["options"], votes, strict=True)]
+
+    async with (
+        FeedClient(system.url, "demo", name="Ann") as ann,
+        FeedClient(system.url, "demo", name="Bob") as bob,
+        httpx.AsyncClient(base_url=system.url) as client,
+    ):
+        await next_of(ann, "joined")
+        await next_of(bob, "joined")
+        guest = (await client.post("/v1/guests", json={"name": "Cid"})).json()["token"]
+        cid = {"Authorization": f"Bearer {guest}"}
+        assert (await client.post(polls, json=asked, headers=cid)).status_code == 401
+        wrong = await client.post(polls, json=asked | {"options": ["red"]}, headers=key)
+        assert (wrong.status_code, wrong.json()["field"]) == (422, "options")
+        opened = await client.post(polls, json=asked, headers=key)
+        assert opened.status_code in {201, 202}
+        assert (await until(ann, "poll", state="open"))["options"] == bars(0, 0)
+        assert (await client.post(polls, json=asked, headers=key)).json()["opened_ms"] == opened.json()["opened_ms"]
+        assert (await client.post(polls, json=asked | {"question": "?"}, headers=key)).status_code == 409
+        await ann.send({"type": "vote", "poll": "poll-0001", "option": 0})
+        await bob.send({"type": "vote", "poll": "poll-0001", "option": 0})
+        await bob.send({"type": "vote", "poll": "poll-0001", "option": 1})
+        assert (await client.post(f"{polls}/poll-0001/votes", json={"option": 1}, headers=cid)).status_code == 202
+        assert (await client.post(f"{polls}/poll-0001/votes", json={"option": 2}, headers=cid)).status_code == 422
+        await until(bob, "poll", options=bars(1, 2))
+        await client.post(f"{polls}/poll-0001/close", headers=key)
+        await until(bob, "poll", state="closed")
+        late = await client.post(f"{polls}/poll-0001/votes", json={"option": None}, headers=cid)
+        assert (late.status_code, late.json()["reason"]) == (409, "poll_closed")
+        assert (await client.post(f"{polls}/poll-none/close", headers=key)).status_code == 404
+        (kept,) = (await client.get(polls)).json()["polls"]
+        assert (kept["state"], kept["options"]) == ("closed", bars(1, 2))
+        await until(ann, "viewers", n=2, peak=2, unique=2)
+        counted = (await client.get(f"/v1/videos/{VIDEO}/viewers")).json()
+        assert (counted["n"], counted["peak"], counted["unique"]) == (2, 2, 2)
+        assert (await client.get("/v1/channels/demo")).json()["viewers"] == 2
+        await ann.react("heart", 3)
+        await client.put(f"/v1/videos/{VIDEO}/like", headers=cid)
+
+        async def in_minutes(what: str) -> list[dict[str, Any]]:
+            rows = (await client.get(f"/v1/videos/{VIDEO}/{what}/minutes")).json().get("minutes", [])
+            return [row for row in rows if row.get("likes") == 1 or row.get("unique") == 2]
+
+        minutes = await eventually_async(partial(in_minutes, "totals"), 60, "the totals of a minute in Cassandra")
+        assert minutes[-1]["reactions"] == {"heart": 3}
+        assert await eventually_async(partial(in_minutes, "viewers"), 60, "the viewers of a minute in Cassandra")
+        totals = (await client.get(f"/v1/videos/{VIDEO}/totals")).json()
+        assert (totals["likes"], totals["reactions"]) == (1, {"heart": 3})
+        assert (await client.get(f"/v1/videos/{VIDEO}/totals/minutes?limit=0")).status_code == 422
 
 
 async def test_cues_are_decided_and_planned(system: System) -> None:

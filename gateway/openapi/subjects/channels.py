@@ -26,7 +26,7 @@ SCHEMAS: Final[dict[str, Schema]] = {
             "video_id": OPTIONAL_TEXT,
             "started_ms": OPTIONAL_TIME_MS,
             "ended_ms": OPTIONAL_TIME_MS,
-            "viewers": {**WHOLE, "description": "Feed connections of this gateway"},
+            "viewers": {**WHOLE, "description": "Over all gateways"},
             "likes": WHOLE,
         },
         "required": ["name", "title", "state", "video_id", "viewers", "likes"],
