@@ -3,10 +3,11 @@
 import asyncio
 import dataclasses
 import os
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 import click
 
@@ -67,6 +68,14 @@ def command(file: Path, name: str, title: str | None, keep: int, data_dir: Path 
     except KeyboardInterrupt:
         raise LogcastError(f"the import of {file} was stopped; nothing of it is kept: import it again") from None
     click.echo(f"{file} is video {video_id}: {settings.public_host}:{settings.http_port}/watch/{video_id}")
+    _leave()
+
+
+def _leave() -> NoReturn:
+    """End now: all is written, and librdkafka may hang for ever when its handles are destroyed (its issues 5434, 5476)."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)
 
 
 async def _import(
