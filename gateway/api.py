@@ -341,7 +341,7 @@ def _comment_id(request: Request) -> str:
 
 
 async def preflight(_request: Request) -> Response:
-    """CORS preflight (Fetch standard): every origin may call; there are no cookies to abuse."""
+    """CORS preflight (Fetch standard): every origin may call; the one cookie needs our own (`origins.py`)."""
     allowed = {
         "Access-Control-Allow-Methods": "GET, POST, PUT, PATCH, DELETE",
         "Access-Control-Allow-Headers": "Authorization, Content-Type",

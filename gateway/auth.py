@@ -1,5 +1,7 @@
 """What the routes of accounts share: who is logged in, tokens and cookies, and how often one may try."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -10,6 +12,8 @@ from gateway.access_tokens import Access, access_token
 from gateway.api import answer
 from gateway.auth_passwords import Passwords
 from gateway.identity import Identities, Identity, address_of, client_address, unauthorized
+from gateway.mail import Mail
+from gateway.oidc import OidcProvider
 from gateway.origins import is_secure, must_be_own_origin
 from gateway.problems import Problem
 from gateway.rate_limits import RateLimits
@@ -91,6 +95,20 @@ class Auth:
         self.identities: Final = Identities(state)
         self.attempts: Final = Attempts(state.settings.attempts_per_minute)
         self.passwords: Final = Passwords(state.settings)
+        self.mail: Final = Mail(state.settings)
+        self.oidc: Final = OidcProvider(state.settings, state.clock)
+        state.auth = self
+        state.resource(self.open)
+
+    @asynccontextmanager
+    async def open(self) -> AsyncIterator[None]:
+        """Send mails until closed; then close what is open elsewhere."""
+        try:
+            async with self.mail.open():
+                yield
+        finally:
+            await self.oidc.aclose()
+            self.passwords.close()
 
     @property
     def users(self) -> Users:

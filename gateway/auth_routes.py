@@ -1,7 +1,5 @@
 """`/v1/auth/…`: register, log in and out, refresh, sessions (docs/accounts.md)."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import Any
 
 from starlette.requests import Request
@@ -14,6 +12,7 @@ from gateway.auth import COOKIE, Auth, wrong_login
 from gateway.channel_people import channel_people_routes
 from gateway.identity import IdentityError
 from gateway.me_routes import me_routes
+from gateway.oidc_routes import oidc_routes
 from gateway.origins import is_own_origin, must_be_own_origin
 from gateway.password_routes import password_routes
 from gateway.problems import Problem, not_found
@@ -25,15 +24,6 @@ from stores.users import LOGIN, NameTaken
 def install(state: GatewayState) -> list[BaseRoute]:
     """Everything about accounts, over one `Auth`."""
     auth = Auth(state)
-
-    @asynccontextmanager
-    async def closing() -> AsyncIterator[None]:
-        try:
-            yield
-        finally:
-            auth.passwords.close()
-
-    state.resource(closing)
     routes = AuthRoutes(auth)
     return [
         Route("/v1/auth/register", routes.register, methods=["POST"]),
@@ -44,6 +34,7 @@ def install(state: GatewayState) -> list[BaseRoute]:
         Route("/v1/auth/sessions", routes.end_others, methods=["DELETE"]),
         Route("/v1/auth/sessions/{session}", routes.end, methods=["DELETE"]),
         *password_routes(auth),
+        *oidc_routes(auth),
         *me_routes(auth),
         *channel_people_routes(auth),
     ]

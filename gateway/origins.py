@@ -34,6 +34,11 @@ def must_be_own_origin(connection: HTTPConnection, settings: Settings) -> None:
         )
 
 
+def own_url(settings: Settings) -> str:
+    """Where browsers reach us, as the settings say: never as a request says, for that is anybody's choice."""
+    return settings.public_url or f"http://{settings.public_host}:{settings.http_port}"
+
+
 def is_secure(connection: HTTPConnection) -> bool:
     """Whether the browser says that it talks HTTPS to us."""
     return connection.headers.get("origin", "").lower().startswith("https://") or connection.url.scheme == "https"

@@ -25,6 +25,7 @@ from stores.sql import open_engine
 from stores.users import Users
 
 if TYPE_CHECKING:
+    from gateway.auth import Auth
     from gateway.captions import Captions
     from gateway.media_access import MediaAccess
 
@@ -52,6 +53,7 @@ class GatewayState:
         cassandra: the one session of the process, once it is there.
         media: the folds and bytes of all videos, once `gateway.media_access` was asked for them.
         captions: of all videos, once `gateway.captions` was asked for them.
+        auth: what the routes of accounts share, once they are installed.
         stopping: set when the server begins to stop; whoever parks requests or sockets lets them go then.
         ready_checks: named conditions of /readyz besides the log.
         subscriptions: who folds which topic.
@@ -72,6 +74,7 @@ class GatewayState:
         self.cassandra: Final = CassandraLink(settings)
         self.media: MediaAccess | None = None
         self.captions: Captions | None = None
+        self.auth: Auth | None = None
         self.stopping: Final = asyncio.Event()
         self.ready_checks: Final[dict[str, Callable[[], bool]]] = {}
         self.reader: LogReader | None = None

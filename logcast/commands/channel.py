@@ -26,11 +26,17 @@ def command() -> None:
 @command.command("create")
 @click.argument("name")
 @click.option("--title", default="", help="Shown on the page. [default: the name]")
+@click.option("--owner", help="The login of who owns it. [default: the operator's alone]")
 @data_option
-def create(name: str, title: str, data_dir: Path | None) -> None:
+def create(name: str, title: str, owner: str | None, data_dir: Path | None) -> None:
     """Make a channel and print its stream key, which is shown only this once."""
     settings = absolute_settings(data_dir)
-    _print_key(settings, _with_accounts(settings, lambda accounts: accounts.create_channel(name, title)))
+
+    async def make(accounts: "Accounts") -> "NewKey":
+        number = await _number_of(settings, owner) if owner else None
+        return await accounts.create_channel(name, title, owner=number)
+
+    _print_key(settings, _with_accounts(settings, make))
 
 
 @command.command("rotate-key")
@@ -76,10 +82,19 @@ def list_(data_dir: Path | None) -> None:
         click.echo(f"{channel.name}\t{channel.title}\tkeep {kept}\t{channel.visibility.value}")
 
 
+async def _number_of(settings: "Settings", login: str) -> int:
+    from stores.sql import open_engine
+    from stores.users import Users
+
+    async with open_engine(settings.sql_url) as engine:
+        return (await Users(engine).known(login)).number
+
+
 def _with_accounts(settings: "Settings", action: "Callable[[Accounts], Awaitable[Result]]") -> Result:
     """Do one thing with the accounts database; its errors end the command with their sentence."""
     from stores.accounts import Accounts, AccountsError
     from stores.sql import DatabaseError
+    from stores.users import UsersError
 
     async def act() -> Result:
         async with Accounts.open(settings) as accounts:
@@ -87,7 +102,7 @@ def _with_accounts(settings: "Settings", action: "Callable[[Accounts], Awaitable
 
     try:
         return asyncio.run(act())
-    except (AccountsError, DatabaseError) as error:
+    except (AccountsError, UsersError, DatabaseError) as error:
         raise LogcastError(str(error)) from error
 
 

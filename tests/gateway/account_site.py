@@ -9,6 +9,7 @@ import httpx
 from starlette.applications import Starlette
 
 from gateway.app import create_app
+from gateway.auth import Auth
 from gateway.identity import Identities, Identity
 from gateway.state import GatewayState
 from stores.settings import Settings
@@ -66,6 +67,12 @@ class Site:
         transport = httpx.ASGITransport(self.app, raise_app_exceptions=False)
         return httpx.AsyncClient(transport=transport, base_url="http://gateway", headers=ORIGIN, timeout=60)
 
+    @property
+    def auth(self) -> Auth:
+        """What the routes of accounts share."""
+        assert self.state.auth is not None
+        return self.state.auth
+
     def operator(self) -> dict[str, str]:
         """The headers of the operator."""
         return {"Authorization": f"Bearer {self.state.settings.admin_token.get_secret_value()}"}
@@ -84,4 +91,6 @@ async def account_site(make_settings: Callable[..., Settings], **options: Any) -
         httpx.AsyncClient(transport=transport, base_url="http://gateway", timeout=60) as client,
     ):
         state.use_sql(engine)
-        yield Site(app, state, clock, client)
+        site = Site(app, state, clock, client)
+        async with site.auth.open():
+            yield site

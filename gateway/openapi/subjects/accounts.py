@@ -2,7 +2,7 @@
 
 from typing import Any, Final
 
-from gateway.openapi.words import CHANNEL, TEXT, TIME_MS, WHOLE, Schema, call, list_of, members
+from gateway.openapi.words import CHANNEL, TEXT, TIME_MS, WHOLE, Schema, call, list_of, members, query
 from stores.accounts import MAX_TITLE
 from stores.users import LOGIN, USER_ID
 
@@ -62,6 +62,7 @@ SCHEMAS: Final[dict[str, Schema]] = {
     "RefreshToken": _form({}, {"refresh_token": _TOKEN}),
     "NewPassword": _form({"password": _GIVEN, "new_password": _PASSWORD}),
     "ResetPassword": _form({"token": _TOKEN, "password": _PASSWORD}),
+    "WhoForgot": _form({"login": {"type": "string", "minLength": 1, "maxLength": 100}}),
     "Profile": _form({}, {**_PROFILE, "password": {**_GIVEN, "description": "To change the email"}}, minProperties=1),
     "NewChannel": _form(
         {"name": {"type": "string", "pattern": "^[a-z0-9][a-z0-9_-]{1,39}$"}},
@@ -159,6 +160,25 @@ PATHS: Final[dict[str, Schema]] = {
     },
     "/v1/auth/password": {
         "post": _own_body("Choose another password", body="NewPassword", answers={"204": None}, problems=(503,))
+    },
+    "/v1/auth/password/reset-request": {
+        "post": _open("Have a reset sent by mail; says nothing of who exists", "WhoForgot", {"202": None}, 409, 503)
+    },
+    "/v1/auth/oidc/start": {
+        "get": call(
+            "Send the browser to the provider",
+            query("return_to", "A path of this server, to end at", type="string", default="/"),
+            answers={"302": None},
+            problems=(400, 404, 429, 502),
+        )
+    },
+    "/v1/auth/oidc/callback": {
+        "get": call(
+            "The browser comes back from the provider",
+            *(query(name, "By the provider", type="string") for name in ("state", "code", "error")),
+            answers={"303": None},
+            problems=(400, 404, 429, 502, 503),
+        )
     },
     "/v1/auth/password/reset": {
         "post": _open("Choose a password by a one-time token", "ResetPassword", {"204": None}, 410, 503)
