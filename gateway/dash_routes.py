@@ -17,7 +17,7 @@ from gateway.captions import captions_of
 from gateway.catalogue import Catalogue
 from gateway.directives import parse_directives
 from gateway.dvr import DvrView
-from gateway.manifests import NO_WISH, Asked, Manifests, is_over, is_ready
+from gateway.manifests import NO_WISH, Asked, Manifests, is_named, is_over, is_ready
 from gateway.media_access import MediaAccess, media_access
 from gateway.media_routes import ENDED_AGE_S, SETTLE_S, Media
 from gateway.problems import Problem, not_found
@@ -36,6 +36,8 @@ from stores.segments import SegmentStoreError
 MANIFEST_TYPE: Final = b"application/dash+xml"
 LIVE_AGE_S: Final = 1
 MAX_HEADERS: Final = 2_000
+ENOUGH_S: Final = 20.0
+"""How long a manifest waits for as much media as players stay behind: two or three segments, if they are not very long."""
 
 
 def install(state: GatewayState) -> list[BaseRoute]:
@@ -106,12 +108,12 @@ class DashRoutes:
         await send_message(send, 200, headers, b"" if request.method == "HEAD" else text)
 
     async def _ready(self, video_id: str) -> VideoFold:
-        """The fold of a video, once a manifest would name all its renditions, or when they did not come in time.
+        """The fold of a video, once a manifest can be begun with (`is_ready`), or when it could not in time.
 
         Raises:
             Problem: 404, there is no such video; 503, it has no media yet.
         """
-        deadline = asyncio.get_running_loop().time() + SETTLE_S
+        began = asyncio.get_running_loop().time()
         fold = await self._catalogue.fold(video_id)
         if fold is None:
             known = await self._catalogue.state(video_id)
@@ -120,7 +122,8 @@ class DashRoutes:
                 "no_media" if known else "no_such_video",
             )
         while not is_ready(fold):
-            left = deadline - asyncio.get_running_loop().time()
+            patience_s = ENOUGH_S if is_named(fold) else SETTLE_S
+            left = began + patience_s - asyncio.get_running_loop().time()
             if left <= 0 or self._state.stopping.is_set() or not await self._changed(fold, left):
                 break
         if fold.video is None:

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import Final
 from weakref import WeakKeyDictionary
 
@@ -24,6 +25,14 @@ RECENT_SEGMENTS: Final = 3
 GRAIN_MS: Final = 500
 MARGIN_MS: Final = 1_500
 """From the end of a segment until every player has heard of it (`UPDATE_MS`) and loaded it."""
+
+START_MS: Final = 1_250
+"""The delay that a live manifest suggests leads at least so far behind the start of what it lists.
+
+Where it leads nearer, there is nothing yet in which Chromium can seek while Shaka sets out, and media that begins within a
+second of 0 is played from 0 without being asked: Shaka then takes itself for where it wanted to be, loads ten seconds from
+there, and waits for ever.
+"""
 
 MAX_KEPT: Final = 8
 
@@ -122,7 +131,7 @@ def _expected(video: VideoChanged) -> list[str]:
 def _live(video: VideoChanged, periods: Sequence[Period], publish_us: int, window_ms: int) -> Live:
     """Players stay behind by a segment, what it takes to hear of it, and half a segment for a network that wavers."""
     shortest_ms, longest_ms = _recent_ms(periods)
-    target_ms = GRAIN_MS * math.ceil((1.5 * longest_ms + MARGIN_MS) / GRAIN_MS)
+    target_ms = _target_ms(longest_ms)
     return Live(
         available_ms=video.started_ms,
         published_us=publish_us,
@@ -133,6 +142,10 @@ def _live(video: VideoChanged, periods: Sequence[Period], publish_us: int, windo
     )
 
 
+def _target_ms(longest_ms: float) -> int:
+    return GRAIN_MS * math.ceil((1.5 * longest_ms + MARGIN_MS) / GRAIN_MS)
+
+
 def is_over(fold: VideoFold) -> bool:
     """Whether nothing will be added to a video."""
     video = fold.video
@@ -140,8 +153,33 @@ def is_over(fold: VideoFold) -> bool:
 
 
 def is_ready(fold: VideoFold) -> bool:
-    """Whether a manifest would name all renditions: players take them from the first one that they read."""
-    return is_over(fold) or (is_settled(fold) and all(rendition.segments[0].closed for rendition in fold.listed))
+    """Whether a manifest would name all renditions, and as much of them as players stay behind.
+
+    Players take from the first manifest that they read what there is, and where to start.
+    """
+    video = fold.video
+    goes_on = video is not None and video.state is VideoState.LIVE
+    return is_over(fold) or (is_named(fold) and (not goes_on or _holds_enough(fold)))
+
+
+def is_named(fold: VideoFold) -> bool:
+    """Whether a manifest would name all renditions."""
+    return is_settled(fold) and all(rendition.segments[0].closed for rendition in fold.listed)
+
+
+def _holds_enough(fold: VideoFold) -> bool:
+    """Whether there is enough (`START_MS`) of the renditions that go back to the start, before what is open now."""
+    first = min(rendition.segments[0].number for rendition in fold.listed)
+    there = [rendition for rendition in fold.listed if rendition.segments[0].number == first]
+    newest = (s for r in _pictures(there) for s in islice(reversed(r.segments), RECENT_SEGMENTS + 1))
+    longest_ms = max(1000 * segment.duration_s for segment in newest)
+    least_ms = min(r.segments[-1].start_ms - r.segments[0].start_ms for r in there)
+    return least_ms >= _target_ms(longest_ms) + START_MS
+
+
+def _pictures(renditions: Sequence[RenditionFold]) -> Sequence[RenditionFold]:
+    """Those that are no sound, where there are any: sound is cut where they are, to a frame of its own."""
+    return [r for r in renditions if r.track is not Track.AUDIO] or renditions
 
 
 def _rendition(video_id: str, rendition: RenditionFold, nominal_bits: int, headers: Mapping[str, Shape]) -> Rendition:

@@ -132,12 +132,13 @@ class Period:
 class Latency:
     """What a live presentation asks of players (annex K): how far behind the camera, in ms, and how fast at most.
 
-    Nothing is said of a maximum: players take who went back further for late, and jump.
+    Nothing is said of a maximum: players take who went back further for late, and jump. Nobody plays slower: Shaka counts
+    the target from the suggested delay on, and would stay behind by both.
     """
 
     target_ms: int
     min_ms: int
-    slowest: float = 0.96
+    slowest: float = 1.0
     fastest: float = 1.04
 
 
@@ -192,7 +193,7 @@ def manifest(presentation: Presentation) -> str:
             "publishTime": _date(live.published_us),
             "minimumUpdatePeriod": seconds(live.update_ms),
             "timeShiftBufferDepth": seconds(live.buffer_ms),
-            "suggestedPresentationDelay": seconds(live.latency.target_ms),
+            "suggestedPresentationDelay": seconds(live.latency.target_ms + live.early_ms),
         }
     body = [
         _element("ProgramInformation", {}, [f"<Title>{escape(presentation.title)}</Title>"]),

@@ -79,8 +79,10 @@ def test_5_3_1_2_the_time_shift_buffer_and_the_update_period_are_told() -> None:
 
 
 def test_5_3_1_2_the_suggested_delay_is_more_than_a_segment_and_an_update() -> None:
-    root = live().root.attrib
-    assert Fraction(root["suggestedPresentationDelay"][2:-1]) >= 2 + 1
+    found = live()
+    early = max(Fraction(one.template["availabilityTimeOffset"]) for one in found.periods[0].representations)
+    delay = Fraction(found.root.attrib["suggestedPresentationDelay"][2:-1])
+    assert delay - early >= 2 + 1, "players may count it from when a segment can be asked for, as Shaka does"
 
 
 def test_5_4_1_publish_time_is_in_the_past_and_later_for_every_change() -> None:
@@ -376,7 +378,8 @@ def test_k_3_the_service_description_tells_latency_and_rates() -> None:
     assert 2_000 + 1_000 < target <= 6_000
     assert least < target
     assert "max" not in latency.attrib, "who goes back is not late"
-    assert float(rate.attrib["min"]) < 1 < float(rate.attrib["max"])
+    assert float(rate.attrib["min"]) == 1, "Shaka stays behind by the suggested delay already"
+    assert float(rate.attrib["max"]) > 1
 
 
 def test_5_12_producer_reference_times_tie_media_time_to_the_wall_clock() -> None:
