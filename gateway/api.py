@@ -1,4 +1,4 @@
-"""The HTTP API below `/v1`: channels, videos, guests, comments, likes, reactions, cues. Described in `openapi/`."""
+"""The HTTP API below `/v1`: channels, videos, guests, likes, reactions, cues. Described in `openapi/`."""
 
 import asyncio
 import secrets
@@ -16,14 +16,11 @@ from gateway.audience import Audience
 from gateway.conversation import Verdict
 from gateway.feed_messages import LikeWanted, MessageError
 from gateway.guests import Guest, GuestError, guest_of, new_guest, token_of
-from gateway.history import HistoryError
 from gateway.identity import OPERATOR, Identities, client_address
 from gateway.openapi.document import openapi_document
 from gateway.problems import Problem, not_found
 from gateway.rate_limits import RateLimits
-from gateway.speaking import Author
 from gateway.viewing_guard import RIGHT, Right
-from schemas.comment_state import CommentNow
 from schemas.events import (
     CommentAccepted,
     CommentChanged,
@@ -37,7 +34,6 @@ from schemas.ids import COMMENT_ID, new_video_id
 
 MAX_BODY_BYTES: Final = 32 * 1024
 BODY_TIMEOUT_S: Final = 10.0
-MAX_PAGE: Final = 200
 DECISION_TIMEOUT_S: Final = 5.0
 CALLS_PER_S: Final = 20.0
 CALLS_BURST: Final = 60.0
@@ -99,46 +95,6 @@ class Api:
         kept = {"keep_days": video.keep_days, "visibility": video.visibility.value, "origin": video.origin.value}
         return answer(row | kept | {"totals": self._audience.totals(video.video_id)})
 
-    async def comments(self, request: Request) -> Response:
-        """A page of comments from Cassandra: newest first, or oldest first after a number."""
-        video = self._video(request)
-        limit = _number(request, "limit", 1, MAX_PAGE) or 50
-        before, after = _number(request, "before", 0, 2**53), _number(request, "after", 0, 2**53)
-        history = self._audience.history
-        if after is not None:
-            page = await self._from_history(history.asked(lambda store: store.after(video.video_id, after, limit)))
-            following = page[-1].seq if len(page) == limit else None
-        elif before is not None:
-            page = (await self._from_history(history.asked(lambda store: store.before(video.video_id, before, limit))))[
-                ::-1
-            ]
-            following = page[-1].seq if len(page) == limit else None
-        else:
-            page = (await self._from_history(history.asked(lambda store: store.latest(video.video_id, limit))))[::-1]
-            following = page[-1].seq if len(page) == limit else None
-        return answer({"comments": await self._rows(video, page), "next": following})
-
-    async def replies(self, request: Request) -> Response:
-        """The replies to a comment, oldest first."""
-        video, comment_id = self._video(request), _comment_id(request)
-        limit = _number(request, "limit", 1, MAX_PAGE) or 50
-        page = await self._from_history(
-            self._audience.history.asked(lambda store: store.replies(video.video_id, comment_id, limit))
-        )
-        return answer({"comments": await self._rows(video, page)})
-
-    async def _rows(self, video: VideoChanged, page: list[CommentNow]) -> list[dict[str, Any]]:
-        """Comments with their likes: Cassandra's, unless the log has said more since."""
-        likes = await self._from_history(self._audience.history.likes(video.video_id, [c.comment_id for c in page]))
-        likes |= self._audience.conversation.talk(video.video_id).comment_likes
-        return [feed_messages.comment(event) | {"likes": likes.get(event.comment_id, 0)} for event in page]
-
-    async def _from_history(self, reading: Awaitable[T]) -> T:
-        try:
-            return await reading
-        except HistoryError as error:
-            raise Problem(503, "history_away", str(error), headers={"Retry-After": "5"}) from error
-
     # -- viewers
 
     async def new_guest(self, request: Request) -> Response:
@@ -151,18 +107,6 @@ class Api:
             raise Problem(422, "bad_name", str(error)) from error
         token = token_of(guest, self._audience.secret, self._audience.state.clock())
         return answer({"token": token, "user": {"id": guest.id, "name": guest.name}}, 201)
-
-    async def post_comment(self, request: Request) -> Response:
-        """Post a comment; idempotent by its id."""
-        self._limit(request)
-        guest, video = self._guest(request), self._video(request)
-        values = await body_of(request)
-        try:
-            post = feed_messages.post_of(values)
-        except MessageError as error:
-            raise Problem(422, error.code, str(error)) from error
-        verdict = await self._audience.comment(video, Author.of_guest(guest), post)
-        return verdict_answer(post.id, verdict)
 
     async def like_video(self, request: Request) -> Response:
         """PUT: the video is liked; DELETE: not any more."""
@@ -324,15 +268,6 @@ async def body_of(request: Request) -> dict[str, Any]:
     return values
 
 
-def _number(request: Request, name: str, least: int, most: int) -> int | None:
-    text = request.query_params.get(name)
-    if text is None:
-        return None
-    if not (text.isascii() and text.isdigit() and len(text) < 17 and least <= int(text) <= most):
-        raise Problem(400, f"bad_{name}", f"expected {name} from {least} to {most}, found {text!r:.40}")
-    return int(text)
-
-
 def _comment_id(request: Request) -> str:
     found = str(request.path_params["comment"])
     if COMMENT_ID.fullmatch(found) is None:
@@ -375,9 +310,6 @@ def api_routes(audience: Audience) -> list[BaseRoute]:
         ("/v1/channels/{channel}/cues", ["POST"], api.cue),
         ("/v1/guests", ["POST"], api.new_guest),
         ("/v1/videos/{video}", ["GET"], api.video),
-        ("/v1/videos/{video}/comments", ["GET"], api.comments),
-        ("/v1/videos/{video}/comments", ["POST"], api.post_comment),
-        (comment + "/replies", ["GET"], api.replies),
         (comment + "/like", ["PUT", "DELETE"], api.like_comment),
         ("/v1/videos/{video}/like", ["PUT", "DELETE"], api.like_video),
         ("/v1/videos/{video}/reactions", ["POST"], api.react),

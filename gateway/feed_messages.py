@@ -95,6 +95,16 @@ def post_of(values: dict[str, Any]) -> Post:
     comment_id = values.get("id")
     if not isinstance(comment_id, str) or COMMENT_ID.fullmatch(comment_id) is None:
         raise MessageError("bad_id", f"expected id of 8 to 64 letters, digits, '-', '_'; found {comment_id!r:.80}")
+    return Post(
+        id=comment_id,
+        text=text_of_comment(values, comment_id),
+        parent=_comment_id(values, "parent"),
+        media_ms=_integer(values, "media_ms", 0, 2**53),
+    )
+
+
+def text_of_comment(values: dict[str, Any], comment_id: str | None = None) -> str:
+    """The text out of JSON members."""
     text = values.get("text")
     if not isinstance(text, str):
         raise MessageError(
@@ -102,12 +112,7 @@ def post_of(values: dict[str, Any]) -> Post:
         )
     if len(text) > MAX_RAW_TEXT_CHARS:
         raise MessageError("too_long", f"expected at most {MAX_TEXT_CHARS} characters; found {len(text)}", comment_id)
-    return Post(
-        id=comment_id,
-        text=_storable(text),
-        parent=_comment_id(values, "parent"),
-        media_ms=_integer(values, "media_ms", 0, 2**53),
-    )
+    return _storable(text)
 
 
 def reaction_of(values: dict[str, Any]) -> React:

@@ -1,6 +1,7 @@
 """A gateway's application without a log: tests fold events into it by hand, and ask it over ASGI."""
 
-from collections.abc import AsyncIterator, Callable
+import secrets
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, field
 
 import httpx
@@ -10,9 +11,10 @@ from starlette.applications import Starlette
 from gateway.app import create_app
 from gateway.state import GatewayState
 from schemas.events import Event, PartReady
+from stores.cassandra import apply_schema
 from stores.log_reader import Place
 from stores.segments import LocalSegmentStore
-from stores.settings import Settings
+from stores.settings import Settings, load_settings
 from tests.gateway.tape import START_MS, data_of
 
 
@@ -62,3 +64,13 @@ async def gateway(make_settings: Callable[..., Settings]) -> AsyncIterator[Gatew
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://gateway", timeout=10) as client:
         yield Gateway(app, state, client, LocalSegmentStore(settings.segments_path), clock)
+
+
+@pytest.fixture(scope="session")
+def keyspace(cassandra: tuple[str, int], drop_keyspace: Callable[[str], None]) -> Iterator[str]:
+    """The name of a keyspace with the tables; tests keep apart by their video."""
+    host, port = cassandra
+    name = f"t{secrets.token_hex(8)}"
+    apply_schema(load_settings(cassandra_hosts=host, cassandra_port=port, cassandra_keyspace=name))
+    yield name
+    drop_keyspace(name)

@@ -31,7 +31,6 @@ def test_every_reference_leads_somewhere() -> None:
     document = openapi_document()
     named = {f"#/components/schemas/{name}" for name in document["components"]["schemas"]}
     assert references(document) <= named
-    assert named - references(document) == set(), "described, and used by nothing"
 
 
 def test_every_scheme_of_security_that_a_call_asks_for_is_described() -> None:

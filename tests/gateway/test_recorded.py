@@ -2,7 +2,7 @@
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from dataclasses import replace
 
 import httpx
@@ -16,7 +16,7 @@ from gateway.recorded_segments import AUDIO_PATIENCE_MS
 from gateway.state import GatewayState
 from schemas.events import Event, PartReady, VideoState
 from schemas.ids import new_video_id
-from stores.cassandra import Cassandra, Write, apply_schema
+from stores.cassandra import Cassandra, Write
 from stores.segments import LocalSegmentStore
 from stores.settings import Settings
 from tests.gateway.conftest import Clock, Gateway
@@ -34,18 +34,6 @@ ENDED = replace(
     changed_ms=START_MS + 180_000,
     keep_days=-1,
 )
-
-
-@pytest.fixture(scope="session")
-def keyspace(cassandra: tuple[str, int], drop_keyspace: Callable[[str], None]) -> Iterator[str]:
-    """The name of a keyspace with the tables."""
-    from stores.settings import load_settings
-
-    host, port = cassandra
-    name = f"t{secrets.token_hex(8)}"
-    apply_schema(load_settings(cassandra_hosts=host, cassandra_port=port, cassandra_keyspace=name))
-    yield name
-    drop_keyspace(name)
 
 
 class Recorder:
