@@ -179,7 +179,8 @@ class FileImport:
 
     async def _room(self) -> None:
         """Wait while the log or the workers are behind."""
-        await self._wait(lambda: not self._broadcast.overfull, lambda: WRITTEN)
+        if self._broadcast.overfull:
+            await self._wait(lambda: not self._broadcast.overfull, lambda: WRITTEN)
         due = self._broadcast.segment - AHEAD
         await self._wait(lambda: self._progress.done >= due, lambda: self._progress.missing(due))
 

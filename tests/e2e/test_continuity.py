@@ -115,10 +115,14 @@ async def test_a_publisher_that_returns_within_the_grace_time_goes_on_in_the_sam
     stack: LiveStack, channel: Channel, viewer: HlsViewer, tmp_path: Path
 ) -> None:
     path = clip(tmp_path, "640x360", 4)
-    first = asyncio.create_task(published(stack, channel, path))
+
+    async def twice() -> int:
+        return await published(stack, channel, path) + await published(stack, channel, path)
+
+    sending = asyncio.create_task(twice())  # whatever time the first look takes: the grace time is short
     found = await viewer.live({"source", "240p", "audio"})
     async with followed(viewer, found["source"]), followed(viewer, found["240p"]):
-        sent = await first + await published(stack, channel, path)
+        sent = await sending
     for name in ("source", "240p"):
         playlist = await viewer.ended(found[name])
         assert [segment.epoch for segment in playlist.segments] == sorted(s.epoch for s in playlist.segments)
@@ -229,6 +233,6 @@ async def test_the_page_plays_on_through_a_change_of_size_and_a_publisher_that_d
     returned_ms = time.time() * 1000
     sending = asyncio.create_task(send(stack.rtmp_port, channel.key, tags_of(again)))
     await watch_page.until("player.programMs >= at", 60, "picture of the publisher that returned", returned_ms + 3_000)
-    await watch_page.plays_on(3, 30)
+    await watch_page.plays_on(3, 60)
     assert not watch_page.errors
     await sending
