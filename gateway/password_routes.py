@@ -16,9 +16,9 @@ from gateway.problems import Problem
 RESET_TEXT: Final = """\
 Somebody, probably you, asked for a new password of {login} at {url}.
 
-Choose it with this token, which works once, for {minutes} minutes:
+Choose it here, once, within {minutes} minutes:
 
-    {token}
+    {url}/reset#{token}
 
 If it was not you, there is nothing to do.
 """

@@ -82,6 +82,8 @@ def call(
     responses: dict[str, Schema] = {}
     for status, schema in answers.items():
         responses[status] = {"description": summary} | ({"content": json_of(schema)} if schema else {})
+    if security == "streamKey" and 403 not in problems:  # an account that does not own the channel
+        problems = (*problems, 403)
     for code in problems:
         content = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
         responses[str(code)] = {"description": "See `reason` and `detail`", "content": content}

@@ -85,9 +85,9 @@ def reset_password(login: str, data_dir: Path | None) -> None:
 
     token = _with_users(settings, reset)
     click.echo(f"token  {token}")
-    click.echo(
-        f"works  once, for {settings.reset_token_s // 60} min, with POST /v1/auth/password/reset {{token, password}}"
-    )
+    base = settings.public_url or f"http://{settings.public_host}:{settings.http_port}"
+    click.echo(f"page   {base}/reset#{token}")
+    click.echo(f"works  once, for {settings.reset_token_s // 60} min")
 
 
 @command.command("admin")

@@ -54,7 +54,7 @@ PATHS: Final[dict[str, Schema]] = {
             VIDEO,
             body="NewRendition",
             answers={"200": "Rendition", "202": "Rendition"},
-            problems=(400, 401, 404, 408, 409, 413, 422, 429, 503),
+            problems=(400, 401, 403, 404, 408, 409, 413, 422, 429, 503),
         ),
     },
     "/v1/videos/{video}/renditions/{rendition}": {
