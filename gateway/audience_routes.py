@@ -9,14 +9,21 @@ from gateway.comment_routes import comment_routes
 from gateway.engagement import Engagement
 from gateway.engagement_routes import engagement_routes
 from gateway.feeds import feed_routes
+from gateway.media_access import media_access
+from gateway.part_news import PartNews
 from gateway.settings_routes import settings_routes
 from gateway.state import GatewayState
+from schemas.topics import MEDIA_PARTS
 
 
 def install(state: GatewayState) -> list[BaseRoute]:
     """Make the audience of a gateway, and give its routes."""
     audience = Audience(state)
     add_comment_handlers(audience.actions, audience)
+    media = media_access(state)
+    parts = PartNews(media.broadcasts, state.videos, audience.rooms)
+    state.subscribe(MEDIA_PARTS, parts.media, media.broadcasts.log_start_ms)
+    state.after_batch(parts.folded)
     engagement = Engagement(audience)
     return [
         *feed_routes(audience),

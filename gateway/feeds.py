@@ -17,12 +17,13 @@ from gateway import feed_messages
 from gateway.audience import Audience
 from gateway.feed_actions import MAX_AT_ONCE, Said, Voice, json_object
 from gateway.feed_handlers import add_handlers
+from gateway.feed_limits import FeedLimits, TooManyError
 from gateway.feed_messages import Join, MessageError
 from gateway.feed_origins import origin_allowed
 from gateway.feed_socket import EXTENSION, HIGH_WATER_BYTES, FeedProtocol
 from gateway.guests import Guest, GuestError, new_guest, token_of
 from gateway.history import HistoryError
-from gateway.identity import Identity, IdentityError, address_of
+from gateway.identity import Identity, IdentityError, address_of, client_address
 from gateway.pace import BURST, MESSAGES_PER_S, Rate
 from gateway.problems import Problem
 from gateway.resuming import MAX_RESUME, Resuming
@@ -58,6 +59,7 @@ class FeedConnection:
         "_audience",
         "_channel",
         "_identities",
+        "_limits",
         "_only_video",
         "_outlet",
         "_rate",
@@ -69,8 +71,11 @@ class FeedConnection:
         "_voice",
     )
 
-    def __init__(self, audience: Audience, socket: WebSocket, channel: str, video_id: str | None) -> None:
+    def __init__(
+        self, audience: Audience, limits: FeedLimits, socket: WebSocket, channel: str, video_id: str | None
+    ) -> None:
         self._audience = audience
+        self._limits = limits
         self._socket = socket
         self._channel = channel
         self._only_video = video_id
@@ -169,6 +174,7 @@ class FeedConnection:
             # The last round does not wait: nothing can come between what was missed and what is new.
             now = self._video()
             if now is not None and (video is None or now.video_id != video.video_id):
+                frames += [frame_of(feed_messages.video(now))] if video is not None or waited else []
                 video, after, entries, waited = now, 0, [], True
             ended = False
             if video is not None and not entries:
@@ -204,6 +210,8 @@ class FeedConnection:
         try:
             return held if held is not None else await self._resuming.page(video_id, after)
         except HistoryError as error:
+            if self._resuming.newest(video_id) == 0:
+                return []  # nothing new has come either: what comes goes on without Cassandra
             raise _Closed(1013, str(error), BUSY_RETRY_MS) from error
 
     def _gone(self) -> None:
@@ -259,7 +267,7 @@ class FeedConnection:
         assert voice is not None
         while True:
             data = await self._receive()
-            if not self._rate.take():
+            if not self._rate.take() or self._limits.take(voice.address, voice.identity.id):
                 self._too_fast(voice)
                 continue
             try:
@@ -342,6 +350,7 @@ def outlet_of(socket: WebSocket) -> FeedProtocol:
 def feed_routes(audience: Audience) -> list[BaseRoute]:
     """The two addresses of the feed."""
     add_handlers(audience.actions, audience)
+    limits = FeedLimits(audience.settings.max_feed_connections_per_address)
 
     async def serve(socket: WebSocket, channel: str | None, video_id: str | None) -> None:
         if PROTOCOL not in socket.scope.get("subprotocols", []):
@@ -350,10 +359,14 @@ def feed_routes(audience: Audience) -> list[BaseRoute]:
             await refuse(socket, 4406, "pages of this origin may not join; LOGCAST_FEED_ORIGINS says which may")
         elif channel is None:
             await refuse(socket, 4404, "no such channel or video")
-        elif len(audience.rooms) >= audience.settings.max_feed_connections:
+        elif len(limits) >= audience.settings.max_feed_connections:
             await refuse(socket, 1013, "this gateway is full; try again in a moment")
         else:
-            await FeedConnection(audience, socket, channel, video_id).run()
+            try:
+                with limits.connection(client_address(socket)):
+                    await FeedConnection(audience, limits, socket, channel, video_id).run()
+            except TooManyError as error:
+                await refuse(socket, 4429, str(error))
 
     async def by_channel(socket: WebSocket) -> None:
         name = socket.path_params["channel"]

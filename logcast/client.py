@@ -1,11 +1,20 @@
 """The feed from Python: a client that stays joined, and gets what it missed when its connection breaks.
 
     async with FeedClient("http://127.0.0.1:8080", "demo", name="Ann") as feed:
-        await feed.comment("hello")
-        async for message in feed:
-            print(message["type"], message)
+        posted = await feed.post("hello")
+        async for message in feed.typed():
+            if isinstance(message, Comment):
+                print(message.seq, message.user.name, message.text)
 
-Messages are those of `docs/feed.md`, as dicts.
+`async for message in feed` gives the JSON objects themselves. Every number comes once and in order, over any number of
+connections; where the server cannot give what was missed, `joined` says so (`resumed` is false).
+
+Errors::
+
+    FeedError
+    ├── FeedRefusedError    the server will not have this client: code, reason
+    ├── NotConnectedError   nothing can be said now; the client is reconnecting
+    └── PostError           a comment was not taken: reason, message
 """
 
 import asyncio
@@ -20,8 +29,10 @@ from urllib.parse import quote, urlsplit
 
 import orjson
 from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidURI
+from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidMessage, InvalidURI
 from websockets.typing import Subprotocol
+
+from logcast.feed_types import Message, Raw, message_of
 
 log = logging.getLogger(__name__)
 
@@ -30,11 +41,45 @@ MAX_MESSAGE_BYTES: Final = 1024 * 1024
 MAX_WAITING: Final = 10_000
 FIRST_PAUSE_S: Final = 0.25
 LAST_PAUSE_S: Final = 15.0
-FINAL_CODES: Final = frozenset({4400, 4401, 4404})
+SILENCE_S: Final = 40.0
+"""Until `joined` says how often the server is heard."""
+
+VERDICT_S: Final = 15.0
+FINAL_CODES: Final = frozenset({4400, 4401, 4403, 4404, 4406})
 
 
 class FeedError(RuntimeError):
-    """The feed cannot be joined, now or ever; the message says why."""
+    """Something about the feed; the message says what."""
+
+
+class FeedRefusedError(FeedError):
+    """The server will not have this client, now or ever.
+
+    Attributes:
+        code: close code of the WebSocket.
+    """
+
+    def __init__(self, code: int, reason: str) -> None:
+        super().__init__(reason)
+        self.code = code
+
+
+class NotConnectedError(FeedError):
+    """There is no connection now; the client is reconnecting."""
+
+
+class PostError(FeedError):
+    """A comment was not taken.
+
+    Attributes:
+        id: of the comment.
+        reason: for programs, such as `slow_mode`; `held`: a moderator looks at it first; `no_answer`: not known yet.
+    """
+
+    def __init__(self, comment_id: str, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.id = comment_id
+        self.reason = reason
 
 
 class FeedClient:
@@ -44,9 +89,16 @@ class FeedClient:
         server: the gateway, such as `http://127.0.0.1:8080`.
         channel: name of the channel.
         name: who speaks; None: the gateway gives a name.
-        token: from an earlier `joined`, to be the same guest again.
-        after: the last comment's number that is known, to get what came after it.
+        token: an account's access token, or from an earlier `joined`, to be the same guest again.
+        after: the last number that is known, to get what came after it.
         history: how many comments to get at the first join without `after`.
+        video: this video only, not what the channel shows next.
+        wants: renditions whose parts to hear of.
+
+    Attributes:
+        token: of who speaks.
+        seq: the last number that came; None before the first join.
+        video_id: what the numbers are of.
     """
 
     def __init__(
@@ -58,20 +110,22 @@ class FeedClient:
         token: str | None = None,
         after: int | None = None,
         history: int = 50,
+        video: str | None = None,
+        wants: tuple[str, ...] = (),
     ) -> None:
-        parts = urlsplit(server)
-        if parts.scheme not in {"http", "https"} or not parts.netloc:
-            raise FeedError(f"expected a server such as http://127.0.0.1:8080, found {server!r}")
-        scheme = "wss" if parts.scheme == "https" else "ws"
-        self._url = f"{scheme}://{parts.netloc}/v1/channels/{quote(channel, safe='')}/feed"
+        self._url = feed_url(server, channel, video)
         self._name = name
         self._history = history
-        self._messages: asyncio.Queue[dict[str, Any] | Exception] = asyncio.Queue(MAX_WAITING)
+        self._wants = wants
+        self._messages: asyncio.Queue[Raw | Exception] = asyncio.Queue(MAX_WAITING)
         self._connection: ClientConnection | None = None
         self._task: asyncio.Task[None] | None = None
+        self._verdicts: dict[str, asyncio.Future[Raw]] = {}
+        self._advice_s: float | None = None
+        self._silence_s = SILENCE_S
         self.token = token
         self.seq = after
-        self.video_id: str | None = None
+        self.video_id: str | None = video
 
     async def __aenter__(self) -> Self:
         self._task = asyncio.create_task(self._stay(), name="feed")
@@ -85,19 +139,60 @@ class FeedClient:
         with contextlib.suppress(asyncio.CancelledError):
             await self._task
 
-    async def __aiter__(self) -> AsyncIterator[dict[str, Any]]:
-        """Every message; raises FeedError when the server refuses this client for good."""
+    async def __aiter__(self) -> AsyncIterator[Raw]:
+        """Every message as its JSON object; raises FeedRefusedError when the server refuses this client for good."""
         while True:
             message = await self._messages.get()
             if isinstance(message, Exception):
                 raise message
             yield message
 
+    async def typed(self) -> AsyncIterator[Message]:
+        """Every message as a value of `logcast.feed_types`."""
+        async for message in self:
+            yield message_of(message)
+
+    # -- what one can say
+
     async def comment(self, text: str, *, parent: str | None = None, comment_id: str | None = None) -> str:
-        """Post a comment; gives its id. Its fate comes as `accepted` or `rejected`."""
+        """Send a comment; gives its id. Its fate comes as `accepted`, `held` or `rejected` (`post` waits for it)."""
         comment_id = comment_id or secrets.token_urlsafe(12)
         await self.send({"type": "comment", "id": comment_id, "text": text, "parent": parent})
         return comment_id
+
+    async def post(self, text: str, *, parent: str | None = None, comment_id: str | None = None) -> int:
+        """Post a comment; gives its number once it has one. A repeat with the same id is the same comment.
+
+        Raises:
+            PostError: it was held or rejected, or there is no answer within 15 s.
+            NotConnectedError: it was not sent.
+        """
+        comment_id = comment_id or secrets.token_urlsafe(12)
+        waiting = self._verdicts[comment_id] = asyncio.get_running_loop().create_future()
+        try:
+            await self.comment(text, parent=parent, comment_id=comment_id)
+            async with asyncio.timeout(VERDICT_S):
+                verdict = await waiting
+        except TimeoutError:
+            raise PostError(
+                comment_id, "no_answer", f"no answer within {VERDICT_S:g} s; post it again by its id"
+            ) from None
+        finally:
+            del self._verdicts[comment_id]
+        if verdict["type"] in {"accepted", "comment"}:
+            return int(verdict["seq"])
+        reason = "held" if verdict["type"] == "held" else str(verdict.get("reason", verdict.get("code")))
+        raise PostError(comment_id, reason, str(verdict["message"]))
+
+    async def reply(self, comment_id: str, text: str) -> int:
+        """Post a reply to a comment, as `post`."""
+        return await self.post(text, parent=comment_id)
+
+    async def revise(self, comment_id: str, text: str | None) -> str:
+        """Change a comment of one's own, or take it back (None); gives the id by which its fate comes."""
+        revision_id = secrets.token_urlsafe(12)
+        await self.send({"type": "revise", "id": revision_id, "comment": comment_id, "text": text}, keep={"text"})
+        return revision_id
 
     async def like(self, *, liked: bool = True, comment: str | None = None) -> None:
         """Like the video or a comment, or no more."""
@@ -107,43 +202,78 @@ class FeedClient:
         """React."""
         await self.send({"type": "reaction", "kind": kind, "count": count})
 
-    async def send(self, message: dict[str, Any]) -> None:
-        """Send a message.
+    async def vote(self, poll: str, option: int) -> None:
+        """Vote in a poll."""
+        await self.send({"type": "vote", "poll": poll, "option": option})
+
+    async def act(self, kind: str, **about: Any) -> None:
+        """Moderate: `hide`, `timeout`, `ban`…, with `comment_id`, `user_id`, `seconds`, `reason`."""
+        await self.send({"type": "act", "kind": kind, **about})
+
+    async def want(self, *renditions: str) -> None:
+        """Hear of these renditions' parts from now on."""
+        self._wants = renditions
+        await self.send({"type": "want", "parts": list(renditions)})
+
+    async def renew(self, token: str) -> None:
+        """Go on with a newer token of the same user."""
+        self.token = token
+        await self.send({"type": "token", "token": token})
+
+    async def send(self, message: Raw, keep: frozenset[str] | set[str] = frozenset()) -> None:
+        """Send a message; members that are None are left out, but for those in `keep`.
 
         Raises:
-            FeedError: there is no connection now; the client is reconnecting.
+            NotConnectedError: there is no connection now; the client is reconnecting.
         """
         if self._connection is None:
-            raise FeedError("not connected now; wait for the next `joined`")
+            raise NotConnectedError("not connected now; wait for the next `joined`")
+        given = {k: v for k, v in message.items() if v is not None or k in keep}
         try:
-            await self._connection.send(orjson.dumps(message).decode())
+            await self._connection.send(orjson.dumps(given).decode())
         except ConnectionClosed as error:
-            raise FeedError("the connection has just broken; wait for the next `joined`") from error
+            raise NotConnectedError("the connection has just broken; wait for the next `joined`") from error
+
+    # -- staying joined
 
     async def _stay(self) -> None:
         pause_s = FIRST_PAUSE_S
         while True:
+            self._advice_s = None
             try:
                 async with connect(
-                    self._url, subprotocols=[Subprotocol(PROTOCOL)], max_size=MAX_MESSAGE_BYTES, max_queue=256
+                    self._url,
+                    subprotocols=[Subprotocol(PROTOCOL)],
+                    max_size=MAX_MESSAGE_BYTES,
+                    max_queue=256,
+                    compression=None,
                 ) as connection:
                     await self._join(connection)
-                    async for data in connection:
+                    while True:
+                        async with asyncio.timeout(self._silence_s):
+                            data = await connection.recv()
                         await self._take(orjson.loads(data), connection)
                         pause_s = FIRST_PAUSE_S
             except ConnectionClosed as closed:
                 if closed.rcvd is not None and closed.rcvd.code in FINAL_CODES:
-                    await self._messages.put(FeedError(closed.rcvd.reason))
+                    await self._messages.put(FeedRefusedError(closed.rcvd.code, closed.rcvd.reason))
                     return
             except InvalidURI as error:
                 await self._messages.put(FeedError(str(error)))
                 return
-            except (OSError, InvalidHandshake, TimeoutError) as error:
-                log.info("no connection: %s", error)
+            except (OSError, InvalidHandshake, InvalidMessage, TimeoutError, _GapError) as error:
+                log.info("no connection: %s", error or "nothing was heard")
             finally:
                 self._connection = None
-            await asyncio.sleep(pause_s * (0.5 + random.random() / 2))  # noqa: S311  (spreads the return of many)
-            pause_s = min(LAST_PAUSE_S, pause_s * 2)
+            if (advice_s := self._advised_s()) is not None:
+                await asyncio.sleep(advice_s)
+            else:
+                await asyncio.sleep(pause_s * (0.5 + random.random() / 2))  # noqa: S311  (spreads the return of many)
+                pause_s = min(LAST_PAUSE_S, pause_s * 2)
+
+    def _advised_s(self) -> float | None:
+        """When the last goodbye said to come back."""
+        return self._advice_s
 
     async def _join(self, connection: ClientConnection) -> None:
         join = {
@@ -153,24 +283,63 @@ class FeedClient:
             "video": self.video_id,
             "after": self.seq,
             "history": self._history,
+            "wants": list(self._wants) or None,
         }
         await connection.send(orjson.dumps({k: v for k, v in join.items() if v is not None}).decode())
 
-    async def _take(self, message: dict[str, Any], connection: ClientConnection) -> None:
+    async def _take(self, message: Raw, connection: ClientConnection) -> None:
         kind = message["type"]
         if kind == "joined":
-            self._connection = connection
-            self.token = message["token"]
-            self._follow(message["video"]["id"] if message["video"] else None)
-        elif kind == "video" and message["state"] == "live":
-            self._follow(message["id"])
+            self._joined(message, connection)
+        elif kind == "video" and message["id"] != self.video_id:
+            self.video_id, self.seq = message["id"], 0
         elif kind in {"comment", "changed"}:
-            self.seq = message["seq"]
+            if not self._is_next(message["seq"]):
+                return
+        elif kind == "goodbye":
+            self._advice_s = message["retry_ms"] / 1000
+        elif kind in {"heartbeat", "pong"}:
+            return
+        waiting = self._verdicts.get(message.get("id", ""))
+        if waiting is not None and not waiting.done() and kind in {"accepted", "held", "rejected", "error", "comment"}:
+            waiting.set_result(message)
         await self._messages.put(message)
 
-    def _follow(self, video_id: str | None) -> None:
-        """Numbers begin anew with another video."""
-        if video_id != self.video_id:
-            if self.video_id is not None:
-                self.seq = None
-            self.video_id = video_id
+    def _joined(self, message: Raw, connection: ClientConnection) -> None:
+        self._connection = connection
+        self.token = message["token"]
+        self._silence_s = 2.5 * message.get("heartbeat_ms", SILENCE_S * 400) / 1000
+        self.video_id = message["video"]["id"] if message["video"] else self.video_id
+        if not message.get("resumed") or self.seq is None:
+            self.seq = message.get("after", 0)
+
+    def _is_next(self, seq: int) -> bool:
+        """Take a number: False for a repeat.
+
+        Raises:
+            _GapError: numbers before it did not come; they do when the client joins again.
+        """
+        if self.seq is not None and seq <= self.seq:
+            return False
+        if self.seq is not None and seq > self.seq + 1:
+            raise _GapError(f"expected number {self.seq + 1}, found {seq}")
+        self.seq = seq
+        return True
+
+
+class _GapError(Exception):
+    """Numbers were left out."""
+
+
+def feed_url(server: str, channel: str, video: str | None = None) -> str:
+    """The address of a feed.
+
+    Raises:
+        FeedError: the server is no http(s) address.
+    """
+    parts = urlsplit(server)
+    if parts.scheme not in {"http", "https"} or not parts.netloc:
+        raise FeedError(f"expected a server such as http://127.0.0.1:8080, found {server!r}")
+    scheme = "wss" if parts.scheme == "https" else "ws"
+    path = f"videos/{quote(video, safe='')}" if video else f"channels/{quote(channel, safe='')}"
+    return f"{scheme}://{parts.netloc}/v1/{path}/feed"

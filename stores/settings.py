@@ -175,6 +175,9 @@ class Settings(BaseSettings):
     oidc_name: str = Field("single sign-on", max_length=40, description="What the page calls the provider.")
 
     # The feed (docs/feed.md)
+    max_feed_connections_per_address: Annotated[int, Field(ge=0)] = Field(
+        1_000, description="Feed connections of one address (of IPv6: one network of 64 bits); 0: no limit."
+    )
     feed_origins: str = Field(
         "", description="Pages of these origins may join the feed besides our own, `https://a.example,…`; `*`: any."
     )

@@ -4,11 +4,14 @@ import shutil
 import subprocess
 from contextlib import ExitStack
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING
 
 import click
 
 from logcast.errors import LogcastError
+
+if TYPE_CHECKING:
+    from logcast.feed_types import Message
 
 
 @click.command("watch")
@@ -50,7 +53,7 @@ async def _follow(server: str, channel: str, history: int) -> None:
     console = Console(highlight=False)
     try:
         async with FeedClient(server, channel, history=history) as feed:
-            async for message in feed:
+            async for message in feed.typed():
                 line = line_of(message)
                 if line:
                     console.print(line)
@@ -58,27 +61,31 @@ async def _follow(server: str, channel: str, history: int) -> None:
         raise LogcastError(str(error)) from error
 
 
-def line_of(message: dict[str, Any]) -> str | None:  # noqa: PLR0911  (one line a message)
+def line_of(message: "Message") -> str | None:  # noqa: PLR0911  (one line a message)
     """A message as a line with rich's markup; None for what need not be shown."""
     from rich.markup import escape
 
+    from logcast import feed_types as feed
+
     match message:
-        case {"type": "comment", "user": user, "text": text, "at_ms": at_ms}:
+        case feed.Comment(user=user, text=text, at_ms=at_ms, state="shown"):
             time = datetime.fromtimestamp(at_ms / 1000).astimezone().strftime("%H:%M:%S")
-            reply = "↳ " if message.get("parent") else ""
-            return f"[dim]{time}[/] {reply}[bold cyan]{escape(user['name'])}[/] {escape(text)}"
-        case {"type": "joined", "video": video, "user": user, "viewers": viewers}:
+            reply = "↳ " if message.parent else ""
+            return f"[dim]{time}[/] {reply}[bold cyan]{escape(user.name)}[/] {escape(text)}"
+        case feed.Changed(change=change, text=text):
+            return f"[dim]a comment was {escape(change)}{': ' + escape(text) if text else ''}[/]"
+        case feed.Joined(video=video, user=user, viewers=viewers):
             state = f"{escape(video['title'])} is {video['state']}" if video else "not live yet"
-            return (
-                f"[green]●[/] {escape(message['channel'])}: {state} · {viewers} here · you are {escape(user['name'])}"
-            )
-        case {"type": "totals", "likes": likes, "comments": comments, "reactions": reactions}:
+            return f"[green]●[/] {escape(message.channel)}: {state} · {viewers} here · you are {escape(user.name)}"
+        case feed.Totals(likes=likes, comments=comments, reactions=reactions):
             counted = " ".join(f"{kind} {n}" for kind, n in sorted(reactions.items()))
             return f"[magenta]♥ {likes}[/] · {comments} comments {escape(counted)}".rstrip()
-        case {"type": "break", "state": state, "duration_ms": duration_ms}:
+        case feed.Break(state=state, duration_ms=duration_ms):
             return f"[yellow]ad break {state}, {duration_ms / 1000:g} s[/]"
-        case {"type": "video", "state": state, "title": title}:
+        case feed.Video(state=state, title=title):
             return f"[green]●[/] {escape(title)} is {state}"
-        case {"type": "error", "message": text}:
+        case feed.Failed(message=text):
             return f"[red]{escape(text)}[/]"
+        case feed.Goodbye(reason=reason, retry_ms=retry_ms):
+            return f"[yellow]{escape(reason)}; back in {retry_ms / 1000:.1f} s[/]"
     return None
