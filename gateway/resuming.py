@@ -51,7 +51,7 @@ class Resuming:
         older = await self._history.latest(video_id, history)
         held = list(talk.entries)
         first = held[0].seq if held else None
-        return ([c for c in older if first is None or c.seq < first] + held)[-history:]
+        return contiguous([c for c in older if first is None or c.seq < first] + held)[-history:]
 
     def held_latest(self, video_id: str, history: int) -> list[Entry]:
         """The newest that memory has, at most so many, oldest first."""
@@ -71,3 +71,11 @@ class Resuming:
                 raise HistoryError("the comments in between are not there yet; join again with `after` in a moment")
             await asyncio.sleep(0.1)
         return page
+
+
+def contiguous(entries: list[Entry]) -> list[Entry]:
+    """The newest entries, as far back as no number is missing: Cassandra may be a little behind."""
+    first = len(entries) - 1
+    while first > 0 and entries[first - 1].seq == entries[first].seq - 1:
+        first -= 1
+    return entries[max(first, 0) :]
