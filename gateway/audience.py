@@ -269,7 +269,7 @@ class Audience:
             self.state.videos.get(event.video_id) if isinstance(event, VideoChanged | VideoSettingsChanged) else None
         )
         if video is not None:
-            self._tell(video.channel, video.video_id, feed_messages.video(video))
+            self.tell(video.channel, video.video_id, feed_messages.video(video))
 
     def _tell_break(self, event: BreakPlanned) -> None:
         message = feed_messages.ad_break(event, self.state.clock())
