@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from gateway.audience import Audience
 from gateway.feed_actions import Voice
+from gateway.players import Players
 from gateway.poll_board import is_open, poll_row
 from gateway.poll_requests import MAX_POLLS, Question, VoteWanted, vote_of
 from gateway.presence import REPORT_S, Place, Presence
@@ -33,6 +34,9 @@ class Engagement:
         self._told: dict[str, int] = {}
         videos = audience.state.videos
         self.presence: Final = Presence(audience.run_id, audience.secret, videos.of_channel, videos.get)
+        self.players: Final = Players(self.presence.hash_of, audience.state.clock)
+        if audience.settings.count_players:
+            audience.state.players = self.players
         audience.polls.on_poll = self._tell_poll
         audience.viewer_counts.on_viewers = self._tell_viewers
         audience.actions.add("vote", vote_of, self.on_vote)
@@ -153,8 +157,8 @@ class Engagement:
 
     # -- viewers
 
-    def _who(self, voice: Voice) -> tuple[Place, int]:
-        return (voice.channel, voice.hearing.video), self.presence.hash_of(voice.identity.id)
+    def _who(self, voice: Voice) -> tuple[Place, int, str]:
+        return (voice.channel, voice.hearing.video), self.presence.hash_of(voice.identity.id), voice.address
 
     def _went(self, voice: Voice) -> None:
         self.presence.went(*self._who(voice))
@@ -188,7 +192,7 @@ class Engagement:
     def report(self) -> None:
         """Say who watches; what the log does not take is said again."""
         try:
-            for event in self.presence.reports(self._state.clock()):
+            for event in self.presence.reports(self._state.clock(), self.players.playing()):
                 self._audience.speaker.presence(event)
         except LogBusyError:
             log.warning("the log does not take who watches; it is said again")

@@ -1,4 +1,4 @@
-"""Which videos are too hot for one partition, and where a batch of their reactions goes (ADR 20).
+"""Which videos are too hot for one partition, and where a batch of their reactions goes (ADR 25).
 
 The log itself says how hot a video is: `TotalsChanged` tells the reactions and the wall clock up to which they are
 counted. A video is hot from the first second with `hot_per_s` reactions or more, until there were less than half as many in

@@ -118,6 +118,8 @@ class MediaRoutes:
         """A media playlist, at once or as soon as it holds what the delivery directives ask for."""
         directives = parse_directives(scope["query_string"], delivery=False)
         fold, rendition = await self._find(scope, follow=not directives.vod)
+        if self._state.players is not None:
+            self._state.players.saw(fold.video_id, scope)
         vod = directives.vod or self._catalogue.lingering(fold.video_id) is None
         if fold.has_ended(rendition):
             body = await self._media_text(fold, rendition, directives, vod=vod)

@@ -206,7 +206,7 @@ class Speaker:
             batch.timer = asyncio.get_running_loop().call_later(TICK_S, self._send, batch)
 
     def _send(self, batch: Batch) -> None:
-        """One event; of a hot video two: likes and votes go home, reactions where there is room (ADR 20)."""
+        """One event; of a hot video two: likes and votes go home, reactions where there is room (ADR 25)."""
         assert batch.video is not None
         batch.timer = None
         likes, reactions, votes = tuple(batch.likes), tuple(batch.reactions), tuple(batch.votes)

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from gateway.auth import Auth
     from gateway.captions import Captions
     from gateway.media_access import MediaAccess
+    from gateway.players import Players
 
 Resource = Callable[[], AbstractAsyncContextManager[object]]
 
@@ -54,6 +55,7 @@ class GatewayState:
         media: the folds and bytes of all videos, once `gateway.media_access` was asked for them.
         captions: of all videos, once `gateway.captions` was asked for them.
         auth: what the routes of accounts share, once they are installed.
+        players: told of who asks for media playlists, if they are counted.
         stopping: set when the server begins to stop; whoever parks requests or sockets lets them go then.
         ready_checks: named conditions of /readyz besides the log.
         subscriptions: who folds which topic.
@@ -75,6 +77,7 @@ class GatewayState:
         self.media: MediaAccess | None = None
         self.captions: Captions | None = None
         self.auth: Auth | None = None
+        self.players: Players | None = None
         self.stopping: Final = asyncio.Event()
         self.ready_checks: Final[dict[str, Callable[[], bool]]] = {}
         self.reader: LogReader | None = None

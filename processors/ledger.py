@@ -193,8 +193,7 @@ class Ledger:
         while True:
             try:
                 producer.begin_transaction()
-                for write in writes:
-                    self._produce(producer, write)
+                self._produce(producer, writes)
                 _until_answered(producer.commit_transaction)
             except KafkaException as error:
                 if not error.args[0].txn_requires_abort() or time.monotonic() > deadline:
@@ -204,15 +203,16 @@ class Ledger:
             else:
                 return
 
-    def _produce(self, producer: Producer, write: Write) -> None:
-        partition = self._partition if write.partition is None else write.partition
-        while True:
-            try:
-                producer.produce(self._settings.topic(write.topic), write.value, write.key, partition=partition)
-            except BufferError:  # the local queue is full: let it send
-                producer.poll(0.1)
-            else:
-                return
+    def _produce(self, producer: Producer, writes: Iterable[Write]) -> None:
+        prefix, own, produce = self._settings.topic(""), self._partition, producer.produce
+        for write in writes:
+            partition = own if write.partition is None else write.partition
+            while True:
+                try:
+                    produce(prefix + write.topic, write.value, write.key, partition)
+                    break
+                except BufferError:  # the local queue is full: let it send
+                    producer.poll(0.1)
 
 
 def _until_answered(call: Callable[[float], object]) -> None:

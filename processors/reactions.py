@@ -58,6 +58,8 @@ MAX_USER_ID: Final = 64
 MAX_COMMENTS_PER_EVENT: Final = 5_000
 INTERVAL_S: Final = 0.25
 VIDEO_ITSELF: Final = ""
+STANDS: Final = pack_row()
+"""The value of a like's row: that it is there says all."""
 
 
 @dataclass(slots=True)
@@ -75,10 +77,13 @@ class Tally:
         self.channel, self.as_of_offset = channel, offset
         self.as_of_ms = max(self.as_of_ms, at_ms)
 
-    def count(self, reaction: Reaction) -> None:
-        """Add a reaction of a known kind."""
-        if reaction.kind in KINDS and reaction.count > 0:
-            self.reactions[reaction.kind] = self.reactions.get(reaction.kind, 0) + min(reaction.count, MAX_COUNT)
+    def count(self, reactions: Iterable[Reaction]) -> None:
+        """Add reactions of known kinds."""
+        counts = self.reactions
+        for reaction in reactions:
+            kind, count = reaction.kind, reaction.count
+            if count > 0 and kind in KINDS:
+                counts[kind] = counts.get(kind, 0) + min(count, MAX_COUNT)
 
     def is_repeat(self, gateway_id: str, batch: int) -> bool:
         """Whether a batch was counted before; otherwise it counts as counted from now on."""
@@ -122,16 +127,17 @@ class VideoTotals(Tally):
 
     def set_like(self, target: str, user_id: str, *, liked: bool, bounded: bool = True) -> bool:
         """Bring one user's like of one target to the wanted state; False: it was so, or there are too many."""
-        users = self.likers.get(target, set())
+        users = self.likers.get(target)
+        if users is None:
+            users = self.likers[target] = set()
         if liked == (user_id in users) or (bounded and liked and self.likes >= MAX_LIKES):
             return False
         if liked:
-            self.likers.setdefault(target, users).add(user_id)
+            users.add(user_id)
+            self.likes += 1
         else:
             users.remove(user_id)
-            if not users:
-                del self.likers[target]
-        self.likes += 1 if liked else -1
+            self.likes -= 1
         return True
 
     def likes_of(self, target: str) -> int:
@@ -202,7 +208,8 @@ class ReactionsFold:
         for video_id, share in self._changed_shares.items():
             writes.append(_told_home(video_id, share))
             self._rows[row_key("s", video_id)] = share.row(share.number, share.home)
-        writes += [Write(REACTIONS_STATE.name, key.encode(), value) for key, value in self._rows.items()]
+        state = REACTIONS_STATE.name
+        writes += [Write(state, key.encode(), value) for key, value in self._rows.items()]
         self._changed, self._changed_shares, self._rows = {}, {}, {}
         return writes
 
@@ -212,8 +219,7 @@ class ReactionsFold:
         video = self._advanced(event, offset, event.recorded_ms)
         for like in event.likes:
             self._like(event.video_id, video, like)
-        for reaction in event.reactions:
-            video.count(reaction)
+        video.count(event.reactions)
         for vote in event.votes:
             video.polls.vote(vote, self._rows)
 
@@ -228,8 +234,7 @@ class ReactionsFold:
         share.number, share.home = event.share, event.home
         share.advance(event.channel, offset, event.recorded_ms)
         self._changed_shares[event.video_id] = share
-        for reaction in event.reactions:
-            share.count(reaction)
+        share.count(event.reactions)
 
     def _advanced(
         self, event: ReactionsRecorded | ReactionsCounted | PollOpened | PollClosed, offset: int, at_ms: int
@@ -259,13 +264,13 @@ class ReactionsFold:
             self._video(video_id).polls.load_poll(poll_id, value)
 
     def _like(self, video_id: str, video: VideoTotals, like: Like) -> None:
-        target = VIDEO_ITSELF if like.comment_id is None else like.comment_id
+        target, user_id = like.comment_id or VIDEO_ITSELF, like.user_id
         if like.comment_id is not None and not COMMENT_ID.fullmatch(like.comment_id):
             return
-        if not 0 < len(like.user_id) <= MAX_USER_ID or not video.set_like(target, like.user_id, liked=like.liked):
+        if not 0 < len(user_id) <= MAX_USER_ID or not video.set_like(target, user_id, liked=like.liked):
             return
-        self._rows[row_key("l", video_id, target, like.user_id)] = pack_row() if like.liked else None
-        if target != VIDEO_ITSELF:
+        self._rows[f"l/{video_id}/{target}/{user_id}"] = STANDS if like.liked else None
+        if target:
             video.changed.add(target)
 
     def _totals(self) -> Iterator[TotalsChanged]:

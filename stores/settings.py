@@ -186,6 +186,9 @@ class Settings(BaseSettings):
     hot_reactions_per_s: Annotated[int, Field(ge=0)] = Field(
         100_000, description="From so many on, a video's reactions are counted on several partitions; 0: never."
     )
+    count_players: bool = Field(
+        True, description="Who asks this gateway for playlists counts as a viewer, also without the feed."
+    )
     hot_partitions: Annotated[int, Field(ge=1, le=64)] = Field(4, description="On so many.")
 
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"

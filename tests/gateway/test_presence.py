@@ -67,6 +67,16 @@ def test_nothing_is_said_of_a_channel_without_a_video() -> None:
     assert house.said(0) == []
 
 
+def test_who_only_plays_counts_unless_somebody_at_the_same_address_is_on_the_feed() -> None:
+    house = House()
+    house.presence.came(HERE, 1, "home")
+    playing: dict[str, list[tuple[int, str]]] = {VIDEO: [(7, "home"), (8, "work"), (9, "work")]}
+    assert [(e.viewers, len(e.joined) // 8) for e in house.presence.reports(0, playing)] == [(3, 3)]
+    house.presence.went(HERE, 1, "home")
+    assert [(e.viewers, len(e.joined) // 8) for e in house.presence.reports(1, playing)] == [(3, 1)]
+    assert [e.viewers for e in house.presence.reports(2)] == [0]
+
+
 def test_very_many_newcomers_come_in_several_events_with_the_same_figure() -> None:
     house = House()
     for viewer in range(2 * MAX_JOINED + 1):

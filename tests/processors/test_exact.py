@@ -4,7 +4,7 @@ import signal
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 import pytest
@@ -23,9 +23,15 @@ from schemas.events import (
     Event,
     GopOpened,
     Like,
+    PollChanged,
+    PollOpened,
+    PresenceRecorded,
     Reaction,
+    ReactionsCounted,
     ReactionsRecorded,
     TotalsChanged,
+    ViewersChanged,
+    Vote,
 )
 from schemas.topics import (
     ADS_BREAKS,
@@ -36,10 +42,13 @@ from schemas.topics import (
     COMMENTS_SUBMITTED,
     DEAD_LETTERS,
     MEDIA_GOPS,
+    PRESENCE,
     REACTIONS,
     TOTALS,
+    VIEWERS,
     Topic,
     partition_of,
+    share_partition,
 )
 from stores.kafka import consumer_config, producer_config, transactional_config
 from stores.settings import Settings
@@ -53,14 +62,18 @@ VIDEOS = tuple(f"0123456789abcdefghj{n}" for n in "0123")
 DEADLINE_S = 180.0
 
 
-def worker(settings: Settings, slot: str = "0") -> AbstractContextManager[Worker]:
-    """A worker with the exact agents."""
-    return a_worker(settings, slot, worker_agents="comments,reactions,cues", slow_mode_ms="0")
+def worker(
+    settings: Settings, slot: str = "0", agents: str = "comments,reactions,cues"
+) -> AbstractContextManager[Worker]:
+    """A worker with exact agents."""
+    return a_worker(settings, slot, worker_agents=agents, slow_mode_ms="0")
 
 
 KILLS = 3
 COMMENTS_A_ROUND = 250
 BATCHES_A_ROUND = 1_250
+PRESENCES_A_ROUND = 200
+POLL = "poll-0001"
 K = TypeVar("K")
 
 
@@ -72,11 +85,13 @@ class Wire:
     heard: list[Event] = field(default_factory=list)
     sent: list[str] = field(default_factory=list)
     batches: int = 0
+    presences: int = 0
+    reactions: Counter[str] = field(default_factory=Counter)
 
     def __post_init__(self) -> None:
         self.producer = Producer(producer_config(self.settings, "test"))
         self.consumer = Consumer(consumer_config(self.settings, "test"))
-        read = (COMMENTS_FEED, COMMENTS_REJECTED, TOTALS, ADS_BREAKS, DEAD_LETTERS)
+        read = (COMMENTS_FEED, COMMENTS_REJECTED, TOTALS, VIEWERS, ADS_BREAKS, DEAD_LETTERS)
         self.consumer.assign(
             [
                 TopicPartition(self.settings.topic(topic.name), partition, 0)
@@ -85,8 +100,9 @@ class Wire:
             ]
         )
 
-    def send(self, topic: Topic, video_id: str, value: bytes) -> None:
-        partition = partition_of(video_id, self.settings.partitions)
+    def send(self, topic: Topic, video_id: str, value: bytes, partition: int | None = None) -> None:
+        if partition is None:
+            partition = partition_of(video_id, self.settings.partitions)
         self.producer.produce(self.settings.topic(topic.name), value, video_id.encode(), partition=partition)
         self.producer.poll(0)
 
@@ -114,27 +130,51 @@ class Wire:
             self.sent.append(event.comment_id)
         self.flush()
 
+    def open_polls(self) -> None:
+        """One in each video."""
+        for video_id in VIDEOS:
+            asked = {"question": "Who wins?", "options": ("red", "blue", "nobody")}
+            opened = PollOpened(video_id=video_id, channel="ann", poll_id=POLL, opened_ms=0, opened_by="owner", **asked)  # type: ignore[arg-type]
+            self.send(REACTIONS, video_id, encode(opened))
+
     def react(self, count: int) -> None:
-        """So many new batches of likes, unlikes and reactions, each seventh sent twice."""
+        """So many new batches of likes, unlikes, votes and reactions, each seventh sent twice; the reactions of each
+        fifth are counted on another partition than the video's."""
         for number in range(self.batches, self.batches + count):
             video_id = VIDEOS[number % len(VIDEOS)]
-            target = None if number % 3 else f"comment-{number % 20}"
-            event = ReactionsRecorded(
+            event = batch_of(number, video_id)
+            partition = None
+            if number % 5 == 0:
+                home = partition_of(video_id, self.settings.partitions)
+                partition = share_partition(video_id, 1, self.settings.partitions)
+                event = replace(event, likes=(), votes=(), home=home, share=partition)
+            self.reactions[video_id] += sum(reaction.count for reaction in event.reactions)
+            for _ in range(2 if number % 7 == 0 else 1):
+                self.send(REACTIONS, video_id, encode(event), partition)
+        self.batches += count
+        self.flush()
+
+    def watch(self, count: int) -> None:
+        """So many new words of two gateways about their viewers, each fifth sent twice."""
+        for number in range(self.presences, self.presences + count):
+            video_id = VIDEOS[number % len(VIDEOS)]
+            event = PresenceRecorded(
                 video_id=video_id,
                 channel="ann",
                 gateway_id=f"g{number % 8 // 4}",
-                batch=number,
-                recorded_ms=number,
-                likes=tuple(
-                    Like(user_id=f"g_{(number * k) % 97}", comment_id=target, liked=(number + k) % 3 > 0, at_ms=number)
-                    for k in (1, 5)
-                ),
-                reactions=(Reaction(user_id="g_1", kind=("heart", "fire")[number % 2], count=number % 7 + 1),),
+                recorded_ms=1_000_000 + number * 10,
+                viewers=number % 23,
+                joined=b"".join(n.to_bytes(8, "big") for n in range(number, number + 3)),
             )
-            for _ in range(2 if number % 7 == 0 else 1):
-                self.send(REACTIONS, video_id, encode(event))
-        self.batches += count
+            for _ in range(2 if number % 5 == 0 else 1):
+                self.send(PRESENCE, video_id, encode(event))
+        self.presences += count
         self.flush()
+
+    def all_counted(self) -> bool:
+        """Whether the newest totals have every reaction that was sent."""
+        told = {event.video_id: sum(event.reactions.values()) for event in self.heard_of(TotalsChanged)}
+        return told == self.reactions
 
     def heard_of(self, kind: type[K]) -> list[K]:
         """The events of a kind that readers have seen so far."""
@@ -157,48 +197,122 @@ def wire(topics: Settings) -> Iterator[Wire]:
     opened.consumer.close()
 
 
-def true_totals(log: list[tuple[int, int, Event]]) -> dict[tuple[str, int], tuple[int, Counter[str], dict[str, int]]]:
-    """By video and offset: likes, reactions and comment likes, counted by hand over the whole topic."""
-    seen: set[tuple[str, str, int]] = set()
-    likers: dict[tuple[str, str | None], set[str]] = defaultdict(set)
-    counts: dict[str, Counter[str]] = defaultdict(Counter)
-    truth = {}
-    for _, offset, event in log:
-        assert isinstance(event, ReactionsRecorded)
-        if (event.video_id, event.gateway_id, event.batch) in seen:
-            continue
-        seen.add((event.video_id, event.gateway_id, event.batch))
+def batch_of(number: int, video_id: str) -> ReactionsRecorded:
+    """Two likes, a vote and a reaction."""
+    target = None if number % 3 else f"comment-{number % 20}"
+    return ReactionsRecorded(
+        video_id=video_id,
+        channel="ann",
+        gateway_id=f"g{number % 8 // 4}",
+        batch=number,
+        recorded_ms=number,
+        likes=tuple(
+            Like(user_id=f"g_{(number * k) % 97}", comment_id=target, liked=(number + k) % 3 > 0, at_ms=number)
+            for k in (1, 5)
+        ),
+        reactions=(Reaction(user_id="g_1", kind=("heart", "fire")[number % 2], count=number % 7 + 1),),
+        votes=(Vote(user_id=f"g_{number % 89}", poll_id=POLL, option=(0, 1, 2, None)[number // 4 % 4], at_ms=number),),
+    )
+
+
+@dataclass
+class Truth:
+    """What is true of one video at an offset of its own partition, counted by hand."""
+
+    likers: dict[str | None, set[str]] = field(default_factory=lambda: defaultdict(set))
+    counts: Counter[str] = field(default_factory=Counter)
+    shares: dict[int, tuple[int, Counter[str]]] = field(default_factory=dict)
+    voters: dict[str, int] = field(default_factory=dict)
+
+    def take(self, event: ReactionsRecorded) -> None:
         for like in event.likes:
-            users = likers[event.video_id, like.comment_id]
+            users = self.likers[like.comment_id]
             users.add(like.user_id) if like.liked else users.discard(like.user_id)
-        counts[event.video_id].update({reaction.kind: reaction.count for reaction in event.reactions})
-        truth[event.video_id, offset] = (
-            len(likers[event.video_id, None]),
-            counts[event.video_id].copy(),
-            {
-                target: len(users)
-                for (video, target), users in likers.items()
-                if target and users and video == event.video_id
-            },
-        )
+        self.counts.update({reaction.kind: reaction.count for reaction in event.reactions})
+        for vote in event.votes:
+            if vote.option is None:
+                self.voters.pop(vote.user_id, None)
+            else:
+                self.voters[vote.user_id] = vote.option
+
+    def told(self) -> tuple[int, Counter[str], dict[str, int], tuple[int, ...]]:
+        """Likes, reactions, comment likes, votes."""
+        reactions = sum((counts for _, counts in self.shares.values()), self.counts.copy())
+        comments = {target: len(users) for target, users in self.likers.items() if target and users}
+        votes = Counter(self.voters.values())
+        return len(self.likers[None]), reactions, comments, tuple(votes[n] for n in range(3))
+
+
+def true_totals(
+    log: list[tuple[int, int, Event]],
+) -> dict[tuple[str, int], tuple[int, Counter[str], dict[str, int], tuple[int, ...]]]:
+    """By video and offset, over the whole topic; a share is what its own partition has up to the offset it tells."""
+    seen: set[tuple[int, str, str, int]] = set()
+    videos: dict[str, Truth] = defaultdict(Truth)
+    shares: dict[tuple[int, str], dict[int, Counter[str]]] = defaultdict(dict)
+    counted: dict[tuple[int, str], Counter[str]] = defaultdict(Counter)
+    for partition, offset, event in log:
+        if isinstance(event, ReactionsRecorded) and event.share >= 0:
+            key = (partition, event.video_id, event.gateway_id, event.batch)
+            if key not in seen:
+                seen.add(key)
+                counted[partition, event.video_id].update({r.kind: r.count for r in event.reactions})
+            shares[partition, event.video_id][offset] = counted[partition, event.video_id].copy()
+    truth = {}
+    for partition, offset, event in log:
+        if isinstance(event, ReactionsRecorded) and event.share < 0:
+            key = (partition, event.video_id, event.gateway_id, event.batch)
+            if key in seen:
+                continue
+            seen.add(key)
+            videos[event.video_id].take(event)
+        elif isinstance(event, ReactionsCounted):
+            share = shares[event.share, event.video_id][event.as_of_offset]
+            assert event.reactions == share
+            assert event.as_of_offset > videos[event.video_id].shares.get(event.share, (-1, share))[0]
+            videos[event.video_id].shares[event.share] = (event.as_of_offset, share)
+        elif not isinstance(event, PollOpened):
+            continue
+        truth[event.video_id, offset] = videos[event.video_id].told()
     return truth
 
 
 def check_totals(wire: Wire) -> None:
-    """Every total ever told was the truth at its offset, and the last ones are the whole truth."""
+    """Every total and poll ever told was the truth at its offset, and the last ones are the whole truth."""
     truth = true_totals(wire.on_the_log(REACTIONS))
     told = [event for _, _, event in wire.on_the_log(TOTALS)]
     kept: dict[str, dict[str, int]] = defaultdict(dict)
     last: dict[str, int] = {}
     for event in told:
-        assert isinstance(event, TotalsChanged)
+        assert isinstance(event, TotalsChanged | PollChanged)
+        likes, reactions, comment_likes, votes = truth[event.video_id, event.as_of_offset]
+        if isinstance(event, PollChanged):
+            assert event.votes == votes
+            continue
         assert event.as_of_offset > last.get(event.video_id, -1)
         last[event.video_id] = event.as_of_offset
-        likes, reactions, comment_likes = truth[event.video_id, event.as_of_offset]
         assert (event.likes, event.reactions) == (likes, reactions)
         kept[event.video_id] |= event.comment_likes
         assert {target: n for target, n in kept[event.video_id].items() if n} == comment_likes
     assert last == {video_id: max(at for video, at in truth if video == video_id) for video_id, _ in truth}
+    polls = {event.video_id: event.votes for event in told if isinstance(event, PollChanged)}
+    assert polls == {video_id: truth[video_id, at][3] for video_id, at in last.items()}
+
+
+def check_viewers(wire: Wire) -> None:
+    """The last figures are those of a count by hand."""
+    said: dict[str, dict[str, int]] = defaultdict(dict)
+    peaks: Counter[str] = Counter()
+    seen: dict[str, set[bytes]] = defaultdict(set)
+    for _, _, event in wire.on_the_log(PRESENCE):
+        assert isinstance(event, PresenceRecorded)
+        said[event.video_id][event.gateway_id] = event.viewers  # a repeat follows its original at once
+        peaks[event.video_id] = max(peaks[event.video_id], sum(said[event.video_id].values()))
+        seen[event.video_id] |= {event.joined[at : at + 8] for at in range(0, len(event.joined), 8)}
+    told = {event.video_id: event for _, _, event in wire.on_the_log(VIEWERS) if isinstance(event, ViewersChanged)}
+    assert {video_id: (e.viewers, e.peak, e.unique) for video_id, e in told.items()} == {
+        video_id: (sum(words.values()), peaks[video_id], len(seen[video_id])) for video_id, words in said.items()
+    }
 
 
 def check_comments(wire: Wire) -> None:
@@ -219,29 +333,39 @@ def all_accepted(wire: Wire) -> Callable[[], bool]:
 
 
 async def test_numbers_and_totals_are_exact_through_kills_without_warning(topics: Settings, wire: Wire) -> None:
+    agents = "comments,reactions,viewers,cues"
+    wire.open_polls()
     undone = []
     for _ in range(KILLS):
         comments, totals = len(wire.heard_of(CommentAccepted)), len(wire.heard_of(TotalsChanged))
-        with worker(topics) as running:
+        with worker(topics, agents=agents) as running:
             await eventually(running.ready, DEADLINE_S)
+            wire.watch(PRESENCES_A_ROUND)
             wire.react(BATCHES_A_ROUND)
             wire.comment(COMMENTS_A_ROUND)
             await eventually(lambda n=comments: len(wire.heard_of(CommentAccepted)) > n, DEADLINE_S)  # type: ignore[misc]
             await eventually(lambda n=totals: len(wire.heard_of(TotalsChanged)) > n, DEADLINE_S)  # type: ignore[misc]
             running.end(signal.SIGKILL)
-        counted = {event.as_of_ms for _, _, event in wire.on_the_log(TOTALS) if isinstance(event, TotalsChanged)}
-        undone.append(wire.batches - 1 - max(counted) + len(wire.sent) - len(wire.on_the_log(COMMENTS_FEED)))
+        told = [event for _, _, event in wire.on_the_log(TOTALS) if isinstance(event, TotalsChanged)]
+        counted = {event.video_id: sum(event.reactions.values()) for event in told}
+        unnumbered = len(wire.sent) - len(wire.on_the_log(COMMENTS_FEED))
+        undone.append(sum(wire.reactions.values()) - sum(counted.values()) + unnumbered)
     assert any(undone), "no kill hit the middle of the work"
-    with worker(topics) as running:
+    with worker(topics, agents=agents) as running:
+        wire.watch(PRESENCES_A_ROUND)
         wire.react(BATCHES_A_ROUND)
         wire.comment(COMMENTS_A_ROUND)
         await eventually(all_accepted(wire), DEADLINE_S)
+        await eventually(wire.all_counted, DEADLINE_S)
+        newest_ms = 1_000_000 + (wire.presences - len(VIDEOS)) * 10
         await eventually(
-            lambda: {e.as_of_ms for e in wire.heard_of(TotalsChanged)} >= set(range(wire.batches - 4, wire.batches)),
+            lambda: len({e.video_id for e in wire.heard_of(ViewersChanged) if e.as_of_ms >= newest_ms}) == len(VIDEOS),
             DEADLINE_S,
         )
+        assert running.end(signal.SIGTERM) == 0
     check_comments(wire)
     check_totals(wire)
+    check_viewers(wire)
 
 
 async def test_a_second_worker_takes_over_without_gap_or_repeat(topics: Settings, wire: Wire) -> None:
