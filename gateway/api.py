@@ -15,7 +15,7 @@ from gateway import feed_messages
 from gateway.audience import Audience
 from gateway.conversation import Verdict
 from gateway.feed_messages import LikeWanted, MessageError
-from gateway.guests import Guest, GuestError, guest_of, new_guest, token_of
+from gateway.guests import Guest, GuestError, new_guest, token_of
 from gateway.identity import OPERATOR, Identities, client_address
 from gateway.openapi.document import openapi_document
 from gateway.problems import Problem, not_found
@@ -110,22 +110,22 @@ class Api:
 
     async def like_video(self, request: Request) -> Response:
         """PUT: the video is liked; DELETE: not any more."""
-        return self._like(request, None)
+        return await self._like(request, None)
 
     async def like_comment(self, request: Request) -> Response:
         """PUT: the comment is liked; DELETE: not any more."""
-        return self._like(request, _comment_id(request))
+        return await self._like(request, _comment_id(request))
 
-    def _like(self, request: Request, comment_id: str | None) -> Response:
+    async def _like(self, request: Request, comment_id: str | None) -> Response:
         self._limit(request)
         wanted = LikeWanted(liked=request.method == "PUT", comment=comment_id)
-        self._audience.like(self._video(request), self._guest(request), wanted)
+        self._audience.like(self._video(request), await self._who(request), wanted)
         return Response(status_code=202, headers=HEADERS)
 
     async def react(self, request: Request) -> Response:
         """React to the video."""
         self._limit(request)
-        guest, video = self._guest(request), self._video(request)
+        guest, video = await self._who(request), self._video(request)
         values = await body_of(request)
         try:
             reaction = feed_messages.reaction_of(values)
@@ -195,12 +195,10 @@ class Api:
             raise not_found(f"there is no video {request.path_params['video']:.40}", "no_video")
         return video
 
-    def _guest(self, request: Request) -> Guest:
-        try:
-            return guest_of(bearer(request) or None, self._audience.secret, self._audience.state.clock())
-        except GuestError as error:
-            detail = f"{error}; POST /v1/guests gives one" if not bearer(request) else str(error)
-            raise Problem(401, "bad_token", detail, headers={"WWW-Authenticate": "Bearer"}) from error
+    async def _who(self, request: Request) -> Guest:
+        """Who likes and reacts: whoever the token stands for, with an account or without."""
+        identity = await self._identities.must_know(request)
+        return Guest(identity.id, identity.name)
 
     def _limit(self, request: Request) -> None:
         """At most `CALLS_PER_S` writing calls of one address."""

@@ -301,7 +301,9 @@ async def test_a_poll_is_voted_in_by_feed_and_api_and_viewers_are_counted(system
         assert (counted["n"], counted["peak"], counted["unique"]) == (2, 2, 2)
         assert (await client.get("/v1/channels/demo")).json()["viewers"] == 2
         await ann.react("heart", 3)
-        await client.put(f"/v1/videos/{VIDEO}/like", headers=cid)
+        account = await client.post("/v1/auth/register", json={"login": "dora", "password": "correct horse"})
+        dora = {"Authorization": f"Bearer {account.json()['access_token']}"}
+        assert (await client.put(f"/v1/videos/{VIDEO}/like", headers=dora)).status_code == 202
 
         async def in_minutes(what: str) -> list[dict[str, Any]]:
             rows = (await client.get(f"/v1/videos/{VIDEO}/{what}/minutes")).json().get("minutes", [])
