@@ -14,7 +14,7 @@ import pytest
 from tests.e2e.hls_viewer import HlsViewer, Variant
 from tests.e2e.live_stack import Channel, LiveStack
 from tests.e2e.numbered import Seen, numbered_clip, seen
-from tests.e2e.publishing import FRAME_RATE, publishing
+from tests.e2e.publishing import FRAME_RATE, Clip, publishing
 from tests.gateway.playlist_reader import read
 from tests.waiting import eventually_async
 
@@ -126,19 +126,30 @@ async def test_only_what_was_never_sent_is_missing_after_a_drop_and_return(
         assert abs(found.offset_s) <= MOST_OFFSET_S
 
 
+async def imported(stack: LiveStack, clip: Clip, say: Callable[[str], None]) -> Channel:
+    """Import a clip; gives the channel. One that fails is done again, as its message says, and is shown in full."""
+    for again in (True, False):
+        channel, began = stack.new_channel(), time.monotonic()
+        try:
+            done = await stack.run("import", str(clip.path), "--channel", channel.name, "--title", "A talk")
+            assert done.returncode == 0, f"{done.stderr}\n{stack.last_lines()}"
+        except AssertionError as failed:
+            if not again:
+                raise
+            say(f"imported again after {time.monotonic() - began:.1f} s: {failed}")
+        else:
+            say(f"imported {clip.seconds} s in {time.monotonic() - began:.1f} s")
+            break
+    return channel
+
+
+@pytest.mark.timeout(900)
 async def test_a_file_is_imported_and_a_clip_of_it_has_the_pictures_of_its_range(
-    stack: LiveStack,
-    channel: Channel,
-    recording: Recording,
-    http: httpx.AsyncClient,
-    tmp_path: Path,
-    say: Callable[[str], None],
+    stack: LiveStack, http: httpx.AsyncClient, tmp_path: Path, say: Callable[[str], None]
 ) -> None:
     clip = numbered_clip(tmp_path / "talk.mp4", 20 * FRAME_RATE)
-    began = time.monotonic()
-    done = await stack.run("import", str(clip.path), "--channel", channel.name, "--title", "A talk")
-    assert done.returncode == 0, done.stderr
-    say(f"imported {clip.seconds} s in {time.monotonic() - began:.1f} s")
+    channel = await imported(stack, clip, say)
+    recording = Recording(http, stack.server, channel.name)
     base = await recording.ended()
     (of_hls,) = await recording.hls(base)
     of_file = await recording.file(base)
