@@ -6,9 +6,11 @@ import logging
 import random
 import secrets
 from collections.abc import AsyncIterator, Awaitable
+from dataclasses import replace
 from typing import Any, Final
 
 from gateway import feed_messages
+from gateway.classifier import Classifier
 from gateway.conversation import Conversation, Verdict
 from gateway.feed_actions import Actions
 from gateway.feed_messages import LikeWanted, Post, React
@@ -29,6 +31,7 @@ from schemas.events import (
     CommentChanged,
     CommentHeld,
     CommentRejected,
+    CommentSubmitted,
     Event,
     TotalsChanged,
     VideoChanged,
@@ -40,13 +43,15 @@ from schemas.topics import (
     COMMENTS_FEED,
     COMMENTS_REJECTED,
     COMMENTS_REVIEW,
+    COMMENTS_SUBMITTED,
     TOTALS,
     VIDEOS,
     VIDEOS_SETTINGS,
     VIEWERS,
+    partition_of,
 )
 from stores.accounts import Accounts
-from stores.kafka import EventProducer, LogError
+from stores.kafka import EventProducer, LogError, read_one
 
 log = logging.getLogger(__name__)
 
@@ -81,6 +86,7 @@ class Audience:
         self.heat: Final = Heat(
             self.settings.hot_reactions_per_s, self.settings.hot_partitions, self.settings.partitions
         )
+        self.classifier: Final = Classifier(state.settings)
         self.secret: Final = state.secret
         self.run_id: Final = secrets.token_hex(6)
         self._speaker: Speaker | None = None
@@ -106,6 +112,7 @@ class Audience:
     async def _open(self) -> AsyncIterator[None]:
         async with (
             EventProducer(self.settings, "gateway") as producer,
+            self.classifier,
         ):
             self._speaker = Speaker(producer, self.run_id, self.state.clock, self.heat)
             ticking = asyncio.create_task(self._tick_for_ever(), name="audience")
@@ -139,6 +146,7 @@ class Audience:
         """
         known: Verdict | None = self.conversation.known(video.video_id, post.id)
         if not isinstance(known, CommentAccepted):
+            author = replace(author, opinion=await self.classifier.opinion(video, author, post))
             waiter = self.conversation.verdict(video.video_id, post.id)
             known = await self._decided(waiter, self.speaker.comment(video, author, post), video.video_id, post.id)
         if known is not None and known.user_id != author.id:
@@ -166,7 +174,7 @@ class Audience:
             await self.written(writing)
             done, _ = await asyncio.wait({waiter}, timeout=REPEAT_S if comment_id else VERDICT_TIMEOUT_S)
             if not done and comment_id is not None:
-                old = await self._find_old(video_id, comment_id)
+                old = await self.find(video_id, comment_id)
                 if old is not None and not waiter.done():
                     return old
                 await asyncio.wait({waiter}, timeout=VERDICT_TIMEOUT_S - REPEAT_S)
@@ -174,7 +182,8 @@ class Audience:
         finally:
             waiter.cancel()
 
-    async def _find_old(self, video_id: str, comment_id: str) -> Verdict | None:
+    async def find(self, video_id: str, comment_id: str) -> CommentAccepted | CommentHeld | None:
+        """A comment that was accepted or waits for a moderator; of old ones, as far as Cassandra answers."""
         known = self.conversation.known(video_id, comment_id)
         if known is not None:
             return known
@@ -182,6 +191,20 @@ class Audience:
             found = await self.history.find(video_id, comment_id)
             return found.accepted if found is not None else None
         return None
+
+    async def submitted(self, comment: CommentAccepted | CommentHeld) -> CommentSubmitted | None:
+        """What the writer of a comment sent; None when the log does not have it any more.
+
+        Raises:
+            Problem: 503, the log does not answer.
+        """
+        place = partition_of(comment.video_id, self.settings.partitions), comment.source_offset
+        try:
+            event = await asyncio.to_thread(read_one, self.settings, COMMENTS_SUBMITTED, *place, "gateway")
+        except LogError as error:
+            raise Problem(503, "log_away", str(error), headers={"Retry-After": "2"}) from error
+        mine = isinstance(event, CommentSubmitted) and event.comment_id == comment.comment_id
+        return event if mine and isinstance(event, CommentSubmitted) else None
 
     async def written(self, writing: Awaitable[None]) -> None:
         """Wait until the log has it.

@@ -10,6 +10,7 @@ from gateway.engagement import Engagement
 from gateway.engagement_routes import engagement_routes
 from gateway.feeds import feed_routes
 from gateway.media_access import media_access
+from gateway.moderation_routes import moderation_routes
 from gateway.part_news import PartNews
 from gateway.settings_routes import settings_routes
 from gateway.state import GatewayState
@@ -30,5 +31,6 @@ def install(state: GatewayState) -> list[BaseRoute]:
         *engagement_routes(audience, engagement),
         *settings_routes(audience),
         *comment_routes(audience),
+        *moderation_routes(audience),
         *api_routes(audience),
     ]

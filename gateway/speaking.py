@@ -17,16 +17,28 @@ from schemas.events import (
     CommentSubmitted,
     CueRequested,
     Like,
+    ModerationActed,
+    ModerationOrdered,
     PollClosed,
     PollOpened,
     PresenceRecorded,
     Reaction,
     ReactionsRecorded,
+    RulesChanged,
     VideoChanged,
     VideoSettingsChanged,
     Vote,
 )
-from schemas.topics import ADS_CUES, COMMENTS_SUBMITTED, PRESENCE, REACTIONS, VIDEOS_SETTINGS
+from schemas.topics import (
+    ADS_CUES,
+    CHANNELS_RULES,
+    COMMENTS_SUBMITTED,
+    MODERATION,
+    PRESENCE,
+    REACTIONS,
+    VIDEOS_SETTINGS,
+    partition_of,
+)
 from stores.kafka import EventProducer, LogBusyError
 
 log = logging.getLogger(__name__)
@@ -53,14 +65,23 @@ class Batch:
         return len(self.likes) + len(self.reactions) + len(self.votes)
 
 
+@dataclass(frozen=True, slots=True)
+class Opinion:
+    """What a classifier thinks of a comment: `hold`, `reject`, or nothing against it (empty); and why, for moderators."""
+
+    verdict: str = ""
+    reason: str = ""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Author:
-    """Who wrote a comment: the role in the channel, and a keyed hash of the address (empty: not known)."""
+    """Who wrote a comment: the role in the channel, a keyed hash of the address (empty: not known), what a classifier said."""
 
     id: str
     name: str
     role: str = "guest"
     address: str = ""
+    opinion: Opinion = Opinion()
 
     @classmethod
     def of_guest(cls, guest: Guest, address: str = "") -> Self:
@@ -104,6 +125,8 @@ class Speaker:
             gateway_id=self._run_id,
             role=author.role,
             address=author.address,
+            screened=author.opinion.verdict,
+            screened_reason=author.opinion.reason,
         )
         await self._producer.send(COMMENTS_SUBMITTED, video.video_id, event)
 
@@ -125,6 +148,25 @@ class Speaker:
             address=author.address,
         )
         await self._producer.send(COMMENTS_SUBMITTED, video.video_id, event)
+
+    async def act(self, act: ModerationActed, partitions: int) -> None:
+        """Do what a moderator wants: said for the record, and ordered from who judges comments. Errors as `comment`.
+
+        Args:
+            act: what is done.
+            partitions: of `comments.submitted`; an act on a whole channel goes into each.
+        """
+        order = ModerationOrdered(video_id=act.video_id, channel=act.channel, act=act)
+        places = [partition_of(act.video_id, partitions)] if act.video_id else range(partitions)
+        written = [
+            self._producer.send(COMMENTS_SUBMITTED, act.video_id or act.channel, order, partition=place)
+            for place in places
+        ]
+        await asyncio.gather(*written, self._producer.send(MODERATION, act.channel, act))
+
+    async def rules(self, changed: RulesChanged) -> None:
+        """Say what the rules of a channel are now. Errors as `comment`."""
+        await self._producer.send(CHANNELS_RULES, changed.channel, changed)
 
     async def cue(self, video: VideoChanged, cue_id: str, duration_ms: int, requested_by: str) -> None:
         """Ask for a break; returns once it is on the log. Errors as `comment`."""

@@ -205,6 +205,36 @@ class EventProducer:
             self._producer.poll(0.1)
 
 
+def read_one(
+    settings: Settings, topic: Topic, partition: int, offset: int, role: str, *, timeout_s: float = 10.0
+) -> Event | None:
+    """The event at one place of the log; None where there is none any more. Blocking, for use in a thread.
+
+    Raises:
+        LogError: the brokers gave nothing for `timeout_s`.
+        CodecError: it is there and cannot be read.
+    """
+    name = settings.topic(topic.name)
+    config = consumer_config(settings, role) | {
+        "enable.partition.eof": True,
+        "fetch.message.max.bytes": topic.max_message_bytes,
+    }
+    consumer = Consumer(config)
+    try:
+        consumer.assign([TopicPartition(name, partition, offset)])
+        message = consumer.poll(timeout_s)
+        if message is None:
+            raise LogError(f"Kafka did not give {name} {partition}/{offset}; is it up?")
+        value = message.value()
+        if message.error() is not None or message.offset() != offset or value is None:
+            return None
+        return codec.decode(value)
+    except KafkaException as error:
+        raise LogError(f"cannot read {name}: {error.args[0].str()}") from error
+    finally:
+        consumer.close()
+
+
 def read_to_end(settings: Settings, topic: Topic, role: str, *, timeout_s: float = 30.0) -> Iterator[Message]:
     """Every committed record that `topic` has now, partition by partition in order; blocking, for use in a thread.
 

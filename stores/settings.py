@@ -67,6 +67,18 @@ class Settings(BaseSettings):
     max_publisher_mbps: Positive = Field(50, description="A publisher that sends more is held back.")
     ingest_buffer_mb: Positive = Field(64, description="What one publisher may have in flight while Kafka is away.")
 
+    # An external classifier of comments
+    classifier_url: str = Field(
+        "", pattern=r"^(https?://\S+)?$", description="POSTed each comment before it is submitted; empty: none."
+    )
+    classifier_token: SecretStr = Field(SecretStr(""), description="Bearer token for the classifier.")
+    classifier_timeout_ms: Annotated[int, Field(ge=10, le=5_000)] = Field(
+        400, description="A classifier that takes longer has failed."
+    )
+    classifier_fails: Literal["open", "closed"] = Field(
+        "open", description="When the classifier fails: open, comments pass; closed, they wait for a moderator."
+    )
+
     # Worker
     ladder: str = Field("720:2800,480:1200,360:700,240:350", description="height:kbit/s, largest first.")
     encoder_preset: Literal["ultrafast", "superfast", "veryfast", "faster", "fast"] = "superfast"

@@ -20,6 +20,7 @@ from schemas.events import (
     CommentChanged,
     CueDecided,
     Event,
+    ModerationActed,
     PartReady,
     PollChanged,
     PollClosed,
@@ -43,6 +44,7 @@ from schemas.topics import (
     MEDIA_JOBS,
     MEDIA_PARTS,
     MEDIA_RENDITIONS,
+    MODERATION,
     REACTIONS,
     RECORDINGS,
     TOTALS,
@@ -55,6 +57,7 @@ from stores.captions import caption_writes
 from stores.cassandra import Write
 from stores.comment_writes import change_writes, comment_writes
 from stores.log_group import RawRecord
+from stores.moderation import act_writes
 
 TOPICS: Final = (
     COMMENTS_FEED,
@@ -69,6 +72,7 @@ TOPICS: Final = (
     ADS_BREAKS,
     VIDEOS_CAPTIONS,
     VIEWERS,
+    MODERATION,
 )
 
 _EVENTS: Final = {topic.name: topic.events for topic in TOPICS}
@@ -95,6 +99,7 @@ _WRITERS: Final[dict[type[Event], Callable[[Any], tuple[Write, ...]]]] = {
     SegmentArchived: archive_writes,
     CueDecided: break_writes,
     BreakPlanned: break_writes,
+    ModerationActed: act_writes,
 }
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from itertools import chain
 
 from schemas.events import (
+    Act,
     BreakPlanned,
     CaptionKind,
     CaptionsFound,
@@ -19,6 +20,7 @@ from schemas.events import (
     Like,
     MadePart,
     MadeSegment,
+    ModerationActed,
     PartReady,
     PictureCaptions,
     PollChanged,
@@ -42,12 +44,14 @@ from schemas.events import (
     ViewersChanged,
     Visibility,
 )
+from schemas.ids import new_video_id
 from schemas.topics import (
     ADS_BREAKS,
     COMMENTS_FEED,
     MEDIA_JOBS,
     MEDIA_PARTS,
     MEDIA_RENDITIONS,
+    MODERATION,
     REACTIONS,
     RECORDINGS,
     TOTALS,
@@ -59,6 +63,7 @@ from schemas.topics import (
 )
 from stores.cassandra import Cassandra
 from stores.kafka import EventProducer, Written
+from stores.moderation import BUCKET_MS
 from stores.settings import Settings
 
 START_MS = 1_700_000_000_000
@@ -89,6 +94,7 @@ class Broadcast:
             MEDIA_RENDITIONS: [self.rendition()],
             REACTIONS: [*self.poll_and_share(), *(self.reactions(batch) for batch in range(30))],
             TOTALS: [*(self.totals(offset) for offset in range(0, 300, 10)), self.poll(300), self.poll(310)],
+            MODERATION: [self.act(number) for number in range(3)],
             VIEWERS: [self.viewers(offset) for offset in range(0, 300, 10)],
             ADS_BREAKS: [self.decision("cue-1", accepted=True), self.plan(), self.decision("cue-2", accepted=False)],
             VIDEOS_CAPTIONS: [self.upload("en", "WEBVTT\n"), self.upload("de", "WEBVTT\n"), self.upload("de", "", 9)],
@@ -383,6 +389,24 @@ class Broadcast:
             as_of_ms=START_MS + offset,
         )
 
+    def act(self, number: int) -> ModerationActed:
+        """On a channel that is named like the video, so that tests keep apart."""
+        return ModerationActed(
+            act_id=new_video_id(START_MS + number, bytes(7)),
+            channel=self.video_id,
+            video_id=self.video_id,
+            kind=Act.HIDE,
+            comment_id="comment-1",
+            user_id="",
+            address="",
+            until_ms=0,
+            reason="rude",
+            by="u_mod",
+            by_name="Mod",
+            undoes="",
+            at_ms=START_MS + number,
+        )
+
     def viewers(self, offset: int) -> ViewersChanged:
         return ViewersChanged(
             video_id=self.video_id,
@@ -449,6 +473,7 @@ class Broadcast:
             "polls": [("poll-0001", "Who wins?", (310, 1), START_MS)],
             "viewers": [(290 % 70, 290, 580, 290)],
             "viewers_by_minute": sorted((minute, offset % 70, offset) for minute, offset in minutes.items()),
+            "moderation_acts": [(self.act(number).act_id,) for number in range(3)],
             "segments": [("144p150k", n, 1, ((0, n * 90_000, 90_000, 100),)) for n in (0, 1)]
             + sorted(
                 (
@@ -514,6 +539,7 @@ QUERIES = {
     "polls": ("poll_id, question, votes, closed_ms", ONE),
     "viewers": ("viewers, peak, unique_viewers, as_of_offset", ONE),
     "viewers_by_minute": ("minute, viewers, as_of_offset", ONE),
+    "moderation_acts": ("act_id", f"channel = ? AND bucket = {START_MS // BUCKET_MS}"),
     "segments": (
         "rendition, segment, part_count, parts",
         f"{ONE} AND rendition IN ('144p150k', 'audio', 'source') AND bucket = 0",
@@ -538,6 +564,7 @@ WRITTEN = {
     "polls": "votes",
     "viewers": "peak",
     "viewers_by_minute": "peak",
+    "moderation_acts": "act",
     "segments": "part_count",
     "videos": "state",
     "breaks": "accepted",

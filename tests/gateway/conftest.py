@@ -15,6 +15,8 @@ from stores.cassandra import apply_schema
 from stores.log_reader import Place
 from stores.segments import LocalSegmentStore
 from stores.settings import Settings, load_settings
+from tests.conftest import free_ports
+from tests.gateway.feed_system import System, running
 from tests.gateway.tape import START_MS, data_of
 
 
@@ -74,3 +76,23 @@ def keyspace(cassandra: tuple[str, int], drop_keyspace: Callable[[str], None]) -
     apply_schema(load_settings(cassandra_hosts=host, cassandra_port=port, cassandra_keyspace=name))
     yield name
     drop_keyspace(name)
+
+
+@pytest.fixture
+async def system(
+    make_settings: Callable[..., Settings], kafka: str, cassandra: tuple[str, int]
+) -> AsyncIterator[System]:
+    """Gateway, worker (without transcoding) and consumers as processes, and a channel that is live as far as the log says."""
+    assert kafka
+    assert cassandra
+    http, worker, consumers = free_ports(3)
+    settings = make_settings(
+        http_port=http,
+        health_port_worker=worker,
+        health_port_consumers=consumers,
+        worker_agents="comments,reactions,viewers,cues",
+        slow_mode_ms=0,
+        blocked_words="spam",
+    )
+    async with running(settings) as system:
+        yield system

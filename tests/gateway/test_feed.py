@@ -2,9 +2,6 @@
 
 import asyncio
 import contextlib
-import sys
-from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -16,127 +13,12 @@ from websockets.exceptions import ConnectionClosed
 from websockets.typing import Subprotocol
 
 from logcast.client import FeedClient, FeedError
-from schemas.events import GopOpened, VideoChanged, VideoState
-from schemas.ids import new_video_id
-from schemas.topics import MEDIA_GOPS, VIDEOS
-from stores.accounts import Accounts
-from stores.cassandra import apply_schema
+from schemas.topics import MEDIA_GOPS
 from stores.kafka import EventProducer
-from stores.settings import Settings
-from tests.conftest import free_ports
+from tests.gateway.feed_system import VIDEO, System, gop, now_ms
 from tests.waiting import eventually_async
 
 pytestmark = pytest.mark.integration
-
-VIDEO = new_video_id(1_790_000_000_000, b"12345678")
-
-
-@dataclass
-class System:
-    """Where it answers, and the processes."""
-
-    settings: Settings
-    url: str
-    key: str
-    processes: dict[str, asyncio.subprocess.Process]
-
-    async def start(self, role: str) -> None:
-        values = self.settings.model_dump(mode="json") | {
-            "admin_token": self.settings.admin_token.get_secret_value(),
-            "guest_secret": self.settings.guest_secret.get_secret_value(),
-        }
-        environment = {f"LOGCAST_{name.upper()}": str(value) for name, value in values.items() if value is not None}
-        argv = [sys.executable, "-m", "logcast", "serve", role]
-        log = (self.settings.data_dir / f"{role}.log").open("ab")
-        self.processes[role] = await asyncio.create_subprocess_exec(*argv, env=environment, stdout=log, stderr=log)
-        log.close()
-
-    async def ready(self, port: int) -> bool:
-        try:
-            async with httpx.AsyncClient() as client:
-                return (await client.get(f"http://127.0.0.1:{port}/readyz")).status_code == 200
-        except httpx.TransportError:
-            return False
-
-    async def all_ready(self) -> None:
-        s = self.settings
-        for port in (s.http_port, s.health_port_worker, s.health_port_consumers):
-            await eventually_async(partial(self.ready, port), 90, f"readiness on {port}")
-
-
-@pytest.fixture
-async def system(
-    make_settings: Callable[..., Settings], kafka: str, cassandra: tuple[str, int]
-) -> AsyncIterator[System]:
-    """Gateway, worker (without transcoding) and consumers, and a channel that is live as far as the log says."""
-    from stores.topics import apply_topics
-
-    http, worker, consumers = free_ports(3)
-    settings = make_settings(
-        http_port=http,
-        health_port_worker=worker,
-        health_port_consumers=consumers,
-        worker_agents="comments,reactions,viewers,cues",
-        slow_mode_ms=0,
-        blocked_words="spam",
-    )
-    await asyncio.to_thread(apply_topics, settings)
-    await asyncio.to_thread(apply_schema, settings)
-    async with Accounts.open(settings) as accounts:
-        key = (await accounts.create_channel("demo")).stream_key
-    async with EventProducer(settings, "test") as producer:
-        await producer.send(VIDEOS, VIDEO, live_video(now_ms()))
-        await producer.send(MEDIA_GOPS, VIDEO, gop(0, now_ms()))
-    system = System(settings, f"http://127.0.0.1:{http}", key, {})
-    try:
-        for role in ("worker", "consumers", "gateway"):
-            await system.start(role)
-        await system.all_ready()
-        yield system
-    finally:
-        for process in system.processes.values():
-            if process.returncode is None:
-                process.terminate()
-        for process in system.processes.values():
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(process.wait(), 20)
-            if process.returncode is None:
-                process.kill()
-                await process.wait()
-
-
-def now_ms() -> int:
-    import time
-
-    return time.time_ns() // 1_000_000
-
-
-def live_video(at_ms: int) -> VideoChanged:
-    return VideoChanged(
-        video_id=VIDEO,
-        channel="demo",
-        title="Demo",
-        state=VideoState.LIVE,
-        started_ms=at_ms,
-        changed_ms=at_ms,
-        last_segment=-1,
-        part_target_ms=250,
-        segment_max_ms=10_000,
-        audio=True,
-        video=True,
-    )
-
-
-def gop(number: int, at_ms: int) -> GopOpened:
-    return GopOpened(
-        video_id=VIDEO,
-        channel="demo",
-        gop=number,
-        segment=number,
-        epoch=0,
-        media_time_ms=number * 1_000,
-        captured_ms=at_ms,
-    )
 
 
 async def next_of(feed: FeedClient, kind: str) -> dict[str, Any]:
