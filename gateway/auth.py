@@ -42,6 +42,7 @@ class Attempts:
         self._pair = RateLimits("attempts_account_address", per_second / 2, max(1, per_minute))
         self._account = RateLimits("attempts_account", per_second * 2, 4 * per_minute)
         self._refresh = RateLimits("refresh_address", per_second * 6, 12 * per_minute)
+        self._lookup = RateLimits("account_lookups", 10, 60)
         self._change = RateLimits("account_changes", per_second * 3, 6 * per_minute)
 
     def of_address(self, request: Request) -> None:
@@ -76,6 +77,14 @@ class Attempts:
             Problem: 429.
         """
         self._refresh.must_take(client_address(request))
+
+    def of_lookup(self, request: Request) -> None:
+        """One look at who somebody is.
+
+        Raises:
+            Problem: 429.
+        """
+        self._lookup.must_take(client_address(request))
 
     def of_change(self, user: User) -> None:
         """One change that an account makes.

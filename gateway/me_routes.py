@@ -59,6 +59,7 @@ class MeRoutes:
 
     async def user(self, request: Request) -> Response:
         """What everybody may know of somebody."""
+        self._auth.attempts.of_lookup(request)
         found = await self._auth.users.find(request.path_params["user"])
         if found is None:
             raise not_found(f"there is no user {request.path_params['user']:.40}", "no_user")

@@ -73,6 +73,11 @@ class Site:
         assert self.state.auth is not None
         return self.state.auth
 
+    def stop_the_clock_of_limits(self) -> None:
+        """However slow the machine is: no limit lets anybody try again."""
+        for limit in vars(self.auth.attempts).values():
+            limit._now = lambda: 0.0
+
     def operator(self) -> dict[str, str]:
         """The headers of the operator."""
         return {"Authorization": f"Bearer {self.state.settings.admin_token.get_secret_value()}"}

@@ -189,7 +189,7 @@ PATHS: Final[dict[str, Schema]] = {
             "Change how you are shown", body="Profile", answers={"200": "ChangedMe"}, problems=(409, 503)
         ),
     },
-    "/v1/users/{user}": {"get": call("Somebody", _USER_IN_PATH, answers={"200": "Account"}, problems=(404,))},
+    "/v1/users/{user}": {"get": call("Somebody", _USER_IN_PATH, answers={"200": "Account"}, problems=(404, 429))},
     "/v1/channels": {
         "post": _own_body("Make a channel", body="NewChannel", answers={"201": "StreamKey"}, problems=(403, 409))
     },
