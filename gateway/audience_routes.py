@@ -12,6 +12,7 @@ from gateway.feeds import feed_routes
 from gateway.media_access import media_access
 from gateway.moderation_routes import moderation_routes
 from gateway.part_news import PartNews
+from gateway.replay_routes import replay_routes
 from gateway.settings_routes import settings_routes
 from gateway.state import GatewayState
 from schemas.topics import MEDIA_PARTS
@@ -31,6 +32,7 @@ def install(state: GatewayState) -> list[BaseRoute]:
         *engagement_routes(audience, engagement),
         *settings_routes(audience),
         *comment_routes(audience),
+        *replay_routes(audience),
         *moderation_routes(audience),
         *api_routes(audience),
     ]

@@ -5,8 +5,9 @@ from typing import TypeVar
 
 from gateway.cassandra_link import CassandraLink
 from schemas.comment_state import CommentNow, Entry
-from stores.cassandra import CassandraError
+from stores.cassandra import Cassandra, CassandraError
 from stores.comments import CommentStore
+from stores.reaction_bursts import Burst, BurstStore
 
 T = TypeVar("T")
 
@@ -46,12 +47,19 @@ class History:
         """Likes of comments, of those that have some. Errors as `latest`."""
         return await self.asked(lambda store: store.likes(video_id, comment_ids)) if comment_ids else {}
 
+    async def bursts(self, video_id: str, from_ms: int, to_ms: int) -> list[Burst]:
+        """Reactions by position. Errors as `latest`."""
+        return await self._with_session(lambda session: BurstStore(session).between(video_id, from_ms, to_ms))
+
     async def asked(self, ask: Callable[[CommentStore], Awaitable[T]]) -> T:
         """What the comments of Cassandra answer to a question. Errors as `latest`."""
+        return await self._with_session(lambda session: ask(CommentStore(session)))
+
+    async def _with_session(self, ask: Callable[[Cassandra], Awaitable[T]]) -> T:
         session = self._link.session
         if session is None:
-            raise HistoryError("older comments cannot be read now: Cassandra does not answer; try again in a moment")
+            raise HistoryError("what was before cannot be read now: Cassandra does not answer; try again in a moment")
         try:
-            return await ask(CommentStore(session))
+            return await ask(session)
         except CassandraError as error:
-            raise HistoryError(f"older comments cannot be read now: {error}") from error
+            raise HistoryError(f"what was before cannot be read now: {error}") from error

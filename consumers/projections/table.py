@@ -58,6 +58,7 @@ from stores.cassandra import Write
 from stores.comment_writes import change_writes, comment_writes
 from stores.log_group import RawRecord
 from stores.moderation import act_writes
+from stores.reaction_bursts import moment_writes
 
 TOPICS: Final = (
     COMMENTS_FEED,
@@ -90,7 +91,7 @@ _WRITERS: Final[dict[type[Event], Callable[[Any], tuple[Write, ...]]]] = {
     PollOpened: lambda _: (),  # what becomes of it is on `totals`
     PollClosed: lambda _: (),
     ReactionsCounted: lambda _: (),
-    TotalsChanged: totals_writes,
+    TotalsChanged: lambda event: (*totals_writes(event), *moment_writes(event)),
     PollChanged: poll_writes,
     ViewersChanged: viewers_writes,
     VideoChanged: video_writes,

@@ -454,6 +454,7 @@ class Broadcast:
             before[f"comment-{offset % 30}"] = offset
         media = [event for event in self.media() if isinstance(event, PartReady)]
         minutes = {(START_MS + offset * 1_000) // 60_000: offset for offset in range(0, 300, 10)}
+        moments = {(START_MS + offset * 1_000) // 5_000 * 5_000: offset for offset in range(0, 300, 10)}
         return {
             "comments": sorted(
                 (c.seq, c.comment_id, c.user_id, SAYS.get(c.seq, c.text), c.root_id, *BECAME.get(c.seq, NOTHING))
@@ -469,6 +470,7 @@ class Broadcast:
             "likes": sorted((user, target, liked) for (user, target), liked in last.items()),
             "totals": [(29, {"heart": 290}, 290)],
             "totals_by_minute": sorted((minute, offset // 10, offset) for minute, offset in minutes.items()),
+            "totals_by_moment": sorted((at_ms // 5_000, offset) for at_ms, offset in moments.items()),
             "comment_totals": sorted(before.items()),
             "polls": [("poll-0001", "Who wins?", (310, 1), START_MS)],
             "viewers": [(290 % 70, 290, 580, 290)],
@@ -535,6 +537,7 @@ QUERIES = {
     "likes": ("user_id, comment_id, liked", f"{ONE} AND shard IN ({', '.join(map(str, range(32)))})"),
     "totals": ("likes, reactions, as_of_offset", ONE),
     "totals_by_minute": ("minute, likes, as_of_offset", ONE),
+    "totals_by_moment": ("moment, as_of_offset", f"{ONE} AND bucket = {START_MS // 86_400_000}"),
     "comment_totals": ("comment_id, likes", f"{ONE} AND shard IN ({', '.join(map(str, range(32)))})"),
     "polls": ("poll_id, question, votes, closed_ms", ONE),
     "viewers": ("viewers, peak, unique_viewers, as_of_offset", ONE),

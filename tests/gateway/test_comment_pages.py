@@ -14,10 +14,11 @@ from gateway.comment_pages import Cursor, wanted_of
 from gateway.feed_messages import MessageError
 from gateway.problems import Problem
 from gateway.state import GatewayState
-from schemas.events import Change, CommentAccepted, CommentChanged
+from schemas.events import Change, CommentAccepted, CommentChanged, TotalsChanged
 from schemas.ids import new_video_id
 from stores.comment_writes import change_writes, comment_writes
 from stores.comments import Clock, Moment
+from stores.reaction_bursts import moment_writes
 from stores.segments import LocalSegmentStore
 from stores.settings import Settings
 from tests.gateway.conftest import Clock as WallClock
@@ -269,3 +270,28 @@ def test_a_revision_names_its_comment_and_has_a_text_or_none() -> None:
         with pytest.raises(MessageError) as refused:
             revise_of(wrong)
         assert refused.value.code == code
+
+
+@pytest.mark.integration
+async def test_bursts_are_read_by_position(gateway: Gateway) -> None:
+    path = f"/v1/videos/{VIDEO}/bursts"
+    range_ms = {"from_ms": START_MS, "to_ms": START_MS + 60_000}
+    counted = TotalsChanged(
+        video_id=VIDEO,
+        channel="ann",
+        as_of_offset=1,
+        as_of_ms=START_MS + 21_000,
+        likes=3,
+        reactions={"heart": 4},
+        comment_likes={},
+    )
+    assert gateway.state.cassandra.session is not None
+    await gateway.state.cassandra.session.write(moment_writes(counted))
+    found = await read(gateway, path, **range_ms)
+    assert found == {
+        "moment_ms": 5_000,
+        "bursts": [{"at_ms": START_MS + 20_000, "likes": 3, "reactions": {"heart": 4}}],
+    }
+    for query in ({}, {"from_ms": 1}, {"from_ms": 0, "to_ms": 3_600_001}, {"from_ms": 2, "to_ms": 1}):
+        answer = await gateway.client.get(path, params=query)
+        assert (answer.status_code, answer.json()["field"]) == (400, "from_ms"), answer.text

@@ -75,6 +75,54 @@ async def test_what_one_says_the_other_hears_and_cassandra_keeps(system: System)
         assert (await client.get("/v1/channels/demo")).json()["likes"] == 1
 
 
+async def test_writers_change_their_comments_over_http_and_feed_and_everybody_follows(system: System) -> None:
+    async with (
+        FeedClient(system.url, "demo", name="Ann") as ann,
+        FeedClient(system.url, "demo", name="Bob") as bob,
+        httpx.AsyncClient(base_url=system.url, timeout=60) as client,
+    ):
+        await next_of(ann, "joined")
+        await next_of(bob, "joined")
+        comments = f"/v1/videos/{VIDEO}/comments"
+        as_ann, as_bob = ({"Authorization": f"Bearer {feed.token}"} for feed in (ann, bob))
+        body = {"id": "comment-one", "text": "helo"}
+        for _ in range(2):  # a repeat is the same comment
+            answer = await client.post(comments, json=body, headers=as_ann)
+            assert (answer.status_code, answer.json()) == (202, {"id": "comment-one", "state": "accepted", "seq": 1})
+        taken = await client.post(comments, json=body, headers=as_bob)
+        assert (taken.status_code, taken.json()["reason"]) == (409, "id_taken")
+        one = f"{comments}/comment-one"
+        refused = await client.patch(one, json={"text": "rude"}, headers=as_bob)
+        assert (refused.status_code, refused.json()["reason"]) == (403, "not_yours")
+        edited = await client.patch(one, json={"text": "hello", "revision": "revision-1"}, headers=as_ann)
+        assert (edited.status_code, edited.json()["seq"]) == (202, 2), edited.text
+        told = await next_of(bob, "changed")
+        assert (told["seq"], told["id"], told["change"], told["text"]) == (2, "comment-one", "edited", "hello")
+        blocked = await client.patch(one, json={"text": "buy spam"}, headers=as_ann)
+        assert (blocked.status_code, blocked.json()["reason"]) == (422, "blocked_word")
+        await bob.send({"type": "revise", "id": "revision-2", "comment": "comment-one", "text": "mine now"})
+        assert (await next_of(bob, "rejected"))["reason"] == "not_yours"
+        await ann.send({"type": "revise", "id": "revision-3", "comment": "comment-one", "text": "hello all"})
+        assert (await next_of(ann, "accepted"))["id"] == "revision-3"
+        assert (await client.get(one)).json()["text"] == "hello all"
+        for _ in range(2):
+            removed = await client.delete(one, headers=as_ann)
+            assert (removed.status_code, removed.json()["state"]) == (202, "accepted"), removed.text
+        gone = (await client.get(one)).json()
+        assert gone["state"] == "removed"
+        assert not gone.keys() & {"text", "user"}
+        async with FeedClient(system.url, "demo", after=0) as late:
+            messages = [await next_of(late, kind) for kind in ("comment", "changed", "changed", "changed")]
+        assert [message["seq"] for message in messages] == [1, 2, 3, 4]
+        assert all("text" not in message for message in messages), "nothing of what was taken back is told again"
+
+        async def stored() -> bool:
+            rows = (await client.get(comments)).json().get("comments", [])
+            return [row["state"] for row in rows] == ["removed"]
+
+        await eventually_async(stored, 60, "the removal in Cassandra")
+
+
 async def test_a_client_gets_exactly_what_it_missed_also_over_a_killed_gateway_and_worker(system: System) -> None:
     total = 120
     async with FeedClient(system.url, "demo", name="Ann") as steady, httpx.AsyncClient(base_url=system.url) as client:

@@ -5,6 +5,9 @@
 
 import { at } from "./site.js";
 
+/** More comments than so many pages of a minute and a half nobody reads. */
+const CONVERSATION_PAGES = 5;
+
 /** An answer that is no success: `status` (0: no answer at all), `reason` of the problem document, a sentence for people. */
 export class Problem extends Error {
   constructor(status, reason, message) {
@@ -66,6 +69,22 @@ export async function readEarlierComments(video, before, limit) {
   const query = new URLSearchParams({ limit: String(limit), before: String(before) });
   const answer = await call(`/v1/videos/${encodeURIComponent(video)}/comments?${query}`);
   return (answer?.comments ?? []).slice().sort((left, right) => left.seq - right.seq);
+}
+
+/** What was said about a part of the video, and the bursts of reactions there; times are wall clock of the picture. */
+export async function readConversation(video, fromMs, toMs) {
+  const path = `/v1/videos/${encodeURIComponent(video)}`;
+  const range = { from_ms: String(fromMs), to_ms: String(toMs) };
+  const reading = call(`${path}/bursts?${new URLSearchParams(range)}`);
+  const comments = [];
+  let cursor = null;
+  for (let page = 0; page < CONVERSATION_PAGES && (page === 0 || cursor); page += 1) {
+    const query = new URLSearchParams({ ...range, limit: "200", ...(cursor && { cursor }) });
+    const answer = await call(`${path}/comments?${query}`);
+    comments.push(...(answer?.comments ?? []));
+    cursor = answer?.next ?? null;
+  }
+  return { comments, bursts: (await reading)?.bursts ?? [] };
 }
 
 /** Whether the stream key opens this channel. @throws {Problem} when the server cannot say. */

@@ -2,8 +2,8 @@
  * The chat column: who is there, the comments, reactions, and the line to write in.
  * @module chat
  */
-import { readEarlierComments } from "./api.js";
-import { CommentList } from "./comments.js";
+import { readConversation, readEarlierComments } from "./api.js";
+import { changed, CommentList, ROWS } from "./comments.js";
 import { element, setText } from "./dom.js";
 import { COMMENT_LENGTH } from "./feed.js";
 import { compact } from "./format.js";
@@ -11,6 +11,7 @@ import { icon } from "./icons.js";
 import { cleanName, NAME_LENGTH } from "./identity.js";
 import { Likes } from "./likes.js";
 import { reactionButtons } from "./reactions.js";
+import { ReplayChat } from "./replay_chat.js";
 
 const PAGE = 50;
 /** What people read for the server's reasons, where its own sentence is missing. */
@@ -32,6 +33,9 @@ export class Chat {
   #programMs;
   #parent = null;
   #sending = false;
+  #replay;
+  #following = false;
+  #live = []; // the newest comments of the feed while the column follows a position
   #status = element("span", { class: "chat__status", role: "status", "data-testid": "feed-state" });
   #who = element("button", { type: "button", class: "chat__who", "data-testid": "rename", title: "Change your name" });
   #nameForm;
@@ -44,10 +48,10 @@ export class Chat {
 
   /**
    * @param {HTMLElement} root
-   * @param {{feed: import("./feed.js").Feed, identity: import("./identity.js").Identity, react: (kind: string) => void, programMs: () => number|null}} options
-   *   `programMs`: the wall clock of the picture, which goes with each comment
+   * @param {{feed: import("./feed.js").Feed, identity: import("./identity.js").Identity, react: (kind: string) => void, programMs: () => number|null, burst?: (kind: string, count: number) => void}} options
+   *   `programMs`: the wall clock of the picture, which goes with each comment; `burst`: shows reactions of a recorded video
    */
-  constructor(root, { feed, identity, react, programMs }) {
+  constructor(root, { feed, identity, react, programMs, burst = () => {} }) {
     this.#feed = feed;
     this.#programMs = programMs;
     this.#identity = identity;
@@ -56,6 +60,12 @@ export class Chat {
       like: (id, liked) => this.like(liked, id),
       earlier: (seq) => readEarlierComments(feed.video, seq, PAGE),
       liked: this.#likes,
+    });
+    this.#replay = new ReplayChat({
+      read: (fromMs, toMs) => readConversation(feed.video, fromMs, toMs),
+      reset: () => this.#comments.clear(),
+      show: (comment) => this.#comments.add(comment),
+      burst: (reactions) => Object.entries(reactions).forEach(([kind, count]) => burst(kind, count)),
     });
     this.#nameForm = this.#makeNameForm();
     const form = element("form", { class: "chat__form", onsubmit: (event) => this.#submit(event) },
@@ -81,6 +91,28 @@ export class Chat {
     this.#comments.note(text);
   }
 
+  /** Whether the column has what was said at the position of the picture. */
+  get follows() {
+    return this.#following;
+  }
+
+  /**
+   * Follow the picture: of a recorded video, and while the viewer has gone back in a live one, the column has what was said
+   * there; else what the feed says.
+   * @param {boolean} later whether it is not at the live edge
+   */
+  follow(later) {
+    if (later && this.#feed.video) {
+      this.#following = true;
+      this.#replay.follow(this.#programMs());
+    } else if (this.#following) {
+      this.#following = false;
+      this.#replay.stop();
+      this.#comments.clear();
+      for (const comment of this.#live) this.#comments.add(comment);
+    }
+  }
+
   /** Whether this visitor likes the video (`""`) or a comment, as far as this browser knows. */
   isLiked(target = "") {
     return this.#likes.has(target);
@@ -98,17 +130,32 @@ export class Chat {
     on("video", ({ id }) => this.#videoIs(id));
     on("joined", ({ user, totals }) => {
       this.#comments.me = user?.id ?? "";
+      this.#comments.name = user?.name ?? "";
       this.#comments.setLikes(totals?.comment_likes ?? {});
       this.#drawName();
       this.#typed();
     });
-    on("comment", (comment) => this.#comments.add(comment));
+    on("comment", (comment) => this.#heard(comment));
+    on("changed", (event) => {
+      this.#comments.change(event);
+      const heard = this.#live.find(({ id }) => id === event.id);
+      if (heard) Object.assign(heard, changed(heard, event));
+    });
     on("totals", ({ comment_likes: likes }) => this.#comments.setLikes(likes ?? {}));
     on("error", ({ message }) => this.#say(message || "The server did not take that.", true));
   }
 
+  #heard(comment) {
+    this.#live.push(comment);
+    if (this.#live.length > ROWS) this.#live.shift();
+    if (this.#following) this.#replay.take(comment);
+    else this.#comments.add(comment);
+  }
+
   #videoIs(id) {
     if (id === this.#likes.video) return;
+    this.#live = [];
+    this.#replay.stop();
     this.#likes.open(id);
     this.#comments.clear();
     this.#replyTo(null);

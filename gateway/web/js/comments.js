@@ -9,6 +9,7 @@
  * layout a frame, and a scroll event always sees a settled list (so it can only come from the reader).
  * @module comments
  */
+import { mentions, nodes, parse } from "./comment_text.js";
 import { calm, element, hue, setText } from "./dom.js";
 import { compact } from "./format.js";
 import { icon } from "./icons.js";
@@ -17,11 +18,23 @@ import { icon } from "./icons.js";
 export const ROWS = 300;
 const END_PX = 48;
 const QUOTE_LENGTH = 80;
+const GONE = { hidden: "Hidden by a moderator", removed: "Removed by its writer" };
 
 /**
  * A comment as the feed sends it.
- * @typedef {{seq: number, id: string, parent: string|null, user: {id: string, name: string}, text: string, at_ms: number}} Comment
+ * @typedef {{seq: number, id: string, parent: string|null, user: {id: string, name: string}, text?: string, at_ms: number, state?: "shown"|"hidden"|"removed"}} Comment
  */
+
+/** A comment after a change of the feed. @param {Comment} comment */
+export function changed(comment, { change, text, at_ms: atMs, comment: whole }) {
+  const state = { hidden: "hidden", shown: "shown", removed: "removed" }[change];
+  const after = { ...comment, ...whole, ...(state && { state }) };
+  if (change === "removed") after.text = "";
+  else if (text !== undefined) after.text = text;
+  if (change === "edited" && text !== undefined) after.edited_ms = atMs;
+  if (change === "pinned" || change === "unpinned") after.pinned = change === "pinned";
+  return after;
+}
 
 export class CommentList {
   #scroller;
@@ -39,6 +52,10 @@ export class CommentList {
   #following = true;
   #me = "";
   #actions;
+  /** Pictures of the channel's emotes by name. @type {Record<string, string>} */
+  emotes = {};
+  /** The reader's own name: comments that mention it stand out. */
+  name = "";
 
   /**
    * @param {{reply: (comment: Comment) => void, like: (id: string, liked: boolean) => void, earlier: (seq: number) => Promise<Comment[]>, liked: {has: (id: string) => boolean}}} actions
@@ -79,6 +96,17 @@ export class CommentList {
     if (this.#recent.length > ROWS) this.#forget(this.#recent.shift());
     this.#known.set(comment.id, comment);
     this.#enqueue(comment);
+  }
+
+  /**
+   * Take a change of a comment: its text, whether it is shown or pinned.
+   * @param {{id: string, change: string, text?: string, at_ms: number, comment?: Comment}} event
+   */
+  change(event) {
+    const comment = this.#known.get(event.id);
+    if (!comment) return;
+    Object.assign(comment, changed(comment, event)); // the queue has the same object
+    this.#rowOf(event.id)?.replaceWith(this.#row(comment));
   }
 
   /** Put a line of the page's own between the comments ("Ad break · 30 s"). */
@@ -209,31 +237,46 @@ export class CommentList {
   }
 
   #row(comment) {
-    const { seq, id, user, text, at_ms: atMs } = comment;
-    const name = element("span", { class: "comment__name", "data-testid": "comment-name" }, user?.name ?? "Someone");
-    name.style.setProperty("--hue", String(hue(user?.id ?? "")));
+    const { seq, id, user, at_ms: atMs } = comment;
+    const gone = GONE[comment.state];
     const at = new Date(atMs);
-    const row = element("li", { class: `comment${user?.id && user.id === this.#me ? " comment--mine" : ""}`, "data-id": id, "data-seq": seq, "data-testid": "comment" },
+    const row = element("li", { class: `comment${user?.id && user.id === this.#me ? " comment--mine" : ""}`, "data-id": id, "data-seq": seq, "data-state": comment.state ?? "shown", "data-testid": "comment" },
       comment.parent ? this.#quote(comment.parent) : null,
-      element("p", { class: "comment__line" }, name, " ", element("span", { class: "comment__text", dir: "auto", "data-testid": "comment-text" }, text)),
+      gone ? element("p", { class: "comment__line comment__gone muted", "data-testid": "comment-gone" }, gone) : this.#said(comment),
       element("div", { class: "comment__foot" },
         element("span", { class: "comment__seq", title: "Number on the log" }, `#${seq}`),
         Number.isFinite(atMs) ? element("time", { datetime: at.toISOString() }, at.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" })) : null,
-        element("button", { type: "button", class: "comment__do", "data-do": "reply", "data-testid": "reply", "aria-label": `Reply to ${user?.name ?? "this comment"}` }, icon("reply"), "Reply"),
-        element("button", { type: "button", class: "comment__do", "data-do": "like", "data-testid": "comment-like", "aria-label": `Like the comment of ${user?.name ?? "someone"}` }, icon("heart"), element("span", { "data-testid": "comment-likes" }))));
-    this.#drawLikes(row, id);
+        comment.edited_ms && !gone ? element("span", { class: "comment__edited", "data-testid": "comment-edited" }, "edited") : null,
+        ...(gone ? [] : this.#buttons(user))));
+    if (!gone) this.#drawLikes(row, id);
     return row;
+  }
+
+  #said({ user, text }) {
+    const tokens = parse(text ?? "", this.emotes);
+    const name = element("span", { class: "comment__name", "data-testid": "comment-name" }, user?.name ?? "Someone");
+    name.style.setProperty("--hue", String(hue(user?.id ?? "")));
+    const mentioned = this.name && mentions(tokens, this.name) ? " comment__text--mentioned" : "";
+    return element("p", { class: "comment__line" }, name, " ", element("span", { class: `comment__text${mentioned}`, dir: "auto", "data-testid": "comment-text" }, ...nodes(tokens, element)));
+  }
+
+  #buttons(user) {
+    return [
+      element("button", { type: "button", class: "comment__do", "data-do": "reply", "data-testid": "reply", "aria-label": `Reply to ${user?.name ?? "this comment"}` }, icon("reply"), "Reply"),
+      element("button", { type: "button", class: "comment__do", "data-do": "like", "data-testid": "comment-like", "aria-label": `Like the comment of ${user?.name ?? "someone"}` }, icon("heart"), element("span", { "data-testid": "comment-likes" })),
+    ];
   }
 
   #quote(parentId) {
     const parent = this.#known.get(parentId);
-    const text = parent ? [...parent.text].slice(0, QUOTE_LENGTH).join("") : "an earlier comment";
+    const text = parent ? [...(parent.text ?? "…")].slice(0, QUOTE_LENGTH).join("") : "an earlier comment";
     return element("button", { type: "button", class: "comment__quote", "data-do": "parent", "data-parent": parentId, "data-testid": "in-reply-to" },
       icon("reply"), "in reply to ", parent ? element("b", {}, parent.user?.name ?? "someone") : null, parent ? ` ${text}` : text);
   }
 
   #drawLikes(row, id) {
     const button = row.querySelector('[data-do="like"]');
+    if (!button) return; // it is not shown
     const count = this.#likes.get(id) ?? 0;
     button.setAttribute("aria-pressed", String(this.#liked.has(id)));
     setText(button.lastElementChild, count ? compact(count) : "");

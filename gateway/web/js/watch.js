@@ -27,6 +27,7 @@ import { Thumbnails } from "./thumbnails.js";
 const POLL_MS = 4000;
 /** A stream that has just ended is on the shelf a moment later. */
 const SHELF_MS = 15000;
+const REWOUND_S = 15;
 const VIDEO_ID = /^[0-9a-hjkmnp-tv-z]{20}$/;
 
 mountIcons();
@@ -37,7 +38,7 @@ const identity = new Identity(storage());
 const feed = new Feed(subject.feed, { identity });
 const burst = new Burst(byId("burst"));
 const taps = new Taps();
-const chat = new Chat(byId("chat"), { feed, identity, react, programMs: () => player.programMs });
+const chat = new Chat(byId("chat"), { feed, identity, react, programMs: () => player.programMs, burst: (kind, count) => burst.rise(kind, count) });
 const breaks = new AdBreaks(byId("break"), { entered: ({ durationMs }) => chat.note(`Ad break · ${clock(durationMs / 1000)}`) });
 const card = mountStageCard(player, subject);
 const thumbnails = new Thumbnails();
@@ -47,7 +48,10 @@ window.logcast = { player, feed, breaks };
 mountControls(player, { breaks: () => breaks.list, thumbnails, openChat: () => chat.focus() });
 mountTools();
 mountLike();
-player.addEventListener("tick", () => breaks.show(player.programMs));
+player.addEventListener("tick", () => {
+  breaks.show(player.programMs);
+  if (player.programMs !== null) chat.follow(player.live ? !player.following && farBack() : chat.follows || farBack());
+});
 player.addEventListener("state", () => player.state === "playing" || breaks.show(player.programMs));
 listen();
 start();
@@ -59,6 +63,11 @@ async function findSubject() {
     return { kind: "video", name, channel: asVideo.channel ?? "", feed: `/v1/videos/${name}/feed`, found: asVideo };
   }
   return { kind: "channel", name, channel: name, feed: `/v1/channels/${encodeURIComponent(name)}/feed`, found: null };
+}
+
+/** The viewer has gone back so far that the live conversation is about something else. */
+function farBack() {
+  return player.window.end - player.currentTime > REWOUND_S;
 }
 
 function start() {
