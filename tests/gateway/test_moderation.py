@@ -19,6 +19,7 @@ from schemas.acts import INVERSE, in_force, undoing
 from schemas.events import Act, CommentHeld, ModerationActed
 from schemas.ids import new_video_id
 from stores.moderation import time_of
+from tests.gateway.feed_document import check
 from tests.gateway.feed_system import VIDEO, System
 from tests.waiting import eventually_async
 
@@ -244,6 +245,7 @@ async def test_what_moderators_do_reaches_feed_and_store_and_can_be_taken_back(s
 
         done = [hidden, everything, banned, by_address]
         acts = (await site.read("acts"))["acts"]
+        check({"type": "acted", "act": acts[0]})
         assert [one["act_id"] for one in acts] == [one["act_id"] for one in reversed(done)]
         assert "address" not in acts[0]
         shown = await site.moderate("rollback", {"by": "demo", "dry_run": True})
@@ -264,6 +266,7 @@ async def test_rules_hold_from_their_change_on_and_what_waits_is_seen_by_moderat
         rules = await site.moderate("rules", {"first_review": True, "blocked": ["*coin*"]}, "PUT")
         assert rules["first_review"]
         assert (await site.say(ann, "comment-a2", "hello"))["state"] == "held"
+        check({"type": "review"} | await site.read("review"))
         (waiting,) = (await site.read("review"))["held"]
         assert (waiting["id"], waiting["text"], waiting["reason"]) == ("comment-a2", "hello", "first_message")
         assert await site.shown() == {}
