@@ -52,7 +52,7 @@ _BY_CLOCK: Final = "SELECT at_ms, seq FROM $keyspace.comments_by_clock WHERE vid
 _LATER: Final = " AND (at_ms, seq) > (?, ?) AND (at_ms) < (?) ORDER BY at_ms ASC, seq ASC LIMIT ?"
 _SOONER: Final = " AND (at_ms, seq) < (?, ?) AND (at_ms) >= (?) ORDER BY at_ms DESC, seq DESC LIMIT ?"
 _LIKES: Final = (
-    "SELECT comment_id, likes FROM $keyspace.comment_totals WHERE video_id = ? AND shard = ? AND comment_id IN ?"
+    "SELECT comment_id, likes FROM $keyspace.comment_totals WHERE video_id = ? AND shard IN ? AND comment_id IN ?"
 )
 
 
@@ -274,12 +274,11 @@ class CommentStore:
     async def likes(self, video_id: str, comment_ids: Sequence[str]) -> dict[str, int]:
         """How many users like each of at most `MAX_LIMIT` comments; those without a like are left out."""
         _check(len(comment_ids) or 1)
-        by_shard: dict[int, list[str]] = {}
-        for comment_id in comment_ids:
-            by_shard.setdefault(shard_of(comment_id), []).append(comment_id)
-        asked = (self._cassandra.rows(_LIKES, (video_id, shard, ids)) for shard, ids in by_shard.items())
-        pages = await asyncio.gather(*asked)
-        return {row.comment_id: row.likes for page in pages for row in page if row.likes}
+        if not comment_ids:
+            return {}
+        shards = sorted({shard_of(comment_id) for comment_id in comment_ids})
+        rows = await self._cassandra.rows(_LIKES, (video_id, shards, list(comment_ids)), limit=MAX_LIMIT)
+        return {row.comment_id: row.likes for row in rows if row.likes}
 
     async def _rows(self, cql: str, values: tuple[Any, ...], limit: int | None) -> list[Row]:
         if limit is None:
