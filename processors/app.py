@@ -11,8 +11,10 @@ import aiokafka
 import faust
 from aiokafka.coordinator.assignors.range import RangePartitionAssignor
 from faust.tables.manager import TableManager
+from faust.transport.drivers.aiokafka import Transport
 from mode import Seconds
 
+from processors.faust_consumer import EagerConsumer
 from schemas.topics import MEDIA_SOURCE
 from stores.health import HealthServer
 from stores.settings import Settings, load_settings
@@ -70,7 +72,8 @@ class WorkerApp(faust.App):
 
 def create_app(settings: Settings) -> WorkerApp:
     """The app with its agents; it connects when it is started."""
-    aiokafka.AIOKafkaConsumer = Consumer  # Faust takes it from there when it connects
+    aiokafka.AIOKafkaConsumer = Consumer  # Faust takes both from there when it connects
+    Transport.Consumer = EagerConsumer
     app = WorkerApp(
         f"{settings.topic_prefix}{settings.worker_group}",
         broker=[f"kafka://{server.strip()}" for server in settings.kafka_bootstrap.split(",")],

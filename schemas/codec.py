@@ -88,10 +88,16 @@ def _fields(kind: type[Any]) -> tuple[str, ...]:
     return tuple(f.name for f in dataclasses.fields(kind))
 
 
+_PLAIN = frozenset({str, int, float, bool, bytes, type(None)})
+"""Types of most fields: written as they are."""
+
+
 def _record(event: Any) -> dict[str, Any]:
     """A dataclass as the dict that fastavro writes; shallow but for the few nested records."""
     record = {name: getattr(event, name) for name in _fields(event.__class__)}
     for name, value in record.items():
+        if type(value) in _PLAIN:
+            continue
         if isinstance(value, tuple):
             record[name] = [_record(item) if dataclasses.is_dataclass(item) else item for item in value]
         elif dataclasses.is_dataclass(value):
