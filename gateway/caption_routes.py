@@ -4,7 +4,6 @@ import asyncio
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from typing import Any, Final
 from weakref import WeakKeyDictionary
 
@@ -13,10 +12,11 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 from starlette.types import Scope, Send
 
-from gateway.answers import Request
+from gateway.answers import Request, send_bytes
 from gateway.api import HEADERS, answer
 from gateway.broadcasts import TooManyParkedError, Wanted
 from gateway.captions import TextTrack, captions_of, reference_of
+from gateway.captions_fold import span_ms
 from gateway.directives import check_lead, parse_directives
 from gateway.identity import OPERATOR, Identities
 from gateway.media_access import media_access
@@ -30,12 +30,15 @@ from gateway.video_fold import VideoFold
 from media.captions.cues import Cue
 from media.captions.playlist import text_playlist
 from media.captions.uploads import MAX_BYTES, UploadError, read_upload
-from media.captions.webvtt import document, overlapping, segment_text
+from media.captions.webvtt import document, segment_text
+from media.captions.wvtt import text_segment
+from media.cmaf_init import text_init
 from schemas.events import CaptionKind, CaptionsUploaded, VideoChanged
 from schemas.topics import VIDEOS_CAPTIONS
 from stores.kafka import EventProducer, LogError
 
 VTT_TYPE: Final = b"text/vtt; charset=utf-8"
+MP4_TYPE: Final = b"application/mp4"
 FOUND_AGE_S: Final = 600
 FILE_AGE_S: Final = 10
 """An owner may give a better file at any time."""
@@ -50,6 +53,7 @@ WRITE_TIMEOUT_S: Final = 10.0
 
 _LANGUAGE = re.compile(r"[A-Za-z]{2,3}(?:-[A-Za-z0-9]{2,8}){0,4}")
 _FILE = re.compile(r"(?P<segment>[0-9]{8,12})(?:\.(?P<part>[0-9]{4,6}))?")
+_NUMBER = re.compile(r"[0-9]{8,12}")
 
 Piece = tuple[int, list[Cue]]
 """Where a segment or part starts in media time, in ms, and its cues."""
@@ -60,8 +64,9 @@ def install(state: GatewayState) -> list[BaseRoute]:
     texts, files = TextRoutes(state), FileRoutes(state)
     below, captions = "/v1/videos/{video}/text/{track}", "/v1/videos/{video}/captions"
     return [
-        Route(below + "/{start:int}-{end:int}.vtt", Media(texts.range)),
         Route(below + "/{segment}.vtt", Media(texts.segment)),
+        Route(below + "/{segment}.m4s", Media(texts.cmaf)),
+        Route(below + "/init.mp4", Media(texts.init)),
         Route(below + "/media.m3u8", Media(texts.playlist)),
         Route(captions, files.listed, methods=["GET"]),
         Route(captions + "/{language}.vtt", Media(texts.file)),
@@ -147,17 +152,26 @@ class TextRoutes:
             await self._wait(fold, reference, wanted, WAIT_TARGETS * target_s(fold.video))
         return await self._captions.part(fold, track, number, part)
 
-    async def range(self, scope: Scope, request: Request, send: Send) -> None:
-        """The text between two media times (ms) of a video that is over, as one file whose times begin there."""
-        start_ms, end_ms = scope["path_params"]["start"], scope["path_params"]["end"]
+    async def init(self, scope: Scope, request: Request, send: Send) -> None:
+        """The CMAF header of a track, for DASH."""
+        await self._find(scope, follow=False)
+        await send_bytes(send, request, [text_init()], MP4_TYPE, "text-init")
+
+    async def cmaf(self, scope: Scope, request: Request, send: Send) -> None:
+        """A segment of a video that is over in CMAF, for DASH."""
+        file, query = scope["path_params"]["segment"], scope["query_string"]
         fold, track = await self._find(scope, follow=False)
-        cues = await self._captions.all_cues(fold, track)
-        shifted = [
-            replace(cue, start_ms=max(0, cue.start_ms - start_ms), end_ms=min(cue.end_ms, end_ms) - start_ms)
-            for cue in overlapping(cues, start_ms, end_ms)
-        ]
-        age_s = FOUND_AGE_S if track.file is None else FILE_AGE_S
-        await send_text(send, request, Body(document(shifted).encode()), VTT_TYPE, age_s)
+        reference = reference_of(fold)
+        segment = reference.segment(int(file)) if reference is not None and _NUMBER.fullmatch(file) else None
+        if segment is None or file != f"{segment.number:08d}":
+            raise _no_text(scope)
+        found = await self._captions.cues(fold, track, segment.number)
+        if found is None and not segment.gap:
+            raise _no_text(scope)
+        cues = found[1] if found is not None else []
+        body = Body(text_segment(cues, *span_ms(segment), segment.number))
+        lasting = track.file is None or query == b"v=" + track.version.encode()
+        await send_text(send, request, body, MP4_TYPE, FOUND_AGE_S if lasting else FILE_AGE_S)
 
     async def file(self, scope: Scope, request: Request, send: Send) -> None:
         """A whole file as it was given, made plain."""

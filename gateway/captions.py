@@ -14,7 +14,7 @@ from gateway.memory_cache import MemoryCache
 from gateway.rendition_fold import RenditionFold
 from gateway.state import GatewayState
 from gateway.video_fold import VideoFold
-from media.captions.cues import Cue, joined
+from media.captions.cues import Cue
 from media.captions.webvtt import overlapping
 from media.hls import Segment
 from media.hls_multivariant import Subtitles
@@ -61,6 +61,11 @@ class TextTrack:
     language: str
     kind: CaptionKind
     file: CaptionFile | None = None
+
+    @property
+    def version(self) -> str:
+        """Another one for another file of the same language."""
+        return "0" if self.file is None else str(self.file.uploaded_ms)
 
 
 class Captions:
@@ -151,13 +156,6 @@ class Captions:
             return None
         start_ms, end_ms = span_ms(segment)
         return start_ms, overlapping(text.cues, start_ms, end_ms)
-
-    async def all_cues(self, fold: VideoFold, track: TextTrack) -> list[Cue]:
-        """Every cue of a track; those that were cut at the end of a segment in one."""
-        if track.file is not None:
-            text = await self.files.text(track.file)
-            return list(text.cues) if text is not None else []
-        return joined((await self.of(fold)).cues(track.name))
 
     async def part(self, fold: VideoFold, track: TextTrack, number: int, part: int) -> tuple[int, list[Cue]] | None:
         """The same of a part at the live edge; None where it is not there, or nobody lists it any more."""

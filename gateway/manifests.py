@@ -7,13 +7,14 @@ from itertools import islice
 from typing import Final
 from weakref import WeakKeyDictionary
 
-from gateway.captions import TextTrack
+from gateway.captions import TextTrack, reference_of
+from gateway.captions_fold import span_ms
 from gateway.playlists import is_settled
 from gateway.rendition_fold import RenditionFold
 from gateway.texts import Body
 from gateway.variants import nominal_rates, variants_of
 from gateway.video_fold import VideoFold
-from media.dash import Latency, Live, Period, Presentation, Shape, Text, manifest
+from media.dash import Latency, Live, Period, Presentation, Shape, Span, Text, manifest
 from media.dash_periods import Rendition, live_periods, published_us, recorded_periods
 from media.devices import Wish
 from schemas.events import CaptionKind, Track, TrackInfo, VideoChanged, VideoState
@@ -65,7 +66,7 @@ class Manifests:
         """The manifest of a video whose state is known; None while nothing of it can be shown.
 
         `headers` says what tracks are of which the fold does not know it, by the names of their init segments. `tracks`
-        are the captions, which are offered once the video is over: then each is a file.
+        are the captions, which are offered once the video is over.
         """
         version = fold.video, [(r.name, r.finished, *_range(r)) for r in fold.listed], len(headers or {}), tracks
         kept = self._kept.setdefault(fold, {})
@@ -74,7 +75,7 @@ class Manifests:
             if presentation is None:
                 return None
             if presentation.live is None:
-                periods = [replace(period, texts=texts_of(period, tracks)) for period in presentation.periods]
+                periods = [replace(period, texts=texts_of(fold, period, tracks)) for period in presentation.periods]
                 presentation = replace(presentation, periods=periods)
             while len(kept) >= MAX_KEPT:
                 del kept[next(iter(kept))]
@@ -82,12 +83,19 @@ class Manifests:
         return kept[asked][1]
 
 
-def texts_of(period: Period, tracks: Sequence[TextTrack]) -> tuple[Text, ...]:
-    """The captions of a Period as files: the part of each that belongs to the Period (`gateway.caption_routes`)."""
-    end_ms = period.origin_ms + (period.duration_ms or 0)
-    file = f"{period.origin_ms}-{end_ms}.vtt"
+def texts_of(fold: VideoFold, period: Period, tracks: Sequence[TextTrack]) -> tuple[Text, ...]:
+    """The captions of a Period: cut where `reference_of` is (`gateway.caption_routes`)."""
+    reference = reference_of(fold)
+    segments = (
+        [s for s in reference.segments if str(s.epoch) == period.id and s.closed] if reference is not None else []
+    )
+    if not segments:
+        return ()
+    times = map(span_ms, segments)
+    spans = tuple(Span(start_ms, end_ms - start_ms) for start_ms, end_ms in times)
+    first = segments[0].number
     return tuple(
-        Text(t.name, t.label, t.language, t.kind is CaptionKind.CAPTIONS, f"text/{t.name}/{file}") for t in tracks
+        Text(t.name, t.label, t.language, t.kind is CaptionKind.CAPTIONS, t.version, first, spans) for t in tracks
     )
 
 

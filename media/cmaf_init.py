@@ -1,5 +1,7 @@
 """CMAF headers (initialization segments): `ftyp` and `moov` of one H.264, H.265, AV1 or AAC track, written and read.
 
+Those of text are only written (ISO/IEC 14496-30).
+
 Presentation times need no edit list: the first sample of a fragment is shown at its own decode time, and later ones
 have signed composition offsets (the `cmf2` brand of ISO/IEC 23000-19). The same configuration gives the same bytes.
 """
@@ -17,6 +19,8 @@ from media.h265 import HevcConfig, parse_hvcc
 
 VIDEO_TRACK_ID = 1
 AUDIO_TRACK_ID = 2
+TEXT_TRACK_ID = 3
+TEXT_TIMESCALE = 1000
 VIDEO_TIMESCALE = 90_000
 MAX_INIT_BYTES = 65_536
 
@@ -26,6 +30,13 @@ _AAC_OBJECT_TYPE_INDICATION = 0x40
 _AUDIO_STREAM = 0x15
 _ES, _DECODER_CONFIG, _DECODER_SPECIFIC, _SL_CONFIG = 3, 4, 5, 6
 _VISUAL_ENTRY_BYTES, _AUDIO_ENTRY_BYTES = 78, 28
+
+_HANDLERS = {
+    b"vide": (b"VideoHandler\0", full_box(b"vmhd", 0, 1, bytes(8))),
+    b"soun": (b"SoundHandler\0", full_box(b"smhd", 0, 0, bytes(4))),
+    b"text": (b"TextHandler\0", full_box(b"nmhd", 0, 0)),
+}
+"""What a track's handler is called, and its media header."""
 
 VideoConfig = AvcConfig | HevcConfig | Av1Config
 """The decoder configuration of a video codec."""
@@ -65,6 +76,12 @@ def audio_init(asc: bytes) -> bytes:
     return _header(AUDIO_TRACK_ID, config.core_rate_hz, b"soun", _audio_entry(config, asc), (0, 0))
 
 
+def text_init() -> bytes:
+    """The CMAF header of a WebVTT track: of every one the same, for its cues say how they look themselves."""
+    entry = box(b"wvtt", bytes(6), b"\0\1", box(b"vttC", b"WEBVTT"))
+    return _header(TEXT_TRACK_ID, TEXT_TIMESCALE, b"text", entry, (0, 0))
+
+
 def _header(track_id: int, timescale: int, handler: bytes, entry: bytes, size: tuple[int, int]) -> bytes:
     sound = handler == b"soun"
     movie = full_box(
@@ -76,9 +93,8 @@ def _header(track_id: int, timescale: int, handler: bytes, entry: bytes, size: t
         struct.pack(">4H", 0, 0, 0x100 if sound else 0, 0), _MATRIX, struct.pack(">II", size[0] << 16, size[1] << 16),
     )  # fmt: skip
     media = full_box(b"mdhd", 0, 0, struct.pack(">4IHH", 0, 0, timescale, 0, _UNDETERMINED_LANGUAGE, 0))
-    name = b"SoundHandler\0" if sound else b"VideoHandler\0"
+    name, kind = _HANDLERS[handler]
     handled = full_box(b"hdlr", 0, 0, bytes(4), handler, bytes(12), name)
-    kind = full_box(b"smhd", 0, 0, bytes(4)) if sound else full_box(b"vmhd", 0, 1, bytes(8))
     here = box(b"dinf", full_box(b"dref", 0, 0, struct.pack(">I", 1), full_box(b"url ", 0, 1)))
     table = box(
         b"stbl", full_box(b"stsd", 0, 0, struct.pack(">I", 1), entry), full_box(b"stts", 0, 0, bytes(4)),
@@ -86,7 +102,7 @@ def _header(track_id: int, timescale: int, handler: bytes, entry: bytes, size: t
     )  # fmt: skip
     trak = box(b"trak", track, box(b"mdia", media, handled, box(b"minf", kind, here, table)))
     extends = box(b"mvex", full_box(b"trex", 0, 0, struct.pack(">5I", track_id, 1, 0, 0, 0)))
-    brands = box(b"ftyp", b"iso6", bytes(4), b"iso6", b"cmfc", b"cmf2")
+    brands = box(b"ftyp", b"iso6", bytes(4), b"iso6", b"cmfc", b"cwvt" if handler == b"text" else b"cmf2")
     return brands + box(b"moov", movie, trak, extends)
 
 

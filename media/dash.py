@@ -12,6 +12,8 @@ from fractions import Fraction
 from typing import Final
 from xml.sax.saxutils import escape, quoteattr
 
+from media.cmaf_init import TEXT_TIMESCALE
+
 NAMESPACE: Final = "urn:mpeg:dash:schema:mpd:2011"
 LIVE_PROFILE: Final = "urn:mpeg:dash:profile:isoff-live:2011"
 CMAF_PROFILE: Final = "urn:mpeg:dash:profile:cmaf:2019"
@@ -25,8 +27,9 @@ _CODECS: Final = {"avc1": "avc", "avc3": "avc", "hvc1": "hevc", "hev1": "hevc", 
 _FAMILIES: Final = ("avc", "audio", "hevc", "av1", "other")
 """Adaptation Sets in the order in which they are listed: first what every player can play."""
 
-TEXT_BANDWIDTH: Final = 1_000
-"""Bits per second of text: far above what anybody reads."""
+TEXT_CODEC: Final = "wvtt"
+TEXT_BANDWIDTH: Final = 64_000
+"""Bits per second of text: above any that is read, in short segments and with a box around each cue."""
 
 _EIGHT_CHANNELS: Final = 7  # ISO/IEC 23003-3 counts configurations; up to six they are the number of channels
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -88,21 +91,25 @@ class Track:
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """A WebVTT file beside the media (ISO/IEC 23009-1, 5.3.1: not segmented); its times count from the Period's start.
+    """WebVTT in CMAF segments beside the media, in a timescale of milliseconds (ISO/IEC 14496-30).
 
     Attributes:
-        name: Representation@id after `text-`.
+        name: Representation@id after `text-`, and the folder of its segments in `text/`.
         label: what viewers read.
         language: BCP 47; empty where it is not known.
         captions: it tells sounds, too.
-        uri: of the file.
+        version: of what it is made of: other segments have other addresses.
+        first_number: number of the first of `spans`; the others follow.
+        spans: its segments, in order.
     """
 
     name: str
     label: str
     language: str
     captions: bool
-    uri: str
+    version: str
+    first_number: int
+    spans: tuple[Span, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,26 +252,33 @@ def _period(period: Period, live: Live | None) -> str:
         _adaptation_set(period, [track for track in period.tracks if track.family == family], live)
         for family in families
     ]
-    texts = [_text_set(len(_FAMILIES) + index, text) for index, text in enumerate(period.texts)]
+    texts = [_text_set(len(_FAMILIES) + index, period, text) for index, text in enumerate(period.texts)]
     return _element("Period", attributes, [*sets, *texts])
 
 
-def _text_set(number: int, text: Text) -> str:
-    """An Adaptation Set of one file of text (5.3.3); the roles are those of 5.8.5.5."""
+def _text_set(number: int, period: Period, text: Text) -> str:
+    """An Adaptation Set of one track of text (5.3.3); the roles are those of 5.8.5.5."""
     attributes = {
         "id": number,
         "contentType": "text",
-        "mimeType": "text/vtt",
+        "mimeType": "application/mp4",
+        "segmentAlignment": "true",
+        "startWithSAP": 1,
         "lang": text.language or "und",
     }
+    template = {
+        "timescale": TEXT_TIMESCALE,
+        "presentationTimeOffset": period.origin_ms,
+        "initialization": f"text/{text.name}/init.mp4",
+        "media": f"text/{text.name}/$Number%08d$.m4s?v={text.version}",
+        "startNumber": text.first_number,
+    }
+    segments = _element("SegmentTemplate", template, [_element("SegmentTimeline", {}, _rows(text.spans))])
+    about = {"id": f"text-{text.name}", "bandwidth": TEXT_BANDWIDTH, "codecs": TEXT_CODEC}
     body = [
         _element("Label", {}, [escape(text.label)]),
         _element("Role", {"schemeIdUri": ROLE, "value": "caption" if text.captions else "subtitle"}),
-        _element(
-            "Representation",
-            {"id": f"text-{text.name}", "bandwidth": TEXT_BANDWIDTH},
-            [_element("BaseURL", {}, [escape(text.uri)])],
-        ),
+        _element("Representation", about, [segments]),
     ]
     return _element("AdaptationSet", attributes, body)
 

@@ -119,21 +119,6 @@ def block_cues(blocks: Sequence[Block], start_ms: int, end_ms: int) -> list[Cue]
     return cues
 
 
-def joined(cues: Sequence[Cue]) -> list[Cue]:
-    """Cues without the cuts: of the same text and place, where one ends and the next begins at the same time."""
-    found: list[Cue] = []
-    open_: dict[tuple[int, str, str], int] = {}
-    for cue in cues:
-        index = open_.pop((cue.start_ms, cue.text, cue.settings), None)
-        if index is None:
-            index = len(found)
-            found.append(cue)
-        else:
-            found[index] = replace(found[index], end_ms=cue.end_ms)
-        open_[cue.end_ms, cue.text, cue.settings] = index
-    return found
-
-
 def place_settings(place: Place | None) -> str:
     """The cue settings of a place (WebVTT, 4.4): the top in percent, so that lines never move with the player's font."""
     if place is None:

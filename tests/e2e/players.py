@@ -14,7 +14,8 @@ SCRIPTS: Final = {
     "dash.js": ROOT / "tests/vendor/dashjs-5.2.1/dash.mediaplayer.min.js",
 }
 
-# Each gives {edge, start, latency, seek}: the end and the start of what can be played, in the element's own time.
+# Each gives {edge, start, latency, seek, text}: the end and the start of what can be played, in the element's own time;
+# `text` shows the first track of text.
 _PLAYERS: Final = {
     "hls.js": """
         const hls = new Hls({ liveDurationInfinity: true });
@@ -28,6 +29,7 @@ _PLAYERS: Final = {
             start: () => range().length ? range().start(0) : 0,
             latency: () => hls.playingDate ? (Date.now() - hls.playingDate.getTime()) / 1000 : null,
             seek: (time) => { video.currentTime = time; },
+            text: () => { hls.subtitleTrack = 0; hls.subtitleDisplay = true; },
         };""",
     "shaka": """
         shaka.polyfill.installAll();
@@ -43,6 +45,7 @@ _PLAYERS: Final = {
             start: () => player.seekRange().start,
             latency: () => player.isLive() ? (Date.now() - player.getPlayheadTimeAsDate()) / 1000 : null,
             seek: (time) => { video.currentTime = time; },
+            text: () => player.selectTextTrack(player.getTextTracks()[0]),
         };""",
     "dash.js": """
         const player = dashjs.MediaPlayer().create();
@@ -54,6 +57,7 @@ _PLAYERS: Final = {
             start: () => player.isDynamic() ? window_()?.start ?? 0 : 0,
             latency: () => player.isDynamic() ? player.getCurrentLiveLatency() : null,
             seek: (time) => player.seekToPresentationTime(time),
+            text: () => player.setTextTrack(0),
         };""",
 }
 
@@ -110,7 +114,6 @@ class PlayerPage:
         self.page = page
         self.name = name
         self._server = server
-        self._url = ""
         self.console: list[str] = []
         page.on("console", lambda message: self.console.append(f"{message.type}: {message.text}"))
         page.on("pageerror", lambda error: self.console.append(f"error: {error}"))
@@ -134,14 +137,8 @@ class PlayerPage:
         else:
             await self.page.add_script_tag(content=text)
 
-    async def again(self) -> None:
-        """What a viewer does whose picture stands still: reload the page."""
-        await self._empty()
-        await self.play(self._url)
-
     async def play(self, url: str, deadline_s: float = 60.0) -> None:
         """Load a playlist or manifest, and wait until the picture moves."""
-        self._url = url
         await self.page.evaluate(_WATCH % _PLAYERS[self.name], [self.name, url])
         await self.until("video.currentTime > 0.2 && !video.paused && !video.seeking", deadline_s)
 

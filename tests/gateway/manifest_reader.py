@@ -13,7 +13,7 @@ ORDER = {
     "MPD": ("ProgramInformation", "ServiceDescription", "Period", "UTCTiming"),
     "ServiceDescription": ("Latency", "PlaybackRate"),
     "Period": ("AdaptationSet",),
-    "AdaptationSet": ("ProducerReferenceTime", "Role", "Representation"),
+    "AdaptationSet": ("ProducerReferenceTime", "Label", "Role", "Representation"),
     "Representation": ("AudioChannelConfiguration", "SegmentTemplate"),
     "SegmentTemplate": ("FailoverContent", "SegmentTimeline"),
     "SegmentTimeline": ("S",),

@@ -1,7 +1,6 @@
 """Captions of a source, from the log to text renditions."""
 
 import asyncio
-import re
 from dataclasses import replace
 
 import hypothesis
@@ -13,9 +12,12 @@ from gateway.captions_fold import CaptionsFold, span_ms
 from gateway.rendition_fold import Limits
 from gateway.video_fold import VideoFold
 from media.captions.cues import Cue
+from media.cmaf import parse_chunk
+from media.cmaf_init import text_init
 from schemas.events import VideoState
 from tests.gateway.captioned import captioned, captions
 from tests.gateway.conftest import Gateway
+from tests.gateway.manifest_reader import read_manifest
 from tests.gateway.playlist_reader import attributes
 from tests.gateway.tape import VIDEO, Media, Tape, video
 from tests.media.captions.encoder import EDM, EOC, control, pop_on
@@ -161,23 +163,37 @@ async def test_an_ended_video_has_a_playlist_with_an_end(gateway: Gateway) -> No
     assert "#EXT-X-PLAYLIST-TYPE:VOD" in (await gateway.get(f"{TEXT}/media.m3u8?vod=1")).text
 
 
-async def test_the_manifest_of_a_video_that_is_over_has_its_captions_as_files(gateway: Gateway) -> None:
+async def test_the_manifest_of_a_video_that_is_over_has_its_captions_in_segments(gateway: Gateway) -> None:
     long = [
         captions(TAPE, 3, 0, pop_on(["Long"])),
         captions(TAPE, 3, 6, control(EOC)),
         captions(TAPE, 5, 2, control(EDM)),
     ]
     gateway.fold(video(), *with_captions({1: "Hello"}, end=3), *long, *TAPE.events(3, 12))  # type: ignore[arg-type]
-    assert "text/vtt" not in (await gateway.get(f"/v1/videos/{VIDEO}/manifest.mpd")).text
+    manifest = f"/v1/videos/{VIDEO}/manifest.mpd"
+    assert 'contentType="text"' not in (await gateway.get(manifest)).text
     gateway.fold(video(VideoState.ENDED, last_segment=11, ended_ms=gateway.clock()))
-    manifest = (await gateway.get(f"/v1/videos/{VIDEO}/manifest.mpd")).text
-    (found,) = re.findall(r'contentType="text" mimeType="text/vtt" lang="und">.*?<BaseURL>([^<]+)</BaseURL>', manifest)
-    file = await gateway.get(f"/v1/videos/{VIDEO}/{found}")
-    assert file.headers["content-type"] == "text/vtt; charset=utf-8"
-    times = re.findall(r"(\S+ --> \S+)", file.text)
-    assert times == ["00:00:02.500 --> 00:00:03.750", "00:00:07.500 --> 00:00:10.500"], "what was cut is whole again"
-    later = (await gateway.get(f"{TEXT}/3000-8000.vtt")).text
-    assert re.findall(r"(\S+ --> \S+)", later) == ["00:00:00.000 --> 00:00:00.750", "00:00:04.500 --> 00:00:05.000"]
+    found = read_manifest((await gateway.get(manifest)).text).representation("text-cc1")
+    header = await gateway.get(f"/v1/videos/{VIDEO}/{found.init}")
+    assert (header.status_code, header.headers["content-type"]) == (200, "application/mp4")
+    assert header.content == text_init()
+    shown = []
+    for segment in found.segments:
+        answer = await gateway.get(f"/v1/videos/{VIDEO}/{segment.url}")
+        assert answer.headers["content-type"] == "application/mp4"
+        assert answer.headers["cache-control"] == "public, max-age=600"
+        chunk = parse_chunk(answer.content)
+        assert (chunk.base_decode_time, chunk.duration) == (segment.ticks, segment.duration)
+        shown += [(s.dts, s.dts + s.duration, s.data[-5:]) for s in chunk.samples if b"payl" in s.data]
+    assert shown == [
+        (2500, 3750, b"Hello"[-5:]),
+        (7500, 8000, b"lLong"),
+        (8000, 10000, b"lLong"),
+        (10000, 10500, b"lLong"),
+    ]
+    for wrong in ("7.m4s", "000000007.m4s", "00000012.m4s", "00000001.0001.m4s"):
+        assert (await gateway.get(f"{TEXT}/{wrong}")).status_code == 404
+    assert (await gateway.get(f"/v1/videos/{VIDEO}/text/cc2/init.mp4")).status_code == 404
 
 
 async def test_captions_are_forgotten_with_their_video(gateway: Gateway) -> None:
