@@ -35,6 +35,7 @@ export class Chat {
   #sending = false;
   #replay;
   #following = false;
+  #replayed = null; // the video whose conversation is read by position
   #live = []; // the newest comments of the feed while the column follows a position
   #status = element("span", { class: "chat__status", role: "status", "data-testid": "feed-state" });
   #who = element("button", { type: "button", class: "chat__who", "data-testid": "rename", title: "Change your name" });
@@ -62,7 +63,7 @@ export class Chat {
       liked: this.#likes,
     });
     this.#replay = new ReplayChat({
-      read: (fromMs, toMs) => readConversation(feed.video, fromMs, toMs),
+      read: (fromMs, toMs) => readConversation(this.#replayed, fromMs, toMs),
       reset: () => this.#comments.clear(),
       show: (comment) => this.#comments.add(comment),
       burst: (reactions) => Object.entries(reactions).forEach(([kind, count]) => burst(kind, count)),
@@ -100,9 +101,12 @@ export class Chat {
    * Follow the picture: of a recorded video, and while the viewer has gone back in a live one, the column has what was said
    * there; else what the feed says.
    * @param {boolean} later whether it is not at the live edge
+   * @param {string|null} video what is shown
    */
-  follow(later) {
-    if (later && this.#feed.video) {
+  follow(later, video) {
+    if (later && video) {
+      if (video !== this.#replayed) this.#replay.stop();
+      this.#replayed = video;
       this.#following = true;
       this.#replay.follow(this.#programMs());
     } else if (this.#following) {

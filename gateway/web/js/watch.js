@@ -50,7 +50,7 @@ mountTools();
 mountLike();
 player.addEventListener("tick", () => {
   breaks.show(player.programMs);
-  if (player.programMs !== null) chat.follow(player.live ? !player.following && farBack() : chat.follows || farBack());
+  if (player.programMs !== null) chat.follow(player.live ? !player.following && farBack() : chat.follows || farBack(), video?.id ?? null);
 });
 player.addEventListener("state", () => player.state === "playing" || breaks.show(player.programMs));
 listen();
