@@ -106,8 +106,21 @@ class FeedProtocol(WebSocketsSansIOProtocol):
             return
         super().handle_cont(event)
 
+    def send_receive_event_to_app(self) -> None:
+        """A whole message for the application, unless its text is no UTF-8 (RFC 6455 section 8.1): that is not worth a traceback."""
+        if self.curr_msg_data_type == "text" and not self.close_sent:
+            try:
+                b"".join(self.frames).decode()
+            except UnicodeDecodeError:
+                self.frames = []
+                self.end(1007, "expected text as UTF-8")
+                return
+        super().send_receive_event_to_app()
+
     def handle_ping(self) -> None:
         """A pong, unless the peer sends pings and reads nothing."""
+        if self.transport.is_closing():
+            return
         if self.transport.get_write_buffer_size() > MAX_UNREAD_BYTES:
             self.transport.abort()
             return
@@ -127,11 +140,16 @@ class FeedProtocol(WebSocketsSansIOProtocol):
         """Whether messages can be written."""
         return self.handshake_complete and not (self.close_sent or self.disconnected or self.transport.is_closing())
 
+    def accepted(self) -> None:
+        """The handshake is over: let go what it needed (some KiB for each of many idle connections)."""
+        self.scope = cast(Any, {"client": self.client, "path": "", "query_string": b""})
+        del self.request, self.response
+
     def write(self, frames: bytes) -> bool:
         """Write one or more whole frames; never waits. False when too much waits already, and nothing was written."""
         if self.paused and self.transport.get_write_buffer_size() + len(frames) > MAX_UNREAD_BYTES:
             return False
-        if not (self.close_sent or self.disconnected):
+        if not (self.close_sent or self.disconnected or self.transport.is_closing()):
             self.transport.write(frames)
         return True
 

@@ -92,6 +92,7 @@ class FeedConnection:
     async def run(self) -> None:
         """Serve the connection to its end."""
         await self._socket.accept(subprotocol=PROTOCOL)
+        self._outlet.accepted()
         try:
             await self._join(await self._first_message())
             await self._read()

@@ -28,6 +28,7 @@ OVERRIDDEN = (
     "keepalive_timeout",
     "pause_writing",
     "resume_writing",
+    "send_receive_event_to_app",
 )
 
 

@@ -7,12 +7,13 @@
  *                               ▲                    │ closed by the network or the server
  *                               └──back-off── waiting ◀┘
  *
- * Nothing is lost over a reconnect: the join carries `after`, the number of the last comment seen, and the server sends
- * exactly the later ones. What this side wanted is said again after the join: comments without a verdict (same id, so
+ * Nothing is lost over a reconnect: the join carries `after`, the last number seen, and the server sends exactly what came
+ * later; a number that was left out is a reason to join again. When to come back the server says in its `goodbye`. What this side wanted is said again after the join: comments without a verdict (same id, so
  * a repeat is seen as one) and the wanted state of likes. Reactions of a broken moment are dropped.
  *
  * Events (CustomEvent, the message in `detail`): `state` {state, retryMs, closeCode}, and the server's own `joined`,
- * `comment`, `changed`, `totals`, `viewers`, `video`, `break`, `error`. A `video` event comes first whenever the feed turns to
+ * `comment`, `changed`, `totals`, `viewers`, `poll`, `reactions`, `review`, `rules`, `part`, `video`, `break`, `error`.
+ * `joined` with `resumed` false after the first join: the server begins anew, forget what was there. A `video` event comes first whenever the feed turns to
  * another video (also found at a join): numbers start over, forget the comments.
  *
  *     const feed = new Feed("/v1/channels/demo/feed", { identity });
@@ -36,9 +37,11 @@ const JOIN_MS = 10000;
 const REACTION_MS = 300;
 const UNSURE_MS = 40000; // a little more than it takes to notice a silent connection
 const OUTBOX = 20;
+/** What is passed on as it comes. */
+const TOLD = new Set(["totals", "viewers", "break", "poll", "reactions", "review", "rules", "part", "renewed"]);
 
 /** Close codes of the server that need more than "try again". */
-export const Close = Object.freeze({ BAD_TOKEN: 4401, NO_CHANNEL: 4404, TOO_FAST: 4429, RESTART: 1012, TOO_SLOW: 1013, SILENT: 4000 });
+export const Close = Object.freeze({ BAD_TOKEN: 4401, NO_CHANNEL: 4404, ORIGIN: 4406, TOO_FAST: 4429, RESTART: 1012, TOO_SLOW: 1013, SILENT: 4000 });
 
 /** The server did not take a comment; `reason` is its word (`slow_mode`, `links`…), the message a sentence. */
 export class CommentRefused extends Error {
@@ -58,7 +61,7 @@ export class CommentRefused extends Error {
  * @returns {number} milliseconds
  */
 export function backoffMs(attempt, closeCode, random) {
-  const floor = { [Close.TOO_FAST]: 8000, [Close.NO_CHANNEL]: 10000 }[closeCode] ?? 500;
+  const floor = { [Close.TOO_FAST]: 8000, [Close.NO_CHANNEL]: 10000, [Close.ORIGIN]: 20000 }[closeCode] ?? 500;
   const cap = Math.min(20000, floor * 2 ** Math.min(attempt, 6));
   return Math.round(cap / 2 + (random() * cap) / 2);
 }
@@ -83,16 +86,23 @@ export class Feed extends EventTarget {
   #taps = new Map(); // kind -> count not sent yet
   #tapTimer = 0;
   #renaming = "";
+  #silenceMs = SILENCE_MS;
+  #heartbeat = false; // the server is heard without being asked
+  #dense = false; // the server said where its numbers begin: none may be left out
+  #adviceMs = null; // of a goodbye
+  #wants;
 
   /**
    * @param {string} path `/v1/channels/NAME/feed` or `/v1/videos/ID/feed`
-   * @param {{identity: import("./identity.js").Identity, history?: number, random?: () => number}} options
+   * @param {{identity: import("./identity.js").Identity, history?: number, wants?: string[], random?: () => number}} options
+   *   `wants`: renditions whose parts to hear of
    */
-  constructor(path, { identity, history = 50, random = Math.random }) {
+  constructor(path, { identity, history = 50, wants = [], random = Math.random }) {
     super();
     this.#path = path;
     this.#identity = identity;
     this.#history = history;
+    this.#wants = wants;
     this.#random = random;
     /** "closed", "connecting", "open" or "waiting". */
     this.state = "closed";
@@ -133,8 +143,13 @@ export class Feed extends EventTarget {
    * @throws {CommentRefused} with the server's reason, `busy` (too many unanswered) or `no_answer`
    */
   comment(text, { parent = null, mediaMs = null, id = newCommentId() } = {}) {
+    return this.#ask({ type: "comment", id, text, ...(parent && { parent }), ...(mediaMs && { media_ms: Math.round(mediaMs) }) });
+  }
+
+  /** Say something that is answered by its id, and again after a reconnect. */
+  #ask(message) {
+    const { id } = message;
     if (this.#outbox.size >= OUTBOX) return Promise.reject(new CommentRefused("busy", "Wait for the comments before this one."));
-    const message = { type: "comment", id, text, ...(parent && { parent }), ...(mediaMs && { media_ms: Math.round(mediaMs) }) };
     return new Promise((resolve, reject) => {
       const late = () => this.#refuse(id, "no_answer", "The server has not confirmed it yet. Try again in a moment.");
       this.#outbox.set(id, { message, resolve, reject, timer: setTimeout(late, VERDICT_MS) });
@@ -154,6 +169,33 @@ export class Feed extends EventTarget {
   react(kind) {
     this.#taps.set(kind, Math.min(REACTION_COUNT, (this.#taps.get(kind) ?? 0) + 1));
     this.#tapTimer ||= setTimeout(() => this.#sendTaps(), REACTION_MS);
+  }
+
+  /** Vote in a poll; null takes the vote back. */
+  vote(poll, option) {
+    return this.#send({ type: "vote", poll, option });
+  }
+
+  /** Another text of one's own comment, or null to take it back. @returns {Promise<{id: string, seq: number}>} as `comment` */
+  revise(comment, text, id = newCommentId()) {
+    return this.#ask({ type: "revise", id, comment, text });
+  }
+
+  /** Moderate: `hide`, `timeout`, `ban`… with `comment_id`, `user_id`, `seconds`, `reason`. False when not connected. */
+  act(kind, about = {}) {
+    return this.#send({ type: "act", kind, ...about });
+  }
+
+  /** Hear of these renditions' parts from now on. */
+  want(parts) {
+    this.#wants = parts;
+    this.#send({ type: "want", parts });
+  }
+
+  /** Go on with a newer token of the same user. */
+  renew(token) {
+    this.#identity.keepToken(token);
+    this.#send({ type: "token", token });
   }
 
   /** Go by another name: join again, with the token, and without it where the server keeps the token's name. */
@@ -183,14 +225,18 @@ export class Feed extends EventTarget {
   #join() {
     const { name, token } = this.#identity;
     const resume = this.seq === null ? { history: this.#history } : { after: this.seq };
-    this.#send({ type: "join", name, ...(token && { token }), ...(this.video && { video: this.video }), ...resume }, true);
+    this.#send({ type: "join", name, ...(token && { token }), ...(this.video && { video: this.video }), ...(this.#wants.length && { wants: this.#wants }), ...resume }, true);
   }
 
   #joined(message) {
     clearTimeout(this.#retryTimer);
     const video = message.video?.id ?? null;
     if (video !== this.video) this.#turnTo(video, message.video);
+    this.#dense = message.after !== undefined;
+    if (this.#dense && !message.resumed) this.seq = message.after;
     this.seq ??= Math.max(0, (message.seq ?? 0) - this.#history);
+    this.#heartbeat = message.heartbeat_ms > 0;
+    this.#silenceMs = this.#heartbeat ? 2.5 * message.heartbeat_ms : SILENCE_MS;
     this.user = message.user ?? null;
     this.#identity.keepToken(message.token ?? this.#identity.token);
     if (this.#keepsOldName()) return;
@@ -226,7 +272,8 @@ export class Feed extends EventTarget {
     switch (message?.type) {
       case "joined": return this.#joined(message);
       case "comment": return this.#comment(message);
-      case "changed": return this.#commentChanged(message);
+      case "changed": return this.#numbered(message);
+      case "goodbye": this.#adviceMs = message.retry_ms ?? null; return undefined;
       case "accepted": return this.#accept(message.id, message.seq);
       case "held":
       case "rejected": return this.#refuse(message.id, message.reason ?? "", message.message ?? "");
@@ -234,24 +281,24 @@ export class Feed extends EventTarget {
       case "error":
         if (this.#outbox.has(message.id)) return this.#refuse(message.id, message.code ?? "", message.message ?? "");
         return this.#emit("error", message);
-      case "totals":
-      case "viewers":
-      case "break": return this.#emit(message.type, message);
-      default: return undefined; // pong, and what later servers add
+      default: return TOLD.has(message?.type) ? this.#emit(message.type, message) : undefined; // heartbeat, pong, and what later servers add
     }
   }
 
   #comment(message) {
-    if (this.seq !== null && message.seq <= this.seq) return; // a repeat
-    this.seq = message.seq;
-    this.#accept(message.id, message.seq);
-    this.#emit("comment", message);
+    if (this.#numbered(message)) this.#accept(message.id, message.seq);
   }
 
-  #commentChanged(message) {
-    if (this.seq !== null && message.seq <= this.seq) return;
+  /** Take the next number and tell; false for a repeat, and for a number too far: what is between comes with a new join. */
+  #numbered(message) {
+    if (this.seq !== null && message.seq <= this.seq) return false;
+    if (this.#dense && this.seq !== null && message.seq > this.seq + 1) {
+      this.#open();
+      return false;
+    }
     this.seq = message.seq;
-    this.#emit("changed", message);
+    this.#emit(message.type, message);
+    return true;
   }
 
   #changed(message) {
@@ -301,15 +348,16 @@ export class Feed extends EventTarget {
   }
 
   #beat() {
-    if (performance.now() - this.#heardMs > SILENCE_MS) this.#lost(Close.SILENT);
-    else this.#send({ type: "ping" });
+    if (performance.now() - this.#heardMs > this.#silenceMs) this.#lost(Close.SILENT);
+    else if (!this.#heartbeat) this.#send({ type: "ping" });
   }
 
   #lost(closeCode) {
     clearTimeout(this.#retryTimer);
     this.#dropSocket(1000);
     if (closeCode === Close.BAD_TOKEN) this.#identity.keepToken("");
-    const retryMs = backoffMs(this.#attempt, closeCode, this.#random);
+    const retryMs = this.#adviceMs ?? backoffMs(this.#attempt, closeCode, this.#random);
+    this.#adviceMs = null;
     this.#attempt += 1;
     this.#retryTimer = setTimeout(() => this.#open(), retryMs);
     this.#setState("waiting", { retryMs, closeCode });
