@@ -331,8 +331,8 @@ def test_a_feed_comes_back_when_the_server_said_and_asks_again_for_numbers_that_
     peer.say({"type": "goodbye", "code": 1012, "reason": "restart", "retry_ms": 123, "resume": True})
     peer.say(1012)
     eventually(page, "events.some(([type, { retryMs }]) => type === 'state' && retryMs === 123)")
-    assert peer.next("join")["after"] == 7
-    peer.say(peer._joined({"name": "Ann"}) | {"after": 7, "resumed": True, "heartbeat_ms": 15_000})
+    assert peer.next("join")["after"] == 0
+    peer.say(peer._joined({"name": "Ann"}) | {"after": 7, "resumed": False, "heartbeat_ms": 15_000})
     peer.say({"type": "comment", "seq": 8, "id": "c-000008", "text": "8", "user": {"id": "g_2", "name": "B"}})
     peer.say({"type": "comment", "seq": 10, "id": "c-000010", "text": "10", "user": {"id": "g_2", "name": "B"}})
     assert peer.next("join")["after"] == 8
