@@ -142,7 +142,7 @@ class FeedProtocol(WebSocketsSansIOProtocol):
 
     def accepted(self) -> None:
         """The handshake is over: let go what it needed (some KiB for each of many idle connections)."""
-        self.scope = cast(Any, {"client": self.client, "path": "", "query_string": b""})
+        self.scope = cast("Any", {"client": self.client, "path": "", "query_string": b""})
         del self.request, self.response
 
     def write(self, frames: bytes) -> bool:
