@@ -1,5 +1,7 @@
 """Captions of a broadcast: by RTMP in, as WebVTT out, at the right time, and on the screen of a real Chromium."""
 
+import asyncio
+import json
 import re
 from collections.abc import Callable
 from dataclasses import replace
@@ -8,11 +10,13 @@ from urllib.parse import urljoin
 
 import httpx
 import pytest
+from playwright.async_api import Browser
 
 from media.captions.cues import Cue
 from media.captions.uploads import read_upload
 from tests.e2e.hls_viewer import HlsViewer, Variant, frame_times
 from tests.e2e.live_stack import Channel, LiveStack
+from tests.e2e.players import PlayerPage
 from tests.e2e.publishing import FRAME_RATE, Clip, ClipMaker, publishing
 from tests.e2e.watch_page import WatchPage
 from tests.media.captions.encoder import EDM, EOC, Pair, captioned_clip, control, pop_on, spread
@@ -27,6 +31,9 @@ CAPTIONS = {"Good evening": (1.5, 3.0), "Zwei Zeilen ♪": (5.5, 7.5), "¿Qué t
 LATE_MS = 100
 ACTIVE = """[...video.textTracks].some((track) => track.mode === "showing"
     && [...(track.activeCues ?? [])].some((cue) => /evening|Zeilen|tal/.test(cue.text)))"""
+
+SHOWN = """[...video.textTracks].some((track) => track.mode !== "disabled"
+    && [...(track.activeCues ?? [])].some((cue) => cue.text === %s))"""
 
 SAMPLED_S = 12
 SAMPLES = """async (seconds) => {
@@ -92,6 +99,21 @@ def seen(samples: list[tuple[float, list[str]]], cues: list[Cue]) -> tuple[int, 
     return due, shown, sum(len(texts) > 1 for _, texts in samples)
 
 
+async def shown_by_others(browser: Browser, stack: LiveStack, manifest: str) -> None:
+    """Other people's players show the captions of a recorded video's manifest; the first may be over when they begin."""
+    context = await browser.new_context(viewport={"width": 400, "height": 300})
+    pages = [await PlayerPage.opened(context, stack.server, name) for name in ("shaka", "dash.js")]
+
+    async def watched(page: PlayerPage) -> None:
+        await page.play(manifest)
+        await page.page.evaluate("() => player.text()")
+        for text in list(CAPTIONS)[1:]:
+            await page.until(SHOWN % json.dumps(text), 60)
+
+    await asyncio.gather(*map(watched, pages))
+    await context.close()
+
+
 async def test_captions_in_the_pictures_become_text_in_time_live_and_later(
     stack: LiveStack,
     channel: Channel,
@@ -99,6 +121,7 @@ async def test_captions_in_the_pictures_become_text_in_time_live_and_later(
     viewer: HlsViewer,
     http: httpx.AsyncClient,
     watch_page: WatchPage,
+    browser: Browser,
     tmp_path: Path,
     say: Callable[[str], None],
 ) -> None:
@@ -144,3 +167,4 @@ async def test_captions_in_the_pictures_become_text_in_time_live_and_later(
     await watch_page.page.evaluate("() => { window.logcast.player.setCaption(0); window.logcast.player.seek(1); }")
     await watch_page.until(ACTIVE, 60, "a caption on the recorded picture")
     assert not watch_page.errors
+    await shown_by_others(browser, stack, f"{stack.server}/v1/videos/{video_id}/manifest.mpd")
