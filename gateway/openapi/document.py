@@ -7,7 +7,7 @@ from pkgutil import iter_modules
 from types import ModuleType
 
 from gateway.openapi import subjects
-from gateway.openapi.words import Schema
+from gateway.openapi.words import Schema, refusals
 
 
 def subject_modules() -> list[ModuleType]:
@@ -31,6 +31,21 @@ def put_together(parts: list[dict[str, Schema]]) -> dict[str, Schema]:
     return whole
 
 
+def with_guards(paths: dict[str, Schema]) -> dict[str, Schema]:
+    """With what the gateway may answer before any endpoint: 503 while it reads the log, 403 for a private video."""
+    return {
+        path: {
+            method: operation | {"responses": _guards(path) | operation["responses"]}
+            for method, operation in operations.items()
+        }
+        for path, operations in paths.items()
+    }
+
+
+def _guards(path: str) -> dict[str, Schema]:
+    return refusals(403, 503) if path.startswith("/v1/videos/{video}") else refusals(503)
+
+
 @cache
 def openapi_document() -> Schema:
     """The whole description."""
@@ -44,7 +59,7 @@ def openapi_document() -> Schema:
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
         "servers": [{"url": "/"}],
-        "paths": put_together([module.PATHS for module in modules]),
+        "paths": with_guards(put_together([module.PATHS for module in modules])),
         "components": {
             "schemas": put_together([module.SCHEMAS for module in modules]),
             "securitySchemes": put_together([getattr(module, "SECURITY", {}) for module in modules]),

@@ -70,6 +70,12 @@ def json_of(schema: str) -> Schema:
     return {"application/json": {"schema": {"$ref": f"#/components/schemas/{schema}"}}}
 
 
+def refusals(*codes: int) -> dict[str, Schema]:
+    """Answers that are problems."""
+    content = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
+    return {str(code): {"description": "See `reason` and `detail`", "content": content} for code in codes}
+
+
 def call(
     summary: str,
     *parameters: Schema,
@@ -84,9 +90,7 @@ def call(
         responses[status] = {"description": summary} | ({"content": json_of(schema)} if schema else {})
     if security == "streamKey" and 403 not in problems:  # an account that does not own the channel
         problems = (*problems, 403)
-    for code in problems:
-        content = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
-        responses[str(code)] = {"description": "See `reason` and `detail`", "content": content}
+    responses |= refusals(*problems)
     operation: Schema = {"summary": summary, "parameters": list(parameters), "responses": responses}
     if body:
         operation["requestBody"] = {"required": True, "content": json_of(body)}

@@ -24,7 +24,16 @@ def test_every_subject_is_in_the_document() -> None:
     for module in subject_modules():
         assert module.SCHEMAS.items() <= document["components"]["schemas"].items()
         for path, operations in module.PATHS.items():
-            assert operations.items() <= document["paths"][path].items()
+            for method, operation in operations.items():
+                described = document["paths"][path][method]
+                assert described | {"responses": operation["responses"]} == operation
+                assert operation["responses"].items() <= described["responses"].items()
+
+
+def test_what_guards_answer_before_any_endpoint_is_described() -> None:
+    paths = openapi_document()["paths"]
+    assert "503" in paths["/v1/channels"]["get"]["responses"], "while the log is read"
+    assert {"403", "404", "503"} <= paths["/v1/videos/{video}/comments"]["get"]["responses"].keys(), "a private video"
 
 
 def test_every_reference_leads_somewhere() -> None:
