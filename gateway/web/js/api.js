@@ -75,16 +75,19 @@ export async function readEarlierComments(video, before, limit) {
 export async function readConversation(video, fromMs, toMs) {
   const path = `/v1/videos/${encodeURIComponent(video)}`;
   const range = { from_ms: String(fromMs), to_ms: String(toMs) };
-  const reading = call(`${path}/bursts?${new URLSearchParams(range)}`);
+  const [comments, answer] = await Promise.all([readRange(`${path}/comments`, range), call(`${path}/bursts?${new URLSearchParams(range)}`)]);
+  return { comments, bursts: answer?.bursts ?? [] };
+}
+
+async function readRange(path, range) {
   const comments = [];
   let cursor = null;
   for (let page = 0; page < CONVERSATION_PAGES && (page === 0 || cursor); page += 1) {
-    const query = new URLSearchParams({ ...range, limit: "200", ...(cursor && { cursor }) });
-    const answer = await call(`${path}/comments?${query}`);
+    const answer = await call(`${path}?${new URLSearchParams({ ...range, limit: "200", ...(cursor && { cursor }) })}`);
     comments.push(...(answer?.comments ?? []));
     cursor = answer?.next ?? null;
   }
-  return { comments, bursts: (await reading)?.bursts ?? [] };
+  return comments;
 }
 
 /** Whether the stream key opens this channel. @throws {Problem} when the server cannot say. */
