@@ -1,10 +1,14 @@
 """Public, unlisted and private videos: what is answered to whom, on every route."""
 
+import asyncio
 from collections.abc import AsyncIterator, MutableMapping
 from dataclasses import replace
 from typing import Any
 
 import pytest
+from websockets.asyncio.client import connect
+from websockets.exceptions import ConnectionClosed
+from websockets.typing import Subprotocol
 
 from gateway.link_keys import LinkKeys
 from gateway.signed_links import Link
@@ -13,6 +17,7 @@ from stores.accounts import Accounts
 from stores.link_keys import link_keys_path, rotate_link_keys
 from tests.gateway.conftest import Gateway
 from tests.gateway.tape import VIDEO, Tape, video
+from tests.gateway.test_dash_routes import served
 
 SOURCE = Tape([4] * 4)
 OTHER = "z" * 20
@@ -192,8 +197,15 @@ async def test_the_feed_of_a_private_video_is_closed_to_strangers(keyed: Gateway
 
 async def test_a_signed_link_opens_the_feed(keyed: Gateway) -> None:
     show(keyed, Visibility.PRIVATE)
-    said = await knock(keyed, f"/s/{token(keyed, video_id=VIDEO)}/v1/videos/{VIDEO}/feed")
-    assert [message.get("code") for message in said] == [None, 4400], "in, and out again for it said no `join`"
+    async with served(keyed) as server:
+        path = f"/s/{token(keyed, video_id=VIDEO)}/v1/videos/{VIDEO}/feed"
+        address = f"ws{server.removeprefix('http')}{path}"
+        async with connect(address, subprotocols=[Subprotocol("logcast.v1")], open_timeout=60) as socket:
+            await socket.send("nonsense")
+            with pytest.raises(ConnectionClosed) as closed:
+                await asyncio.wait_for(socket.recv(), 60)
+    assert closed.value.rcvd is not None
+    assert closed.value.rcvd.code == 4400, "in, and out again for it said no `join`"
 
 
 async def knock(gateway: Gateway, path: str) -> list[MutableMapping[str, Any]]:
