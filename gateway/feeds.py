@@ -96,7 +96,7 @@ class FeedConnection:
         try:
             await self._join(await self._first_message())
             await self._read()
-        except (WebSocketDisconnect, RuntimeError):
+        except WebSocketDisconnect:
             pass  # the viewer has gone
         except _Closed as closed:
             last = b"" if closed.retry_ms is None else frame_of(goodbye(closed.code, closed.reason, closed.retry_ms))

@@ -15,6 +15,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 from websockets.typing import Origin, Subprotocol
 
+from gateway.access_tokens import Access, access_token
 from gateway.server import run_gateway
 from logcast.client import FeedClient
 from logcast.feed_types import Comment, Part
@@ -279,3 +280,37 @@ async def test_a_token_is_renewed_by_the_same_user_only_and_pages_of_others_stay
                 await hear(await stack.enter_async_context(socket_of(settings)), "joined")
             assert full.value.rcvd is not None
             assert full.value.rcvd.code == 4429
+
+
+async def test_a_token_that_lapses_takes_the_word_and_a_newer_one_gives_it_back(
+    settings_of_feed: Settings, log: Log
+) -> None:
+    settings = settings_of_feed
+    secret = settings.guest_secret.get_secret_value().encode()
+
+    def token(lasts_ms: int) -> str:
+        access = Access("u_0123456789abcdef", 7, "Ann", "", "", False, "s", time.time_ns() // 1_000_000 + lasts_ms)
+        return access_token(access, secret)
+
+    async def answer(socket: ClientConnection) -> dict[str, Any]:
+        """What comes of a like and a ping: the pong alone, or an error before it."""
+        await say(socket, {"type": "like", "liked": True})
+        await say(socket, {"type": "ping"})
+        message = await hear(socket, "error", "pong")
+        if message["type"] == "error":
+            await hear(socket, "pong")
+        return message
+
+    async with served(settings), socket_of(settings, token=token(5_000)) as ann:
+        assert (await hear(ann, "joined"))["user"]["id"] == "u_0123456789abcdef"
+
+        async def lapsed() -> bool:
+            await asyncio.sleep(0.2)  # as often as a connection may speak
+            return (await answer(ann)).get("code") == "token_lapsed"
+
+        await eventually_async(lapsed, LONG_S, "the token to lapse")
+        await log.comments(1)
+        assert (await hear(ann, "comment"))["seq"] == 1, "hearing goes on"
+        await say(ann, {"type": "token", "token": token(3_600_000)})
+        await hear(ann, "renewed")
+        assert (await answer(ann))["type"] == "pong"
