@@ -114,6 +114,7 @@ class Bench:
     def new_batch(self, size: int) -> ReactionsRecorded:
         """The next batch: half likes of different users, half hearts."""
         self.batches += 1
+        now_ms = time.time_ns() // 1_000_000
         return ReactionsRecorded(
             video_id=VIDEOS[self.batches % len(VIDEOS)],
             channel="bench",
@@ -121,7 +122,8 @@ class Bench:
             batch=self.batches,
             recorded_ms=self.batches,
             likes=tuple(
-                Like(user_id=f"g_{base32(self.batches * size + n, 16)}", liked=True, at_ms=0) for n in range(size // 2)
+                Like(user_id=f"g_{base32(self.batches * size + n, 16)}", liked=True, at_ms=now_ms + n)
+                for n in range(size // 2)
             ),
             reactions=tuple(Reaction(user_id="g_1", kind="heart", count=1) for _ in range(size - size // 2)),
         )
@@ -193,7 +195,10 @@ def timed(
     finally:
         process.resume()
     while not done():
-        pass
+        if process.status() == psutil.STATUS_ZOMBIE:
+            raise RuntimeError(
+                "the worker ended: it stood still for longer than its group waits; try with fewer batches"
+            )
     after, wall = process.cpu_times(), time.monotonic() - started
     cpu = after.user + after.system - before.user - before.system
     print(

@@ -72,11 +72,13 @@ def _list(data: bytes, at: int, read: Callable[[bytes, int, int, list[Any]], int
 
 
 def _likes(data: bytes, at: int, count: int, items: list[Like]) -> int:
+    """The times of one batch differ in their first byte at most, mostly: the rest of the last one is remembered."""
     new, kind = object.__new__, Like
+    rest, high = b"", 0
     for _ in range(count):
         like = new(kind)
         size = data[at]
-        if size < 128 and not size & 1:
+        if size < 128 and not size & 1:  # the usual: a length in one byte
             end = at + 1 + (size >> 1)
             _LIKE_USER(like, data[at + 1 : end].decode())
         else:
@@ -89,8 +91,16 @@ def _likes(data: bytes, at: int, count: int, items: list[Like]) -> int:
             comment_id, at = _optional(data, end, _text)
             _LIKE_COMMENT(like, comment_id)
         _LIKE_LIKED(like, data[at] != 0)
-        at_ms, at = _long(data, at + 1)
-        _LIKE_AT(like, at_ms)
+        at += 1
+        first = data[at]
+        if first > 127 and not first & 1 and rest and data[at + 1 : at + 1 + len(rest)] == rest:
+            _LIKE_AT(like, (high | first & 127) >> 1)
+            at += 1 + len(rest)
+        else:
+            at_ms, end = _long(data, at)
+            _LIKE_AT(like, at_ms)
+            rest, high = (data[at + 1 : end], at_ms << 1 & ~127) if at_ms > 0 else (b"", 0)
+            at = end
         items.append(like)
     return at
 
@@ -99,12 +109,22 @@ def _reactions(data: bytes, at: int, count: int, items: list[Reaction]) -> int:
     new, kind = object.__new__, Reaction
     for _ in range(count):
         reaction = new(kind)
-        user_id, at = _text(data, at)
-        name, at = _text(data, at)
-        times, at = _long(data, at)
-        _REACTION_USER(reaction, user_id)
+        size = data[at]
+        if size < 128 and not size & 1:
+            end = at + 1 + (size >> 1)
+            _REACTION_USER(reaction, data[at + 1 : end].decode())
+        else:
+            user_id, end = _text(data, at)
+            _REACTION_USER(reaction, user_id)
+        name, at = _text(data, end)
         _REACTION_KIND(reaction, name)
-        _REACTION_COUNT(reaction, times)
+        times = data[at]
+        if times < 128 and not times & 1:
+            _REACTION_COUNT(reaction, times >> 1)
+            at += 1
+        else:
+            number, at = _long(data, at)
+            _REACTION_COUNT(reaction, number)
         items.append(reaction)
     return at
 

@@ -14,7 +14,7 @@ from schemas.reaction_reader import VERSIONS
 from schemas.registry import all_schemas
 
 texts = st.text(max_size=20) | st.text(min_size=60, max_size=200)
-longs = st.integers(-(2**63), 2**63 - 1)
+longs = st.integers(-(2**63), 2**63 - 1) | st.integers(1_790_000_000_000, 1_790_000_000_200)
 ints = st.integers(-(2**31), 2**31 - 1)
 events = st.builds(
     ReactionsRecorded,
