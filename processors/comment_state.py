@@ -16,6 +16,7 @@ from processors.comment_videos import Pinned, Video, Videos
 from processors.fold import Row, Write, result
 from processors.moderation_state import Acts, KnownWriters, RulesInForce, Sanctions
 from processors.state_rows import StateRows, by_kind
+from schemas.codec import encode
 from schemas.events import (
     Act,
     Change,
@@ -26,8 +27,9 @@ from schemas.events import (
     CommentRejected,
     CommentRevised,
     ModerationActed,
+    ModerationOrdered,
 )
-from schemas.topics import COMMENTS_FEED, COMMENTS_REJECTED, COMMENTS_REVIEW, COMMENTS_STATE
+from schemas.topics import COMMENTS_FEED, COMMENTS_REJECTED, COMMENTS_REVIEW, COMMENTS_STATE, COMMENTS_SUBMITTED
 
 KINDS: Final = "vpcmhasrk"
 TELLS_TEXT: Final = frozenset({Change.EDITED, Change.SHOWN})
@@ -37,7 +39,8 @@ Cause = ModerationActed | CommentRevised
 class CommentState:
     """The state of a partition, and the results since they were taken."""
 
-    def __init__(self, rules: ChannelRules, remembered: int = REMEMBERED) -> None:
+    def __init__(self, rules: ChannelRules, remembered: int = REMEMBERED, partitions: int = 0) -> None:
+        self._partitions = partitions
         self._rows = StateRows(COMMENTS_STATE)
         self._results: list[Write] = []
         self.videos = Videos(self._rows)
@@ -155,6 +158,14 @@ class CommentState:
             source_offset=offset,
         )
         self._results.append(result(COMMENTS_FEED, event))
+
+    def order_everywhere(self, act: ModerationActed) -> None:
+        """Give an act on the whole channel to every partition, this one too."""
+        value = encode(ModerationOrdered(video_id="", channel=act.channel, act=act))
+        self._results += [
+            Write(COMMENTS_SUBMITTED.name, act.channel.encode(), value, partition)
+            for partition in range(self._partitions)
+        ]
 
     def repin(self, video: Video, cause: Cause, offset: int) -> None:
         """Tell what is pinned now and was not, and the other way round. Who is not shown is not pinned."""

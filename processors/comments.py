@@ -36,10 +36,10 @@ MAX_NAMES: Final = 64
 
 
 class CommentsFold:
-    """The comments of one partition. `rules` are those of channels that chose none."""
+    """The comments of one partition, of so many that there are. `rules` are those of channels that chose none."""
 
-    def __init__(self, rules: ChannelRules, remembered: int = REMEMBERED) -> None:
-        self._state = CommentState(rules, remembered)
+    def __init__(self, rules: ChannelRules, remembered: int = REMEMBERED, partitions: int = 0) -> None:
+        self._state = CommentState(rules, remembered, partitions)
 
     def load(self, rows: Iterable[Row]) -> None:
         """Build the state from its rows."""
@@ -160,5 +160,9 @@ def _check_ids(user_id: str, *ids: str) -> None:
 def register(app: faust.App, settings: Settings) -> None:
     """Add the agent to the worker: a verdict is written as soon as the one before it is done."""
     rules = operators_rules(settings)
-    agent = ExactAgent("comments", (COMMENTS_SUBMITTED,), COMMENTS_STATE, lambda: CommentsFold(rules))
+
+    def make() -> CommentsFold:
+        return CommentsFold(rules, partitions=settings.partitions)
+
+    agent = ExactAgent("comments", (COMMENTS_SUBMITTED,), COMMENTS_STATE, make)
     run_exactly(app, settings, agent)

@@ -150,7 +150,9 @@ class Ledger:
             if last is not None and record.offset <= last:
                 REPEATED.labels(self._agent.name).inc()
                 continue
-            if last is not None and record.offset > last + 1 and record.topic in self._dense:
+            if (
+                last is not None and record.offset > last + 2 and record.topic in self._dense
+            ):  # + 1: the end of a transaction
                 MISSING.labels(self._agent.name).inc(record.offset - last - 1)
             if cause := self._fold_one(fold, record):
                 unfit.append(Unfit(record, cause))

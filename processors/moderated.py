@@ -5,6 +5,7 @@ an entry (`processors.act_entries`), and does nothing else; it can itself be tak
 """
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any, Final
 
 from processors.act_entries import CLEARED, Entry, add, switch
@@ -16,7 +17,9 @@ from processors.fold import FoldError
 from processors.moderation_state import Ordered, rules_row
 from schemas.events import Act, Change, ModerationActed, ModerationOrdered
 
-MAX_ID: Final = 64
+MAX_ID: Final = 80
+EVERYWHERE: Final = ".known"
+"""Ends the id of the act that tells all partitions what an approval means for its writer."""
 OF_USERS: Final = frozenset({Act.TIMEOUT, Act.UNTIMEOUT, Act.BAN, Act.UNBAN, Act.HIDE_USER, Act.SHOW_USER})
 OF_ADDRESSES: Final = frozenset({Act.BAN_ADDRESS, Act.UNBAN_ADDRESS})
 
@@ -55,7 +58,8 @@ def _checked(event: ModerationOrdered) -> dict[str, Any]:
         return {}
     if act.kind is Act.RULES and act.rules is not None:
         return rules_row(act.rules)
-    if not (act.address if act.kind in OF_ADDRESSES else act.user_id if act.kind in OF_USERS else act.comment_id):
+    of_user = act.kind in OF_USERS or (act.kind is Act.APPROVE and not act.video_id)
+    if not (act.address if act.kind in OF_ADDRESSES else act.user_id if of_user else act.comment_id):
         raise FoldError(f"expected whom the act {act.kind} is about, found nothing")
     return {}
 
@@ -150,22 +154,37 @@ def _turn_pin(state: CommentState, target: Ordered, act: ModerationActed, offset
 
 
 def _approve(state: CommentState, noted: Ordered, act: ModerationActed) -> None:
+    """Let a held comment into the feed; without a comment: let its writer's first comment pass."""
+    if not noted.video_id:
+        state.known.add(noted.channel, noted.user_id, noted.offset)
+        return
     held = state.queue.get(noted.video_id, noted.comment_id)
     if held is None or held.channel != noted.channel:
         return
     state.queue.remove(held)
     state.accept(held, noted.offset, act)
+    if held.reason == Reason.FIRST_MESSAGE and not state.known.has(held.channel, held.user_id):
+        state.order_everywhere(_of_writer(act, held.user_id))
     state.known.add(held.channel, held.user_id, noted.offset)
 
 
 def _turn_approval(state: CommentState, target: Ordered, act: ModerationActed, offset: int) -> None:
-    """An approval that is taken back hides the comment: it has its number."""
-    for comment in _comments_of(state, target):
+    """An approval that is taken back hides the comment, which has its number; its writer is not known any more."""
+    comments = list(_comments_of(state, target))
+    for user_id in {comment.user_id for comment in comments} or {target.user_id} - {""}:
         if target.off:
-            state.known.discard(target.channel, comment.user_id)
+            state.known.discard(target.channel, user_id)
         else:
-            state.known.add(target.channel, comment.user_id, offset)
+            state.known.add(target.channel, user_id, offset)
+    for comment in comments:
+        state.order_everywhere(_of_writer(act, comment.user_id))
     _turn_touched(state, target, act, offset)
+
+
+def _of_writer(act: ModerationActed, user_id: str) -> ModerationActed:
+    """An approval, or what takes it back, as it is for the partitions of the channel's other videos."""
+    undoes = f"{act.undoes}{EVERYWHERE}" if act.undoes else ""
+    return replace(act, act_id=f"{act.act_id}{EVERYWHERE}", video_id="", comment_id="", user_id=user_id, undoes=undoes)
 
 
 def _decline(state: CommentState, noted: Ordered, _: ModerationActed) -> None:

@@ -14,8 +14,11 @@ from processors.exact import EXIT_CODE
 from processors.read_back import read_partition
 from schemas.codec import decode, encode
 from schemas.events import (
+    Act,
     BreakPlanned,
+    ChannelRules,
     CommentAccepted,
+    CommentHeld,
     CommentSubmitted,
     CueDecided,
     CueRequested,
@@ -38,6 +41,7 @@ from schemas.topics import (
     ADS_CUES,
     COMMENTS_FEED,
     COMMENTS_REJECTED,
+    COMMENTS_REVIEW,
     COMMENTS_STATE,
     COMMENTS_SUBMITTED,
     DEAD_LETTERS,
@@ -52,6 +56,7 @@ from schemas.topics import (
 )
 from stores.kafka import consumer_config, producer_config, transactional_config
 from stores.settings import Settings
+from tests.processors.comment_log import ordered, submitted
 from tests.processors.worker_process import Worker
 from tests.processors.worker_process import worker as a_worker
 from tests.waiting import eventually
@@ -91,7 +96,7 @@ class Wire:
     def __post_init__(self) -> None:
         self.producer = Producer(producer_config(self.settings, "test"))
         self.consumer = Consumer(consumer_config(self.settings, "test"))
-        read = (COMMENTS_FEED, COMMENTS_REJECTED, TOTALS, VIEWERS, ADS_BREAKS, DEAD_LETTERS)
+        read = (COMMENTS_FEED, COMMENTS_REJECTED, COMMENTS_REVIEW, TOTALS, VIEWERS, ADS_BREAKS, DEAD_LETTERS)
         self.consumer.assign(
             [
                 TopicPartition(self.settings.topic(topic.name), partition, 0)
@@ -366,6 +371,31 @@ async def test_numbers_and_totals_are_exact_through_kills_without_warning(topics
     check_comments(wire)
     check_totals(wire)
     check_viewers(wire)
+
+
+async def test_a_writer_who_was_let_pass_passes_on_every_partition_past_a_kill(topics: Settings, wire: Wire) -> None:
+    def say(comment_id: str, video_id: str) -> None:
+        event = submitted(comment_id, video_id=video_id, user_id="g_new", text=comment_id)
+        wire.send(COMMENTS_SUBMITTED, video_id, encode(event))
+        wire.flush()
+
+    rules = encode(ordered("act-1", Act.RULES, rules=ChannelRules(first_review=True)))
+    for partition in range(topics.partitions):
+        wire.producer.produce(topics.topic(COMMENTS_SUBMITTED.name), rules, b"ann", partition=partition)
+    with worker(topics) as running:
+        say("comment-held", VIDEOS[0])
+        await eventually(lambda: wire.heard_of(CommentHeld), DEADLINE_S)
+        approval = ordered("act-2", Act.APPROVE, video_id=VIDEOS[0], comment_id="comment-held")
+        wire.send(COMMENTS_SUBMITTED, VIDEOS[0], encode(approval))
+        wire.flush()
+        await eventually(lambda: wire.heard_of(CommentAccepted), DEADLINE_S)
+        running.end(signal.SIGKILL)
+    with worker(topics):
+        for number, video_id in enumerate(VIDEOS):
+            say(f"comment-{number}", video_id)
+        await eventually(lambda: len(wire.heard_of(CommentAccepted)) > len(VIDEOS), DEADLINE_S)
+    assert len(wire.heard_of(CommentHeld)) == 1
+    assert wire.on_the_log(DEAD_LETTERS) == []
 
 
 async def test_a_second_worker_takes_over_without_gap_or_repeat(topics: Settings, wire: Wire) -> None:

@@ -5,8 +5,11 @@ from typing import Any
 import pytest
 
 from processors.comment_queue import MAX_OF_USER
+from processors.comments import CommentsFold
 from processors.fold import FoldError
+from schemas.codec import decode
 from schemas.events import Act, Change, ChannelRules, CommentAccepted, CommentChanged, CommentHeld, Event
+from schemas.topics import COMMENTS_STATE, COMMENTS_SUBMITTED
 from tests.processors.comment_log import START_MS, Partition, fate, ordered, revised, submitted, undone
 
 HELD = ChannelRules(held=("ham",))
@@ -270,6 +273,31 @@ def test_a_held_comment_is_for_moderators_until_one_approves_it() -> None:
     assert not [key for key in partition.left() if key.startswith(b"h/")]
 
 
+def test_a_first_comment_that_passes_lets_its_writer_pass_in_all_partitions() -> None:
+    rules = ChannelRules(first_review=True)
+    here, there = CommentsFold(rules, partitions=3), Partition(rules)
+
+    def told_there(*events: Event) -> list[str]:
+        """What the others say to what this partition orders of them."""
+        orders = []
+        for event in events:
+            here.apply("source", 0, event)
+            orders += [write for write in here.take() if write.topic == COMMENTS_SUBMITTED.name]
+        assert [write.partition for write in orders] == [0, 1, 2] * (len(orders) // 3)
+        for order in (decode(write.value or b"") for write in orders):
+            there.again().say(order)
+            here.apply("source", 0, order)
+        assert [write.topic for write in here.take() if write.topic != COMMENTS_STATE.name] == []
+        comment = submitted(f"comment-{len(there.rows)}", video_id="video-b", text=f"text {len(there.rows)}")
+        return fate(there.again().say(comment))
+
+    assert told_there(submitted("comment-1")) == ["held first_message"]
+    assert told_there(ordered("act-1", Act.APPROVE)) == ["accepted"]
+    there.say(*(ordered(f"act-{at}", comment_id=f"comment-{at}", video_id="video-b") for at in range(100)))
+    assert told_there(undone("undo-1", "act-1")) == ["held first_message"]
+    assert told_there(undone("undo-2", "undo-1")) == ["accepted"]
+
+
 def test_an_approval_that_is_taken_back_hides_the_comment() -> None:
     partition = Partition(HELD)
     partition.say(submitted("comment-1", text="ham"), ordered("act-1", Act.APPROVE))
@@ -333,8 +361,9 @@ def test_of_too_many_declined_ones_the_oldest_is_forgotten(monkeypatch: pytest.M
     [
         ordered("", Act.HIDE),
         ordered("act/1", Act.HIDE),
-        ordered("a" * 65, Act.HIDE),
+        ordered("a" * 81, Act.HIDE),
         ordered("act-1", Act.HIDE, comment_id=""),
+        ordered("act-1", Act.APPROVE, video_id=""),
         ordered("act-1", Act.BAN),
         ordered("act-1", Act.BAN_ADDRESS),
         ordered("act-1", Act.RULES),
