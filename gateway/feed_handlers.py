@@ -6,11 +6,12 @@ from gateway import feed_messages
 from gateway.audience import Audience, verdict_message
 from gateway.feed_actions import Actions, Values, Voice
 from gateway.feed_messages import LikeWanted, Ping, Post, React, Renewal, Want
+from gateway.held_comments import HeldComments
 from gateway.identity import IdentityError
 from gateway.problems import Problem
 from gateway.rooms import Hearing
 from gateway.speaking import Author
-from schemas.events import VideoChanged
+from schemas.events import CommentHeld, VideoChanged
 from stores.users import Role
 
 
@@ -19,6 +20,7 @@ class Handlers:
 
     def __init__(self, audience: Audience) -> None:
         self._audience = audience
+        self._held = HeldComments(audience)
 
     async def comment(self, voice: Voice, post: Post) -> None:
         """Submit it, and tell its author what became of it."""
@@ -28,6 +30,8 @@ class Handlers:
         verdict = await self._audience.comment(video_of(voice), author, post)
         if verdict is not None:
             voice.say(verdict_message(verdict))
+        if isinstance(verdict, CommentHeld):
+            self._held.wait(voice, verdict)
 
     def like(self, voice: Voice, wanted: LikeWanted) -> None:
         """Like, or not any more."""

@@ -222,6 +222,20 @@ async def site_of(system: System) -> AsyncIterator[Site]:
         yield Site(http, system.key)
 
 
+async def fates_of(writer: FeedClient, site: Site, decision: str) -> list[str]:
+    """What the writer of a comment that is held hears of it until it is decided."""
+    comment = await writer.comment(f"maybe you {decision} this")
+    heard: list[str] = []
+    async for message in writer:
+        if message.get("id") != comment or message["type"] not in {"held", "accepted", "rejected"}:
+            continue
+        heard.append(check(message)["type"])
+        if heard != ["held"]:
+            break
+        await site.about(comment, decision)
+    return heard
+
+
 @integration
 async def test_what_moderators_do_reaches_feed_and_store_and_can_be_taken_back(system: System) -> None:
     async with site_of(system) as site, FeedClient(system.url, "demo", name="Viewer") as viewer:
@@ -274,6 +288,12 @@ async def test_rules_hold_from_their_change_on_and_what_waits_is_seen_by_moderat
         await site.shows(comment_a2=True)
         assert (await site.read("review")) == {"held": [], "waiting": 0}
         assert (await site.say(ann, "comment-a4", "get BitCoins"))["reason"] == "blocked_word"
+        await site.moderate("rules", {"held": ["maybe"]}, "PUT")
+        async with FeedClient(system.url, "demo", name="Newcomer") as newcomer, asyncio.timeout(60):
+            await anext(aiter(newcomer))
+            assert await fates_of(newcomer, site, "approve") == ["held", "accepted"]
+            assert await fates_of(newcomer, site, "decline") == ["held", "rejected"]
+        await site.moderate("rules", {"first_review": True, "blocked": ["*coin*"]}, "PUT")
         async with httpx.AsyncClient(base_url=system.url, timeout=30) as stranger:
             open_rules = (await stranger.get("/v1/channels/demo/moderation/rules")).json()
             assert "blocked" not in open_rules
