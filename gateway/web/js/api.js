@@ -8,36 +8,39 @@ import { at } from "./site.js";
 /** More comments than so many pages of a minute and a half nobody reads. */
 const CONVERSATION_PAGES = 5;
 
-/** An answer that is no success: `status` (0: no answer at all), `reason` of the problem document, a sentence for people. */
+/** An answer that is no success: `status` (0: no answer at all), `reason` of the problem document, a sentence for people, the wrong fields. */
 export class Problem extends Error {
-  constructor(status, reason, message) {
+  constructor(status, reason, message, errors = []) {
     super(message);
     this.name = "Problem";
     this.status = status;
     this.reason = reason;
+    /** `[{field, rule, message}]` */
+    this.errors = errors;
   }
 }
 
 /**
  * Send one request and read its JSON.
  * @param {string} path from the root of the site
- * @param {{method?: string, token?: string, body?: object, timeoutMs?: number}} options `token` goes as a bearer token
+ * @param {{method?: string, token?: string, body?: object, timeoutMs?: number, bare?: boolean}} options `token` goes as a
+ *   bearer token; `bare`: without the right of a signed link
  * @returns {Promise<object|null>} null for an answer without a body
  * @throws {Problem}
  */
-export async function call(path, { method = "GET", token = "", body, timeoutMs = 10000 } = {}) {
+export async function call(path, { method = "GET", token = "", body, timeoutMs = 10000, bare = false } = {}) {
   const headers = { accept: "application/json" };
   if (token) headers.authorization = `Bearer ${token}`;
   if (body) headers["content-type"] = "application/json";
   let response;
   try {
-    response = await fetch(at(path), { method, headers, body: body && JSON.stringify(body), cache: "no-store", signal: AbortSignal.timeout(timeoutMs) });
+    response = await fetch(bare ? path : at(path), { method, headers, body: body && JSON.stringify(body), cache: "no-store", signal: AbortSignal.timeout(timeoutMs) });
   } catch {
     throw new Problem(0, "unreachable", "The server does not answer. Check the connection and try again.");
   }
   const json = await response.json().catch(() => null);
   if (response.ok) return json;
-  throw new Problem(response.status, json?.reason ?? "", json?.detail || json?.title || `The server answered ${response.status}.`);
+  throw new Problem(response.status, json?.reason ?? "", json?.detail || json?.title || `The server answered ${response.status}.`, json?.errors ?? []);
 }
 
 /** Every channel that is or was live: `[{name, title, state, video_id, viewers, likes, started_ms}]`. */

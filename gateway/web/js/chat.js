@@ -28,6 +28,9 @@ const REASONS = {
 export class Chat {
   #feed;
   #identity;
+  #session;
+  #openAccount;
+  #rules = {};
   #likes = new Likes();
   #comments;
   #programMs;
@@ -45,17 +48,20 @@ export class Chat {
   #input = element("textarea", { id: "chat-input", class: "input chat__input", rows: 1, placeholder: "Say something", "aria-label": "Comment", "aria-describedby": "chat-note", enterkeyhint: "send", "data-testid": "comment-input" });
   #left = element("span", { class: "chat__left", "aria-hidden": "true" });
   #note = element("p", { id: "chat-note", class: "chat__note", role: "alert", "data-testid": "comment-error" });
+  #gate = element("div", { class: "chat__gate", "data-testid": "chat-gate", hidden: true });
   #send = element("button", { class: "button button--main button--send", "aria-label": "Send", "data-testid": "send" }, icon("send"));
 
   /**
    * @param {HTMLElement} root
-   * @param {{feed: import("./feed.js").Feed, identity: import("./identity.js").Identity, react: (kind: string) => void, programMs: () => number|null, burst?: (kind: string, count: number) => void}} options
+   * @param {{feed: import("./feed.js").Feed, identity: import("./identity.js").Identity, session: import("./session.js").Session, openAccount: () => void, react: (kind: string) => void, programMs: () => number|null, burst?: (kind: string, count: number) => void}} options
    *   `programMs`: the wall clock of the picture, which goes with each comment; `burst`: shows reactions of a recorded video
    */
-  constructor(root, { feed, identity, react, programMs, burst = () => {} }) {
+  constructor(root, { feed, identity, session, openAccount, react, programMs, burst = () => {} }) {
     this.#feed = feed;
     this.#programMs = programMs;
     this.#identity = identity;
+    this.#session = session;
+    this.#openAccount = openAccount;
     this.#comments = new CommentList({
       reply: (comment) => this.#replyTo(comment),
       like: (id, liked) => this.like(liked, id),
@@ -74,7 +80,7 @@ export class Chat {
     root.append(
       element("div", { class: "chat__head" }, element("h2", {}, "Chat"), this.#status),
       this.#comments.element,
-      element("div", { class: "chat__foot" }, reactionButtons(react), this.#nameForm, this.#replying, this.#note, form, this.#who));
+      element("div", { class: "chat__foot" }, reactionButtons(react), this.#nameForm, this.#replying, this.#note, this.#gate, form, this.#who));
     this.#input.addEventListener("input", () => this.#typed());
     this.#input.addEventListener("keydown", (event) => this.#keyed(event));
     this.#who.addEventListener("click", () => this.#askName());
@@ -137,6 +143,7 @@ export class Chat {
       this.#comments.name = user?.name ?? "";
       this.#comments.setLikes(totals?.comment_likes ?? {});
       this.#drawName();
+      this.#drawGate();
       this.#typed();
     });
     on("comment", (comment) => this.#heard(comment));
@@ -144,6 +151,10 @@ export class Chat {
       this.#comments.change(event);
       const heard = this.#live.find(({ id }) => id === event.id);
       if (heard) Object.assign(heard, changed(heard, event));
+    });
+    on("rules", (rules) => {
+      this.#rules = rules;
+      this.#drawGate();
     });
     on("totals", ({ comment_likes: likes }) => this.#comments.setLikes(likes ?? {}));
     on("error", ({ message }) => this.#say(message || "The server did not take that.", true));
@@ -188,10 +199,12 @@ export class Chat {
   }
 
   #askName() {
+    if (this.#session.user) return this.#openAccount();
     this.#nameForm.hidden = !this.#nameForm.hidden;
     this.#nameInput.value = this.#identity.chosen ? this.#identity.name : "";
     this.#nameInput.placeholder = this.#identity.name;
     if (!this.#nameForm.hidden) this.#nameInput.focus();
+    return undefined;
   }
 
   #closeName() {
@@ -202,6 +215,14 @@ export class Chat {
   #drawName() {
     const name = this.#feed.user?.name ?? this.#identity.name;
     this.#who.replaceChildren("Chatting as ", element("b", { "data-testid": "my-name" }, name), icon("pencil"));
+  }
+
+  /** Guests are told before they write where the channel's rules do not let them. */
+  #drawGate() {
+    const words = { accounts: "Log in to comment here.", followers: "Followers may comment here.", members: "Members may comment here." }[this.#rules.who];
+    this.#gate.hidden = !words || Boolean(this.#session.user) || this.#feed.user?.guest === false;
+    if (this.#gate.hidden) return;
+    this.#gate.replaceChildren(element("span", {}, words), element("button", { type: "button", class: "button button--quiet", "data-testid": "gate-log-in", onclick: () => this.#openAccount() }, "Log in"));
   }
 
   // -- writing ------------------------------------------------------------------------------------------------------

@@ -1,5 +1,6 @@
 /**
- * Who this visitor is in the chat: a name and the server's guest token, kept in the browser.
+ * Who this visitor is in the chat: a name and the server's guest token, kept in the browser; or an account, whose access
+ * token is never kept.
  * @module identity
  */
 const STORED_AS = "logcast.identity";
@@ -14,6 +15,8 @@ export function cleanName(text) {
 /** The stored identity; where storage is blocked it lasts as long as the page. */
 export class Identity {
   #storage;
+  #guest;
+  #account = "";
 
   constructor(storage, random = Math.random) {
     this.#storage = storage;
@@ -22,8 +25,7 @@ export class Identity {
     this.name = cleanName(String(stored.name ?? "")) || `Guest ${1000 + Math.floor(random() * 9000)}`;
     /** True once the visitor chose the name. */
     this.chosen = stored.chosen === true;
-    /** The guest token; empty: none yet. */
-    this.token = typeof stored.token === "string" ? stored.token : "";
+    this.#guest = typeof stored.token === "string" ? stored.token : "";
   }
 
   /** Take a new name and keep it. */
@@ -33,9 +35,23 @@ export class Identity {
     this.#write();
   }
 
+  /** The token to join with: the account's, else the guest's; empty: none yet. */
+  get token() {
+    return this.#account || this.#guest;
+  }
+
+  /** Be an account from now on (empty: a guest again). */
+  set account(token) {
+    this.#account = token;
+  }
+
   /** Keep the token (empty: forget it). */
   keepToken(token) {
-    this.token = token;
+    if (this.#account) {
+      this.#account = token;
+      return;
+    }
+    this.#guest = token;
     this.#write();
   }
 
@@ -49,7 +65,7 @@ export class Identity {
 
   #write() {
     try {
-      this.#storage.setItem(STORED_AS, JSON.stringify({ name: this.name, chosen: this.chosen, token: this.token }));
+      this.#storage.setItem(STORED_AS, JSON.stringify({ name: this.name, chosen: this.chosen, token: this.#guest }));
     } catch {
       // Private windows and full storage: the identity lasts as long as the page.
     }

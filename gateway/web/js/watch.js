@@ -7,18 +7,20 @@
  * `window.logcast` is there for tests and for looking in: `{player, feed, breaks}`.
  * @module watch
  */
+import { AccountDialog } from "./account.js";
 import { exists, listVideos, readChannel, readVideo } from "./api.js";
 import { AdBreaks } from "./breaks.js";
 import { Chat, viewersText } from "./chat.js";
 import { mountControls } from "./controls.js";
 import { byId, hue, setText } from "./dom.js";
-import { Feed } from "./feed.js";
+import { Close, Feed } from "./feed.js";
 import { ago, clock, compact } from "./format.js";
 import { mountIcons } from "./icons.js";
 import { Identity } from "./identity.js";
 import { OwnerTools } from "./owner.js";
 import { Player } from "./player.js";
 import { Burst, Taps } from "./reactions.js";
+import { Session } from "./session.js";
 import { at } from "./site.js";
 import { drawShelf } from "./shelf.js";
 import { mountStageCard } from "./stage.js";
@@ -35,10 +37,12 @@ const name = decodeURIComponent(location.pathname.split("/").filter(Boolean).pop
 const subject = await findSubject();
 const player = new Player(byId("video"));
 const identity = new Identity(storage());
+const session = new Session(storage());
 const feed = new Feed(subject.feed, { identity });
 const burst = new Burst(byId("burst"));
 const taps = new Taps();
-const chat = new Chat(byId("chat"), { feed, identity, react, programMs: () => player.programMs, burst: (kind, count) => burst.rise(kind, count) });
+const account = new AccountDialog({ session, button: byId("account-open"), dialog: byId("account"), title: byId("account-title"), body: byId("account-body") });
+const chat = new Chat(byId("chat"), { feed, identity, session, openAccount: () => account.open(), react, programMs: () => player.programMs, burst: (kind, count) => burst.rise(kind, count) });
 const breaks = new AdBreaks(byId("break"), { entered: ({ durationMs }) => chat.note(`Ad break · ${clock(durationMs / 1000)}`) });
 const card = mountStageCard(player, subject);
 const thumbnails = new Thumbnails();
@@ -54,6 +58,8 @@ player.addEventListener("tick", () => {
 });
 player.addEventListener("state", () => player.state === "playing" || breaks.show(player.programMs));
 listen();
+listenToSession();
+const known = session.start();
 start();
 
 /** A video id looks like a channel name, so the server is asked; a name that is neither stays a channel to wait for. */
@@ -75,7 +81,7 @@ function start() {
   if (subject.kind === "video") {
     describe({ ...subject.found, likes: subject.found.totals?.likes });
     turnTo({ id: subject.name, state: subject.found.state });
-    feed.connect();
+    known.then(() => feed.connect());
     return;
   }
   ask();
@@ -92,6 +98,7 @@ async function ask() {
     if (problem.status === 404) return card.missing();
     if (!video && player.state === "idle") player.open(masterOf(null)); // the API is away; the playlist may not be
   }
+  await known; // nobody joins as a guest who is logged in
   return feed.connect();
 }
 
@@ -119,6 +126,22 @@ function listen() {
     for (const [kind, count] of Object.entries(taps.take(totals.reactions))) burst.rise(kind, count);
   });
   on("break", (message) => breaks.take(message));
+}
+
+/** The feed speaks for who is logged in: joins again as somebody else, goes on with a newer token of the same. */
+function listenToSession() {
+  session.addEventListener("change", () => {
+    identity.account = session.token;
+    feed.rejoin();
+  });
+  session.addEventListener("renewed", () => {
+    identity.account = session.token;
+    if (feed.state !== "open") return; // the next join has it
+    if (feed.user?.id === session.user.id) feed.renew(session.token);
+    else feed.rejoin();
+  });
+  feed.addEventListener("state", ({ detail }) => detail.closeCode === Close.BAD_TOKEN && session.user && session.renew());
+  feed.addEventListener("error", ({ detail }) => detail.code === "token_lapsed" && session.user && session.renew());
 }
 
 /** Make the picture agree with what the channel has: a live video is opened, an ended one is played out. */

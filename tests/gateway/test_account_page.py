@@ -1,0 +1,87 @@
+"""Logging in on the watch page, in a real Chromium, with a whole gateway behind it."""
+
+import asyncio
+import os
+from collections.abc import Callable
+
+import pytest
+import uvicorn
+from playwright.async_api import Page, async_playwright
+
+from gateway.feed_socket import FeedProtocol
+from stores.settings import Settings
+from tests.gateway.account_site import PASSWORD, account_site
+from tests.gateway.test_page_browser import CHROMIUM, FLAGS
+from tests.gateway.test_reset_page import Server
+from tests.waiting import eventually, eventually_async
+
+pytestmark = pytest.mark.skipif(
+    CHROMIUM is None and "CI" not in os.environ, reason="needs Chromium: make test-deps gets it"
+)
+
+
+async def fill(page: Page, **fields: str) -> None:
+    for name, text in fields.items():
+        await page.get_by_test_id(f"account-{name}").fill(text)
+    await page.get_by_test_id("account-send").click()
+
+
+async def speaks_as(page: Page, name: str) -> None:
+    """Wait until the feed knows the visitor by this name."""
+
+    async def known() -> bool:
+        found: object = await page.evaluate("logcast.feed.state === 'open' && logcast.feed.user.name")
+        return found == name
+
+    await eventually_async(known, 60, f"{name} on the feed")
+
+
+async def test_an_account_is_made_on_the_page_and_comes_back_by_its_cookie(
+    make_settings: Callable[..., Settings], unused_ports: Callable[[int], list[int]]
+) -> None:
+    (port,) = unused_ports(1)
+    async with account_site(make_settings, public_url=f"http://127.0.0.1:{port}") as site:
+        owner = await site.register("owner")
+        assert (await owner.call("POST", "/v1/channels", {"name": "demo"})).status_code == 201
+        server = Server(
+            uvicorn.Config(
+                site.app, port=port, log_level="warning", lifespan="off", ws=FeedProtocol, ws_per_message_deflate=False
+            )
+        )
+        serving = asyncio.create_task(server.serve())
+        try:
+            await eventually(lambda: server.started)
+            async with async_playwright() as playwright:
+                chromium = await playwright.chromium.launch(executable_path=CHROMIUM, args=list(FLAGS))
+                page = await chromium.new_page()
+                page.set_default_timeout(60_000)
+                await page.goto(f"http://127.0.0.1:{port}/watch/demo")
+                await page.get_by_test_id("account-open").click()
+                await page.get_by_test_id("account-other").click()
+                await fill(page, login="owner", name="Bea", password="password1")
+                await page.get_by_test_id("account-password-wrong").filter(has_text="easily guessed").wait_for()
+                assert await page.evaluate("document.activeElement.name") == "password"
+                await fill(page, password=PASSWORD)
+                await page.get_by_test_id("account-login-wrong").filter(has_text="already").wait_for()
+                assert await page.get_by_test_id("account-password-wrong").inner_text() == ""
+                await fill(page, login="bea")
+                await page.get_by_test_id("account-open").filter(has_text="Bea").wait_for()
+                await speaks_as(page, "Bea")
+                await page.reload()
+                await speaks_as(page, "Bea")
+                stored = await page.evaluate(
+                    "JSON.stringify([{ ...localStorage }, { ...sessionStorage }, document.cookie])"
+                )
+                assert "la_" not in stored
+                assert await page.evaluate("logcast.feed.user.guest") is False
+                await page.get_by_test_id("account-open").click()
+                await page.get_by_test_id("log-out").click()
+                await page.get_by_test_id("account-open").filter(has_text="Log in").wait_for()
+                await eventually_async(lambda: page.evaluate("logcast.feed.user?.guest"), 60, "a guest on the feed")
+                await page.get_by_test_id("account-open").click()
+                await fill(page, login="bea", password="not this one")
+                await page.get_by_test_id("account-note").filter(has_text="is wrong").wait_for()
+                await chromium.close()
+        finally:
+            server.should_exit = True
+            await serving
