@@ -55,6 +55,7 @@ class Batch:
     """What came for one video since the last tick, and how many batches there were."""
 
     number: int = 0
+    turn: int = 0
     video: VideoChanged | None = None
     likes: list[Like] = field(default_factory=list)
     reactions: list[Reaction] = field(default_factory=list)
@@ -253,7 +254,8 @@ class Speaker:
         batch.timer = None
         likes, reactions, votes = tuple(batch.likes), tuple(batch.reactions), tuple(batch.votes)
         batch.likes, batch.reactions, batch.votes = [], [], []
-        away = self._heat.away(batch.video.video_id, batch.number) if reactions else None
+        batch.turn += 1
+        away = self._heat.away(batch.video.video_id, batch.turn) if reactions else None
         if away is not None:
             home, share = away
             self._put(self._event(batch, reactions=reactions, home=home, share=share), share)
