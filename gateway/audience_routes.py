@@ -6,6 +6,7 @@ from gateway.api import api_routes
 from gateway.audience import Audience
 from gateway.comment_handlers import add_comment_handlers
 from gateway.comment_routes import comment_routes
+from gateway.emote_routes import emote_routes
 from gateway.engagement import Engagement
 from gateway.engagement_routes import engagement_routes
 from gateway.feeds import feed_routes
@@ -34,5 +35,6 @@ def install(state: GatewayState) -> list[BaseRoute]:
         *comment_routes(audience),
         *replay_routes(audience),
         *moderation_routes(audience),
+        *emote_routes(state),
         *api_routes(audience),
     ]

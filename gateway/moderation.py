@@ -6,7 +6,7 @@ Nothing is undone by deleting: an act that takes another back is an act as well.
 """
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -63,6 +63,7 @@ class Moderation:
         self.log: Final = ModerationLog(audience.state.cassandra, audience.state.clock)
         self.queue: Final = ReviewQueue()
         self.rules: Final = RulesOfChannels(audience.settings)
+        self.on_act: Callable[[ModerationActed], Awaitable[None]] = _nothing
         now_ms = audience.state.clock()
         audience.state.subscribe(MODERATION, self.log.apply, now_ms - HELD_MS)
         audience.state.subscribe(MODERATION, self.queue.apply, now_ms - HELD_MS)
@@ -95,6 +96,7 @@ class Moderation:
             at_ms=now_ms,
         )
         await self._write(act)
+        await self.on_act(act)
         return act
 
     async def set_rules(self, channel: str, rules: ChannelRules, by: Identity) -> ModerationActed:
@@ -126,13 +128,16 @@ class Moderation:
         Raises:
             Problem: 413 there are more than 1,000, 503 they cannot be read.
         """
-        every = await self._acts_since(channel, selection.from_ms)
-        found = [act for act in in_force(every).values() if selection.has(act)]
+        found = [act for act in await self.holding(channel, selection.from_ms) if selection.has(act)]
         if len(found) > MAX_ROLLED_BACK:
             raise Problem(
                 413, "too_many_acts", f"{len(found)} acts are meant, at most {MAX_ROLLED_BACK} at a time: give a range"
             )
         return found[::-1]
+
+    async def holding(self, channel: str, from_ms: int = 0) -> list[ModerationActed]:
+        """The acts of a channel since a time that still hold, oldest first. Errors as `selected`."""
+        return list(in_force(await self._acts_since(channel, from_ms)).values())
 
     async def roll_back(
         self, channel: str, acts: Sequence[ModerationActed], by: Identity, reason: str
@@ -144,6 +149,7 @@ class Moderation:
             name = signature_name(by)
             undo = undoing(act, act_id=self._new_id(now_ms), by=name, by_name=by.name, at_ms=now_ms, reason=reason)
             await self._write(undo)
+            await self.on_act(undo)
             made.append(undo)
         if any(act.kind is Act.RULES for act in acts):
             await self._tell_rules(channel, await self._rules_without(channel, {act.act_id for act in acts}), made[-1])
@@ -160,8 +166,11 @@ class Moderation:
         self.rules.apply(changed)
 
     async def _rules_without(self, channel: str, undone: set[str]) -> ChannelRules:
-        holding = in_force(await self._acts_since(channel, 0)).values()
-        chosen = [act.rules for act in holding if act.kind is Act.RULES and act.act_id not in undone and act.rules]
+        chosen = [
+            act.rules
+            for act in await self.holding(channel)
+            if act.kind is Act.RULES and act.act_id not in undone and act.rules
+        ]
         return chosen[-1] if chosen else self.rules.default
 
     async def _acts_since(self, channel: str, from_ms: int) -> list[ModerationActed]:
@@ -210,6 +219,10 @@ class Moderation:
 
     def _new_id(self, now_ms: int) -> str:
         return new_video_id(now_ms, secrets.token_bytes(7))
+
+
+async def _nothing(_act: ModerationActed) -> None:
+    """Nobody follows."""
 
 
 def with_rules(rules: ChannelRules, **chosen: object) -> ChannelRules:

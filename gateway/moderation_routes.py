@@ -8,6 +8,8 @@ from starlette.routing import BaseRoute, Route
 
 from gateway.api import answer, body_of
 from gateway.audience import Audience
+from gateway.block_list_routes import block_list_routes
+from gateway.block_lists import SharedBans
 from gateway.channel_rules import chosen, row_of
 from gateway.feed_actions import Values, Voice
 from gateway.feed_messages import MessageError
@@ -33,6 +35,7 @@ def moderation_routes(audience: Audience) -> list[BaseRoute]:
     routes = ModerationRoutes(moderation)
     below = "/v1/channels/{channel}/moderation"
     Telling(moderation)
+    shared = SharedBans(moderation)
     audience.actions.add("act", _read_act, routes.act_on_feed, needs_video=False)
     return [
         Route(below + "/acts", routes.act, methods=["POST"]),
@@ -41,6 +44,7 @@ def moderation_routes(audience: Audience) -> list[BaseRoute]:
         Route(below + "/rules", routes.set_rules, methods=["PUT"]),
         Route(below + "/review", routes.review, methods=["GET"]),
         Route(below + "/rollback", routes.roll_back, methods=["POST"]),
+        *block_list_routes(moderation, shared),
     ]
 
 

@@ -16,6 +16,8 @@ from gateway.standings import Standings
 from gateway.videos import VideoDirectory
 from schemas.topics import VIDEOS, VIDEOS_SETTINGS, Topic
 from stores.accounts import Accounts
+from stores.block_lists import BlockLists
+from stores.emotes import Emotes
 from stores.hot_tier import open_segment_store
 from stores.link_keys import link_keys_path
 from stores.log_reader import BEGINNING, Handler, LogReader, Subscription, now_ms
@@ -47,6 +49,7 @@ class GatewayState:
         memory: bytes that may be asked for again: parts, init segments, pictures. Keys are tuples or names.
         link_keys: sign and check links that carry the right to watch.
         accounts: channels and their owners, while the server runs.
+        emotes, block_lists: of channels, while the server runs.
         users: who has an account, while the server runs; on the same engine.
         sessions: of those who are logged in, likewise.
         standings: what users are to channels, kept for some seconds.
@@ -70,6 +73,8 @@ class GatewayState:
         self.link_keys: Final = LinkKeys(link_keys_path(settings))
         self.accounts: Accounts | None = None
         self.users: Users | None = None
+        self.emotes: Emotes | None = None
+        self.block_lists: BlockLists | None = None
         self.sessions: Sessions | None = None
         self.standings: Final = Standings()
         self.secret: Final = settings.guest_secret.get_secret_value().encode() or secrets.token_bytes(32)
@@ -102,6 +107,7 @@ class GatewayState:
     def use_sql(self, engine: AsyncEngine) -> None:
         """Use the database of this engine, until its owner closes it."""
         self.accounts, self.users = Accounts(engine, self.clock), Users(engine, self.clock)
+        self.emotes, self.block_lists = Emotes(engine, self.clock), BlockLists(engine, self.clock)
         self.sessions = Sessions(engine, self.settings.session_days * 86_400_000, self.clock)
 
     def after_batch(self, callback: Callable[[], None]) -> None:

@@ -4,7 +4,7 @@ Times are wall clock in ms since 1970. Of every secret there is a hash only. A u
 used again: sets of users are then small bitmaps.
 """
 
-from sqlalchemy import BigInteger, Boolean, Column, ForeignKey, Integer, MetaData, String, Table
+from sqlalchemy import BigInteger, Boolean, Column, ForeignKey, Integer, LargeBinary, MetaData, String, Table
 
 metadata = MetaData()
 
@@ -92,4 +92,28 @@ outside_identities_table = Table(
     Column("subject", String(255), primary_key=True),
     Column("user_number", ForeignKey("users.number"), nullable=False, index=True),
     Column("created_ms", BigInteger, nullable=False),
+)
+emotes_table = Table(
+    "emotes",
+    metadata,
+    Column("channel_id", ForeignKey("channels.id"), primary_key=True),
+    Column("name", String(32), primary_key=True),
+    Column("media_type", String(32), nullable=False),
+    Column("sha256", String(64), nullable=False),
+    Column("data", LargeBinary, nullable=False),
+    Column("made_ms", BigInteger, nullable=False),
+    Column("made_by", String(64), nullable=False),
+)
+shared_block_lists_table = Table(
+    "shared_block_lists",
+    metadata,
+    Column("channel_id", ForeignKey("channels.id"), primary_key=True),
+    Column("since_ms", BigInteger, nullable=False),
+)
+used_block_lists_table = Table(
+    "used_block_lists",
+    metadata,
+    Column("channel_id", ForeignKey("channels.id"), primary_key=True),
+    Column("source_id", ForeignKey("channels.id"), primary_key=True, index=True),
+    Column("since_ms", BigInteger, nullable=False),
 )

@@ -159,8 +159,20 @@ def make_settings(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Ca
         options["cassandra_hosts"], options["cassandra_port"] = request.getfixturevalue("cassandra")
     drop = request.getfixturevalue("drop_keyspace") if "cassandra" in request.fixturenames else None
     yield lambda **chosen: load_settings(**(options | chosen))
+    if "kafka" in request.fixturenames:
+        _delete_topics(options["kafka_bootstrap"], options["topic_prefix"])
     if drop is not None:
         drop(options["cassandra_keyspace"])
+
+
+def _delete_topics(bootstrap: str, prefix: str) -> None:
+    """Take away what a test made: a broker with the topics of a thousand tests answers nobody in time."""
+    from confluent_kafka.admin import AdminClient
+
+    admin = AdminClient({"bootstrap.servers": bootstrap})
+    mine = [name for name in admin.list_topics(timeout=60).topics if name.startswith(prefix)]
+    for deleted in (admin.delete_topics(mine, operation_timeout=60) if mine else {}).values():
+        deleted.result(timeout=60)
 
 
 @pytest.fixture
@@ -170,18 +182,13 @@ def settings(make_settings: Callable[..., Settings]) -> Settings:
 
 
 @pytest.fixture
-def topics(kafka: str, settings: Settings) -> Iterator[Settings]:
-    """The settings, with every topic made; all of them go in the end."""
-    from confluent_kafka.admin import AdminClient
-
+def topics(kafka: str, settings: Settings) -> Settings:
+    """The settings, with every topic made."""
     from stores.topics import apply_topics
 
+    assert kafka
     apply_topics(settings)
-    yield settings
-    admin = AdminClient({"bootstrap.servers": kafka})
-    mine = [name for name in admin.list_topics(timeout=10).topics if name.startswith(settings.topic_prefix)]
-    for deleted in (admin.delete_topics(mine) if mine else {}).values():
-        deleted.result(timeout=30)
+    return settings
 
 
 @pytest.fixture

@@ -18,6 +18,7 @@ from logcast.client import FeedClient
 from schemas.acts import INVERSE, in_force, undoing
 from schemas.events import Act, CommentHeld, ModerationActed
 from schemas.ids import new_video_id
+from stores.accounts import Accounts
 from stores.moderation import time_of
 from tests.gateway.feed_document import check
 from tests.gateway.feed_system import VIDEO, System
@@ -162,28 +163,28 @@ class Site:
     """The API of a running system: guests who write, the channel's owner who moderates."""
 
     def __init__(self, http: httpx.AsyncClient, key: str) -> None:
-        self._http = http
-        self._owner = {"Authorization": f"Bearer {key}"}
+        self.http = http
+        self.owner = {"Authorization": f"Bearer {key}"}
 
     async def guest(self, name: str) -> dict[str, str]:
-        token = (await self._http.post("/v1/guests", json={"name": name})).json()["token"]
+        token = (await self.http.post("/v1/guests", json={"name": name})).json()["token"]
         return {"Authorization": f"Bearer {token}"}
 
     async def say(self, who: dict[str, str], comment: str, text: str = "") -> dict[str, Any]:
         body = {"id": comment, "text": text or f"this is {comment}"}
-        answer = await self._http.post(f"/v1/videos/{VIDEO}/comments", json=body, headers=who)
+        answer = await self.http.post(f"/v1/videos/{VIDEO}/comments", json=body, headers=who)
         found: dict[str, Any] = answer.json()
         return found | {"status": answer.status_code}
 
     async def moderate(self, path: str, body: dict[str, Any], method: str = "POST") -> dict[str, Any]:
         url = f"/v1/channels/demo/moderation/{path}"
-        answer = await self._http.request(method, url, json=body, headers=self._owner)
+        answer = await self.http.request(method, url, json=body, headers=self.owner)
         assert answer.status_code in {200, 202}, answer.text
         found: dict[str, Any] = answer.json()
         return found
 
     async def read(self, path: str) -> dict[str, Any]:
-        answer = await self._http.get(f"/v1/channels/demo/moderation/{path}", headers=self._owner)
+        answer = await self.http.get(f"/v1/channels/demo/moderation/{path}", headers=self.owner)
         found: dict[str, Any] = answer.json()
         return found
 
@@ -192,7 +193,7 @@ class Site:
 
     async def shown(self) -> dict[str, bool]:
         """The comments that Cassandra has, and whether their text is shown."""
-        rows = (await self._http.get(f"/v1/videos/{VIDEO}/comments")).json().get("comments", [])
+        rows = (await self.http.get(f"/v1/videos/{VIDEO}/comments")).json().get("comments", [])
         return {row["id"]: bool(row.get("text")) for row in rows}
 
     async def shows(self, **expected: bool) -> None:
@@ -271,6 +272,36 @@ async def test_what_moderators_do_reaches_feed_and_store_and_can_be_taken_back(s
         await site.is_taken(ann, "comment-a4")
         await site.is_taken(bob, "comment-b4")
         assert (await site.moderate("rollback", {"by": "demo"}))["acts"] == []
+        await a_shared_list_is_followed(system, site)
+
+
+async def a_shared_list_is_followed(system: System, site: Site) -> None:
+    async with Accounts.open(system.settings) as accounts:
+        key = (await accounts.create_channel("other")).stream_key
+    other = {"Authorization": f"Bearer {key}"}
+
+    async def call(method: str, path: str, headers: dict[str, str], body: object = None) -> dict[str, Any]:
+        answer = await site.http.request(method, f"/v1/channels/{path}", json=body, headers=headers)
+        assert answer.status_code == 200, answer.text
+        found: dict[str, Any] = answer.json()
+        return found
+
+    async def acts() -> list[tuple[str, str, str]]:
+        found = await call("GET", "other/moderation/acts", other)
+        return [(act["kind"], act["user_id"], act["by"]) for act in found["acts"]]
+
+    await site.moderate("acts", {"kind": "ban", "user_id": "g_first"})
+    assert (await call("PUT", "demo/block-lists", site.owner, {"shared": True}))["shared"]
+    assert (await call("PUT", "other/block-lists/demo", other))["uses"] == ["demo"]
+    await site.moderate("acts", {"kind": "ban", "user_id": "g_second"})
+    await site.moderate("acts", {"kind": "unban", "user_id": "g_first"})
+    assert await acts() == [
+        ("unban", "g_first", "list:demo"),
+        ("ban", "g_second", "list:demo"),
+        ("ban", "g_first", "list:demo"),
+    ]
+    assert (await call("DELETE", "other/block-lists/demo", other))["uses"] == []
+    assert (await acts())[0] == ("unban", "g_second", "list:demo")
 
 
 @integration
