@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 import uvicorn
-from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, Route, sync_playwright
 from starlette.applications import Starlette
 from starlette.routing import WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
@@ -499,3 +499,97 @@ def test_the_taps_of_others_rise_and_our_own_do_not_rise_twice(modules: Page) ->
         })"""
     )
     assert found == [{}, {"heart": 1}, {"fire": 2}, {}]
+
+
+def watching(page: Page, peer: Peer) -> list[tuple[str, Any]]:
+    """Open the watch page of a moderator; gives what is asked of the moderation's API, as it is asked."""
+    asked: list[tuple[str, Any]] = []
+    channel = {"name": "demo", "title": "t", "state": "ended", "video_id": VIDEO, "viewers": 0, "likes": 0}
+    page.route("**/v1/channels/demo", lambda route: route.fulfill(json=channel))
+
+    def moderated(route: Route) -> None:
+        asked.append((route.request.url.rsplit("/", 1)[1], route.request.post_data_json))
+        route.fulfill(status=202, json={"act_id": f"act-{len(asked)}"})
+
+    page.route("**/v1/channels/demo/moderation/*", moderated)
+    page.goto("/watch/demo")
+    peer.next("join")
+    peer.say({"type": "review", "held": [], "waiting": 0})
+    for seq in (8, 9):
+        peer.say(comment(seq) | {"user": {"id": "u_bob", "name": "Bob"}})
+    page.wait_for_selector("[data-seq='9'] [data-testid=more]", timeout=60_000)
+    return asked
+
+
+def test_a_moderator_acts_from_the_menu_of_a_comment_by_keyboard_and_takes_it_back(page: Page, peer: Peer) -> None:
+    page.set_default_timeout(60_000)
+    asked = watching(page, peer)
+    page.focus("[data-seq='9'] [data-testid=more]")
+    page.keyboard.press("Enter")
+    assert page.evaluate("document.activeElement.dataset.key") == "hide"
+    page.keyboard.press("ArrowUp")
+    assert page.evaluate("document.activeElement.dataset.key") == "hide_user"
+    page.keyboard.press("Escape")
+    assert page.evaluate("document.activeElement.dataset.testid") == "more"
+    assert page.is_hidden("[data-testid=comment-menu]")
+    page.keyboard.press("Enter")
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Enter")
+    page.locator("[data-testid=offer]", has_text="Bob has to wait 10 minutes.").wait_for()
+    page.click("[data-testid=offer-take]")
+    page.locator("[data-testid=offer]", has_text="Taken back.").wait_for()
+    page.click("[data-seq='8'] [data-testid=more]")
+    page.click("[data-testid=menu-hide]")
+    page.locator("[data-testid=offer]", has_text="Hidden.").wait_for()
+    assert asked == [
+        ("acts", {"kind": "timeout", "user_id": "u_bob", "seconds": 600}),
+        ("rollback", {"acts": ["act-1"]}),
+        ("acts", {"kind": "hide", "video_id": VIDEO, "comment_id": "comment-0008"}),
+    ]
+
+
+def test_held_comments_wait_above_the_conversation_until_somebody_decides(page: Page, peer: Peer) -> None:
+    page.set_default_timeout(60_000)
+    asked = watching(page, peer)
+    held = [
+        {"video_id": VIDEO, "id": f"held-000{n}", "user": {"id": "u_eve", "name": "Eve"}, "text": f"<b>{n}</b>"}
+        | {"reason": "first_message", "note": "", "at_ms": 1}
+        for n in (1, 2, 3)
+    ]
+    peer.say({"type": "review", "held": held, "waiting": 3})
+    page.locator("[data-testid=review-toggle]", has_text="3 comments wait").click()
+    assert page.locator("[data-testid=held-text]").all_inner_texts() == ["<b>1</b>", "<b>2</b>", "<b>3</b>"]
+    page.locator("[data-testid=approve]").first.click()
+    page.locator("[data-testid=review-toggle]", has_text="2 comments wait").wait_for()
+    assert asked == [("acts", {"kind": "approve", "video_id": VIDEO, "comment_id": "held-0001"})]
+    act = {"act_id": "a", "kind": "decline", "comment_id": "held-0002", "undoes": None}
+    peer.say({"type": "acted", "act": act})
+    page.locator("[data-testid=review-toggle]", has_text="1 comment waits").wait_for()
+    assert page.locator("[data-testid=held-text]").all_inner_texts() == ["<b>3</b>"]
+
+
+def test_what_is_pinned_is_on_top_and_what_is_held_leaves_the_input(page: Page, peer: Peer) -> None:
+    page.set_default_timeout(60_000)
+    watching(page, peer)
+    change = {"type": "changed", "id": "comment-0008", "comment_seq": 8, "at_ms": 1}
+    peer.say(change | {"seq": 10, "change": "pinned"})
+    pinned = page.locator("[data-testid=pinned-comment]")
+    pinned.filter(has_text="number 8").wait_for()
+    peer.say(change | {"seq": 11, "change": "edited", "text": "better"})
+    pinned.filter(has_text="better").wait_for()
+    peer.say(change | {"seq": 12, "change": "hidden"})
+    pinned.wait_for(state="detached")
+    assert page.inner_text("[data-seq='8'] [data-testid=comment-gone]") == "Hidden by a moderator"
+    page.fill("[data-testid=comment-input]", "my first")
+    page.keyboard.press("Enter")
+    sent = peer.next("comment")
+    peer.say({"type": "held", "id": sent["id"], "reason": "first_message", "message": "A moderator reads it first."})
+    page.locator("[data-testid=comment-error][data-reason=held]", has_text="reads it first").wait_for()
+    assert page.input_value("[data-testid=comment-input]") == ""
+    page.fill("[data-testid=comment-input]", "badword")
+    page.keyboard.press("Enter")
+    sent = peer.next("comment")
+    peer.say({"type": "rejected", "id": sent["id"], "reason": "blocked_word", "message": "Not here."})
+    page.locator("[data-testid=comment-error][data-reason=blocked_word]", has_text="Not here.").wait_for()
+    assert page.input_value("[data-testid=comment-input]") == "badword"

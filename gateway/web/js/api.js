@@ -74,6 +74,11 @@ export async function readEarlierComments(video, before, limit) {
   return (answer?.comments ?? []).slice().sort((left, right) => left.seq - right.seq);
 }
 
+/** The pinned comments of a video, oldest first. */
+export async function readPinned(video) {
+  return (await call(`/v1/videos/${encodeURIComponent(video)}/pinned`))?.comments ?? [];
+}
+
 /** What was said about a part of the video, and the bursts of reactions there; times are wall clock of the picture. */
 export async function readConversation(video, fromMs, toMs) {
   const path = `/v1/videos/${encodeURIComponent(video)}`;

@@ -2,7 +2,7 @@
  * The chat column: who is there, the comments, reactions, and the line to write in.
  * @module chat
  */
-import { readConversation, readEarlierComments } from "./api.js";
+import { readConversation, readEarlierComments, readPinned } from "./api.js";
 import { changed, CommentList, ROWS } from "./comments.js";
 import { element, setText } from "./dom.js";
 import { COMMENT_LENGTH } from "./feed.js";
@@ -10,6 +10,8 @@ import { compact } from "./format.js";
 import { icon } from "./icons.js";
 import { cleanName, NAME_LENGTH } from "./identity.js";
 import { Likes } from "./likes.js";
+import { Moderating } from "./moderating.js";
+import { Pinned } from "./pinned.js";
 import { reactionButtons } from "./reactions.js";
 import { ReplayChat } from "./replay_chat.js";
 
@@ -34,7 +36,10 @@ export class Chat {
   #likes = new Likes();
   #comments;
   #programMs;
+  #moderating;
+  #pinned = new Pinned((id) => this.#comments.find(id));
   #parent = null;
+  #editing = null; // id of one's own comment that is written anew
   #sending = false;
   #replay;
   #following = false;
@@ -65,8 +70,15 @@ export class Chat {
     this.#comments = new CommentList({
       reply: (comment) => this.#replyTo(comment),
       like: (id, liked) => this.like(liked, id),
+      menu: (button, comment) => this.#moderating.open(button, comment),
       earlier: (seq) => readEarlierComments(feed.video, seq, PAGE),
       liked: this.#likes,
+    });
+    this.#moderating = new Moderating({
+      feed,
+      token: () => identity.token,
+      own: (comment) => this.#ownItems(comment),
+      moderated: (moderates) => (this.#comments.moderated = moderates),
     });
     this.#replay = new ReplayChat({
       read: (fromMs, toMs) => readConversation(this.#replayed, fromMs, toMs),
@@ -79,8 +91,10 @@ export class Chat {
       element("div", { class: "chat__field" }, this.#input, this.#left), this.#send);
     root.append(
       element("div", { class: "chat__head" }, element("h2", {}, "Chat"), this.#status),
+      this.#moderating.queue.element,
+      this.#pinned.element,
       this.#comments.element,
-      element("div", { class: "chat__foot" }, reactionButtons(react), this.#nameForm, this.#replying, this.#note, this.#gate, form, this.#who));
+      element("div", { class: "chat__foot" }, reactionButtons(react), this.#moderating.offer.element, this.#nameForm, this.#replying, this.#note, this.#gate, form, this.#who));
     this.#input.addEventListener("input", () => this.#typed());
     this.#input.addEventListener("keydown", (event) => this.#keyed(event));
     this.#who.addEventListener("click", () => this.#askName());
@@ -143,11 +157,14 @@ export class Chat {
       this.#comments.name = user?.name ?? "";
       this.#comments.setLikes(totals?.comment_likes ?? {});
       this.#drawName();
+      this.#readPinned();
       this.#drawGate();
       this.#typed();
     });
     on("comment", (comment) => this.#heard(comment));
     on("changed", (event) => {
+      const known = this.#pinned.get(event.id) ?? this.#comments.get(event.id) ?? event.comment;
+      if (known) this.#pinned.take(changed(known, event));
       this.#comments.change(event);
       const heard = this.#live.find(({ id }) => id === event.id);
       if (heard) Object.assign(heard, changed(heard, event));
@@ -160,7 +177,15 @@ export class Chat {
     on("error", ({ message }) => this.#say(message || "The server did not take that.", true));
   }
 
+  async #readPinned() {
+    const { video } = this.#feed;
+    if (!video) return;
+    const found = await readPinned(video).catch(() => []); // those that the feed tells are there without
+    if (found.length && video === this.#feed.video) this.#pinned.set(found.map((comment) => ({ ...comment, pinned: true })));
+  }
+
   #heard(comment) {
+    this.#pinned.take(comment);
     this.#live.push(comment);
     if (this.#live.length > ROWS) this.#live.shift();
     if (this.#following) this.#replay.take(comment);
@@ -170,6 +195,8 @@ export class Chat {
   #videoIs(id) {
     if (id === this.#likes.video) return;
     this.#live = [];
+    this.#pinned.set([]);
+    this.#moderating.offer.take();
     this.#replay.stop();
     this.#likes.open(id);
     this.#comments.clear();
@@ -229,19 +256,47 @@ export class Chat {
 
   #replyTo(comment) {
     this.#parent = comment?.id ?? null;
-    this.#replying.hidden = comment === null;
-    if (!comment) return;
-    const stop = element("button", { type: "button", class: "control control--plain", "aria-label": "Do not reply", onclick: () => this.#replyTo(null) }, icon("close"));
-    this.#replying.replaceChildren(icon("reply"), element("span", {}, "Replying to ", element("b", {}, comment.user?.name ?? "someone")), stop);
+    this.#editing = null;
+    this.#showAbout(comment && "reply", "Do not reply", "Replying to ", element("b", {}, comment?.user?.name ?? "someone"));
+  }
+
+  #edit(comment) {
+    this.#parent = null;
+    this.#editing = comment.id;
+    this.#showAbout("pencil", "Do not edit", "Editing your comment");
+    this.#input.value = comment.text ?? "";
+    this.#typed();
+  }
+
+  #leaveEdit() {
+    if (this.#editing) this.#input.value = "";
+    this.#replyTo(null);
+    this.#typed();
+  }
+
+  /** Above the input: what is written about (no sign: nothing). */
+  #showAbout(sign, stop, ...words) {
+    this.#replying.hidden = !sign;
+    if (!sign) return;
+    const end = element("button", { type: "button", class: "control control--plain", "aria-label": stop, onclick: () => this.#leaveEdit() }, icon("close"));
+    this.#replying.replaceChildren(sign === "reply" ? icon("reply") : icon("pencil"), element("span", {}, ...words), end);
     this.#input.focus();
+  }
+
+  #ownItems(comment) {
+    const remove = () => this.#feed.revise(comment.id, null).catch((refused) => this.#say(refused.message || "It was not removed.", true, refused.reason));
+    return [
+      { key: "edit", text: "Edit", choose: () => this.#edit(comment) },
+      { key: "remove", text: "Delete for good", grave: true, choose: () => this.#moderating.offer.make("Delete your comment for good?", "Delete", remove) },
+    ];
   }
 
   #keyed(event) {
     if (event.key === "Enter" && !event.shiftKey && !event.isComposing) {
       event.preventDefault();
       this.#input.form.requestSubmit();
-    } else if (event.key === "Escape" && this.#parent) {
-      this.#replyTo(null);
+    } else if (event.key === "Escape" && (this.#parent || this.#editing)) {
+      this.#leaveEdit();
     }
   }
 
@@ -260,15 +315,22 @@ export class Chat {
     if (!text || this.#sending) return;
     if ([...text].length > COMMENT_LENGTH) return this.#say(REASONS.too_long, true);
     this.#setSending(true);
+    const edits = this.#editing !== null;
     try {
-      await this.#feed.comment(text, { parent: this.#parent, mediaMs: this.#programMs() });
+      await (edits ? this.#feed.revise(this.#editing, text) : this.#feed.comment(text, { parent: this.#parent, mediaMs: this.#programMs() }));
       this.#input.value = "";
       this.#replyTo(null);
-      this.#comments.toEnd();
+      if (!edits) this.#comments.toEnd();
       this.#setSending(false);
       this.#typed();
     } catch (refused) {
       this.#setSending(false);
+      if (refused.held) {
+        this.#input.value = "";
+        this.#replyTo(null);
+        this.#typed();
+        return this.#say(refused.message || "A moderator looks at it first.", false, "held");
+      }
       this.#say(refused.message || REASONS[refused.reason] || "The comment was not taken.", true, refused.reason);
     }
     return undefined;

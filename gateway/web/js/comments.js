@@ -58,7 +58,7 @@ export class CommentList {
   name = "";
 
   /**
-   * @param {{reply: (comment: Comment) => void, like: (id: string, liked: boolean) => void, earlier: (seq: number) => Promise<Comment[]>, liked: {has: (id: string) => boolean}}} actions
+   * @param {{reply: (comment: Comment) => void, like: (id: string, liked: boolean) => void, menu?: (button: HTMLElement, comment: Comment) => void, earlier: (seq: number) => Promise<Comment[]>, liked: {has: (id: string) => boolean}}} actions
    */
   constructor(actions) {
     this.#actions = actions;
@@ -88,6 +88,21 @@ export class CommentList {
   /** Whose comments are marked as one's own. */
   set me(userId) {
     this.#me = userId;
+  }
+
+  /** Whether the reader moderates: each comment has its menu. */
+  set moderated(moderates) {
+    this.#list.dataset.moderated = String(moderates);
+  }
+
+  /** Bring a comment into view, where it is in the document. */
+  find(id) {
+    this.#showParent(id);
+  }
+
+  /** A comment that is known here. */
+  get(id) {
+    return this.#known.get(id);
   }
 
   /** Take the next comment of the feed. @param {Comment} comment */
@@ -247,7 +262,9 @@ export class CommentList {
         element("span", { class: "comment__seq", title: "Number on the log" }, `#${seq}`),
         Number.isFinite(atMs) ? element("time", { datetime: at.toISOString() }, at.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" })) : null,
         comment.edited_ms && !gone ? element("span", { class: "comment__edited", "data-testid": "comment-edited" }, "edited") : null,
-        ...(gone ? [] : this.#buttons(user))));
+        comment.pinned && !gone ? element("span", { class: "comment__edited", "data-testid": "comment-pinned" }, "pinned") : null,
+        ...(gone ? [] : this.#buttons(user)),
+        comment.state === "removed" ? null : element("button", { type: "button", class: "comment__do", "data-do": "more", "data-testid": "more", "aria-haspopup": "menu", "aria-expanded": "false", "aria-label": `What to do with the comment of ${user?.name ?? "someone"}` }, icon("more"))));
     if (!gone) this.#drawLikes(row, id);
     return row;
   }
@@ -292,6 +309,9 @@ export class CommentList {
     } else if (button.dataset.do === "like") {
       this.#actions.like(id, !this.#liked.has(id));
       this.#drawLikes(button.closest(".comment"), id);
+    } else if (button.dataset.do === "more") {
+      const comment = this.#known.get(id);
+      if (comment) this.#actions.menu?.(button, comment);
     } else {
       this.#showParent(button.dataset.parent);
     }

@@ -43,12 +43,13 @@ const TOLD = new Set(["totals", "viewers", "break", "poll", "reactions", "review
 /** Close codes of the server that need more than "try again". */
 export const Close = Object.freeze({ BAD_TOKEN: 4401, NO_CHANNEL: 4404, ORIGIN: 4406, TOO_FAST: 4429, RESTART: 1012, TOO_SLOW: 1013, SILENT: 4000 });
 
-/** The server did not take a comment; `reason` is its word (`slow_mode`, `links`…), the message a sentence. */
+/** The server did not take a comment (yet, where it is `held`); `reason` is its word (`slow_mode`, `links`…), the message a sentence. */
 export class CommentRefused extends Error {
-  constructor(reason, message) {
+  constructor(reason, message, held = false) {
     super(message);
     this.name = "CommentRefused";
     this.reason = reason;
+    this.held = held;
   }
 }
 
@@ -282,7 +283,7 @@ export class Feed extends EventTarget {
       case "goodbye": this.#adviceMs = message.retry_ms ?? null; return undefined;
       case "accepted": return this.#accept(message.id, message.seq);
       case "held":
-      case "rejected": return this.#refuse(message.id, message.reason ?? "", message.message ?? "");
+      case "rejected": return this.#refuse(message.id, message.reason ?? "", message.message ?? "", message.type === "held");
       case "video": return this.#changed(message);
       case "error":
         if (this.#outbox.has(message.id)) return this.#refuse(message.id, message.code ?? "", message.message ?? "");
@@ -328,12 +329,12 @@ export class Feed extends EventTarget {
     waiting.resolve({ id, seq });
   }
 
-  #refuse(id, reason, message) {
+  #refuse(id, reason, message, held = false) {
     const waiting = this.#outbox.get(id);
     if (!waiting) return;
     clearTimeout(waiting.timer);
     this.#outbox.delete(id);
-    waiting.reject(new CommentRefused(reason, message));
+    waiting.reject(new CommentRefused(reason, message, held));
   }
 
   #sendLike(target, liked) {
