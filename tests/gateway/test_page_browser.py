@@ -593,3 +593,22 @@ def test_what_is_pinned_is_on_top_and_what_is_held_leaves_the_input(page: Page, 
     peer.say({"type": "rejected", "id": sent["id"], "reason": "blocked_word", "message": "Not here."})
     page.locator("[data-testid=comment-error][data-reason=blocked_word]", has_text="Not here.").wait_for()
     assert page.input_value("[data-testid=comment-input]") == "badword"
+
+
+def test_a_poll_shows_its_bars_and_a_vote_can_be_taken_back(page: Page, peer: Peer) -> None:
+    page.set_default_timeout(60_000)
+    watching(page, peer)
+    poll = {"type": "poll", "id": "poll-0001", "question": "<i>Tea?</i>", "state": "open", "opened_ms": 1}
+    peer.say(poll | {"options": [{"text": "Yes", "votes": 1}, {"text": "No", "votes": 3}]})
+    page.locator("[data-testid=poll]", has_text="<i>Tea?</i>").wait_for()
+    assert page.locator("[data-testid=poll-share]").all_inner_texts() == ["25 %", "75 %"]
+    option = page.locator("[data-testid=poll-option]").first
+    option.click()
+    assert peer.next("vote") == {"type": "vote", "poll": "poll-0001", "option": 0}
+    assert option.get_attribute("aria-pressed") == "true"
+    option.click()
+    assert peer.next("vote")["option"] is None
+    peer.say(poll | {"state": "closed", "options": [{"text": "Yes", "votes": 1}, {"text": "No", "votes": 1}]})
+    page.locator("[data-testid=poll-state]", has_text="Over · 2 votes").wait_for()
+    assert page.locator("[data-testid=poll-share]").all_inner_texts() == ["50 %", "50 %"]
+    assert option.is_disabled()

@@ -79,6 +79,9 @@ export async function readPinned(video) {
   return (await call(`/v1/videos/${encodeURIComponent(video)}/pinned`))?.comments ?? [];
 }
 
+/** End a poll. @throws {Problem} */
+export const closePoll = (video, poll, token) => call(`/v1/videos/${encodeURIComponent(video)}/polls/${encodeURIComponent(poll)}/close`, { method: "POST", token });
+
 /** What was said about a part of the video, and the bursts of reactions there; times are wall clock of the picture. */
 export async function readConversation(video, fromMs, toMs) {
   const path = `/v1/videos/${encodeURIComponent(video)}`;

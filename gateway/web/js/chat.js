@@ -2,7 +2,7 @@
  * The chat column: who is there, the comments, reactions, and the line to write in.
  * @module chat
  */
-import { readConversation, readEarlierComments, readPinned } from "./api.js";
+import { closePoll, readConversation, readEarlierComments, readPinned } from "./api.js";
 import { changed, CommentList, ROWS } from "./comments.js";
 import { element, setText } from "./dom.js";
 import { COMMENT_LENGTH } from "./feed.js";
@@ -12,6 +12,7 @@ import { cleanName, NAME_LENGTH } from "./identity.js";
 import { Likes } from "./likes.js";
 import { Moderating } from "./moderating.js";
 import { Pinned } from "./pinned.js";
+import { Polls } from "./polls.js";
 import { reactionButtons } from "./reactions.js";
 import { ReplayChat } from "./replay_chat.js";
 
@@ -38,6 +39,7 @@ export class Chat {
   #programMs;
   #moderating;
   #pinned = new Pinned((id) => this.#comments.find(id));
+  #polls;
   #parent = null;
   #editing = null; // id of one's own comment that is written anew
   #sending = false;
@@ -78,7 +80,14 @@ export class Chat {
       feed,
       token: () => identity.token,
       own: (comment) => this.#ownItems(comment),
-      moderated: (moderates) => (this.#comments.moderated = moderates),
+      moderated: (moderates) => {
+        this.#comments.moderated = moderates;
+        this.#polls.moderated = moderates;
+      },
+    });
+    this.#polls = new Polls({
+      vote: (poll, option) => feed.vote(poll, option),
+      close: (poll) => closePoll(feed.video, poll, identity.token).catch(({ message }) => this.#say(message, true)),
     });
     this.#replay = new ReplayChat({
       read: (fromMs, toMs) => readConversation(this.#replayed, fromMs, toMs),
@@ -92,6 +101,7 @@ export class Chat {
     root.append(
       element("div", { class: "chat__head" }, element("h2", {}, "Chat"), this.#status),
       this.#moderating.queue.element,
+      this.#polls.element,
       this.#pinned.element,
       this.#comments.element,
       element("div", { class: "chat__foot" }, reactionButtons(react), this.#moderating.offer.element, this.#nameForm, this.#replying, this.#note, this.#gate, form, this.#who));
@@ -173,6 +183,7 @@ export class Chat {
       this.#rules = rules;
       this.#drawGate();
     });
+    on("poll", (poll) => this.#polls.take(poll));
     on("totals", ({ comment_likes: likes }) => this.#comments.setLikes(likes ?? {}));
     on("error", ({ message }) => this.#say(message || "The server did not take that.", true));
   }
@@ -196,6 +207,7 @@ export class Chat {
     if (id === this.#likes.video) return;
     this.#live = [];
     this.#pinned.set([]);
+    this.#polls.clear();
     this.#moderating.offer.take();
     this.#replay.stop();
     this.#likes.open(id);
