@@ -35,7 +35,8 @@ class LinkKeys:
         """
         key = next(iter(self._current().values()), None)
         if key is None:
-            raise Problem(503, "no_link_keys", "no key signs links here: `logcast edge rotate-key` makes one")
+            detail = "no key signs links here: `logcast edge rotate-key` makes one"
+            raise Problem(503, "no_link_keys", detail, headers={"Retry-After": "60"})
         return token_of(link, key)
 
     def _current(self) -> dict[str, LinkKey]:

@@ -190,12 +190,19 @@ class Moderation:
     async def _target(self, channel: str, order: Order) -> tuple[str, str]:
         """Whom an act is about, as a user or as an address; both may come from a comment."""
         if order.kind in OF_COMMENTS:
+            self._must_be_of(channel, order.video_id)
             return "", ""
         if order.kind in OF_USERS:
             if order.user_id:
                 return order.user_id, ""
             return (await self._comment(channel, order)).user_id, ""
         return "", await self._address(await self._comment(channel, order))
+
+    def _must_be_of(self, channel: str, video_id: str) -> None:
+        """Nobody acts on what was said of another channel's video."""
+        video = self.audience.state.videos.get(video_id)
+        if video is None or video.channel != channel:
+            raise not_found(f"channel {channel:.40} has no video {video_id:.40}", "no_video")
 
     async def _comment(self, channel: str, order: Order) -> CommentAccepted | CommentHeld:
         found = await self.audience.find(order.video_id, order.comment_id)
