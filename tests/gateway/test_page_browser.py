@@ -410,6 +410,54 @@ def test_another_video_starts_the_numbers_over(page: Page, peer: Peer) -> None:
     assert page.evaluate("events.filter(([type]) => type === 'video').map(([, v]) => v.state)") == ["ended", "live"]
 
 
+HOSTILE = (
+    "<img src=x onerror='window.ran=1'>",
+    "<script>window.ran=1</script><svg onload='window.ran=1'>",
+    "[look](javascript:window.ran=1) javascript:window.ran=1 https://x.example/'onmouseover='window.ran=1",
+    "**<iframe srcdoc='<script>parent.ran=1</script>'>** `</code><style>*{display:none}</style>`",
+)
+
+
+def test_markup_in_comments_names_and_notes_is_shown_as_it_was_written_and_runs_nothing(
+    browser: Browser, origin: str, peer: Peer
+) -> None:
+    _ = peer
+    with contextlib.closing(browser.new_context(base_url=origin, bypass_csp=True)) as context:  # not even without it
+        page = context.new_page()
+        page.goto("/watch/nobody")
+        page.wait_for_selector("#stage[data-state=missing]")
+        comments = [
+            comment(seq)
+            | {"text": text, "user": {"id": text, "name": text, "colour": text, "role": text, "avatar": text}}
+            for seq, text in enumerate(HOSTILE, 1)
+        ]
+        comments.append(comment(9) | {"parent": comments[0]["id"], "root": comments[0]["id"], "text": "an answer"})
+        found = page.evaluate(
+            """async ({ comments, hostile }) => {
+                const { CommentList } = await import("/static/js/comments.js");
+                const list = new CommentList({ reply() {}, like() {}, earlier: async () => [], liked: new Set() });
+                document.querySelector(".chat__window").replaceWith(list.element);
+                for (const one of comments) list.add(one);
+                for (const text of hostile) list.note(text);
+                await new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
+                for (const link of list.element.querySelectorAll("a")) { link.target = ""; link.dispatchEvent(new MouseEvent("mouseover")); }
+                await new Promise((done) => setTimeout(done, 100)); // a picture that is not there fails by then
+                return {
+                    text: list.element.textContent,
+                    made: list.element.querySelectorAll("script, iframe, style, object, embed, img:not(.comment__emote), svg[onload]").length,
+                    handlers: [...list.element.querySelectorAll("*")].flatMap((one) => one.getAttributeNames()).filter((name) => name.startsWith("on")),
+                    links: [...list.element.querySelectorAll("a")].map((one) => one.protocol),
+                    ran: window.ran ?? 0,
+                };
+            }""",
+            {"comments": comments, "hostile": list(HOSTILE)},
+        )
+    assert (found["made"], found["handlers"], found["ran"]) == (0, [], 0)
+    assert set(found["links"]) <= {"http:", "https:"}
+    assert found["text"].count(HOSTILE[0]) >= 3  # as a name, as a comment, as a note
+    assert "javascript:window.ran=1" in found["text"]
+
+
 def test_the_list_of_comments_is_bounded_and_holds_still_for_who_reads_back(page: Page) -> None:
     page.goto("/watch/nobody")
     page.wait_for_selector("#stage[data-state=missing]")
