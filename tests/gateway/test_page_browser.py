@@ -660,3 +660,24 @@ def test_a_poll_shows_its_bars_and_a_vote_can_be_taken_back(page: Page, peer: Pe
     page.locator("[data-testid=poll-state]", has_text="Over · 2 votes").wait_for()
     assert page.locator("[data-testid=poll-share]").all_inner_texts() == ["50 %", "50 %"]
     assert option.is_disabled()
+
+
+def test_a_moderator_asks_the_viewers(page: Page, peer: Peer) -> None:
+    page.set_default_timeout(60_000)
+    watching(page, peer)
+    asked: list[object] = []
+
+    def opened(route: Route) -> None:
+        asked.append(route.request.post_data_json)
+        route.fulfill(status=201, json={})
+
+    page.route(f"**/v1/videos/{VIDEO}/polls", opened)
+    page.click("[data-testid=poll-ask]")
+    page.fill("[data-testid=poll-question]", "Tea?")
+    page.fill("[data-testid=poll-lines]", "Yes")
+    page.click("[data-testid=poll-send]")
+    page.locator("[data-testid=poll-note]", has_text="2 to 8 answers").wait_for()
+    page.fill("[data-testid=poll-lines]", "Yes\n\n No ")
+    page.click("[data-testid=poll-send]")
+    page.locator("[data-testid=poll-form]").wait_for(state="hidden")
+    assert asked == [{"question": "Tea?", "options": ["Yes", "No"], "seconds": 60}]

@@ -79,6 +79,9 @@ export async function readPinned(video) {
   return (await call(`/v1/videos/${encodeURIComponent(video)}/pinned`))?.comments ?? [];
 }
 
+/** Open a poll. @param {{question: string, options: string[], seconds?: number}} body @throws {Problem} */
+export const openPoll = (video, body, token) => call(`/v1/videos/${encodeURIComponent(video)}/polls`, { method: "POST", token, body });
+
 /** End a poll. @throws {Problem} */
 export const closePoll = (video, poll, token) => call(`/v1/videos/${encodeURIComponent(video)}/polls/${encodeURIComponent(poll)}/close`, { method: "POST", token });
 

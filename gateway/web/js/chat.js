@@ -12,6 +12,7 @@ import { cleanName, NAME_LENGTH } from "./identity.js";
 import { Likes } from "./likes.js";
 import { Moderating } from "./moderating.js";
 import { Pinned } from "./pinned.js";
+import { PollForm } from "./poll_form.js";
 import { Polls } from "./polls.js";
 import { reactionButtons } from "./reactions.js";
 import { ReplayChat } from "./replay_chat.js";
@@ -40,6 +41,7 @@ export class Chat {
   #moderating;
   #pinned = new Pinned((id) => this.#comments.find(id));
   #polls;
+  #ask = element("button", { type: "button", class: "control control--plain chat__ask", "aria-label": "Ask the viewers", title: "Ask the viewers", "aria-haspopup": "dialog", "data-testid": "poll-ask", hidden: true }, icon("poll"));
   #parent = null;
   #editing = null; // id of one's own comment that is written anew
   #sending = false;
@@ -83,8 +85,11 @@ export class Chat {
       moderated: (moderates) => {
         this.#comments.moderated = moderates;
         this.#polls.moderated = moderates;
+        this.#ask.hidden = !moderates;
       },
     });
+    const pollForm = new PollForm({ feed, token: () => identity.token, close: icon("close") });
+    this.#ask.addEventListener("click", () => pollForm.open());
     this.#polls = new Polls({
       vote: (poll, option) => feed.vote(poll, option),
       close: (poll) => closePoll(feed.video, poll, identity.token).catch(({ message }) => this.#say(message, true)),
@@ -99,7 +104,7 @@ export class Chat {
     const form = element("form", { class: "chat__form", onsubmit: (event) => this.#submit(event) },
       element("div", { class: "chat__field" }, this.#input, this.#left), this.#send);
     root.append(
-      element("div", { class: "chat__head" }, element("h2", {}, "Chat"), this.#status),
+      element("div", { class: "chat__head" }, element("h2", {}, "Chat"), this.#status, this.#ask),
       this.#moderating.queue.element,
       this.#polls.element,
       this.#pinned.element,
