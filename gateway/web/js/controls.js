@@ -61,7 +61,7 @@ export function mountControls(player, { breaks, thumbnails, openChat }) {
 function isShortcut(event) {
   if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return false;
   const target = event.target;
-  if (target.closest?.("textarea, select, dialog, [contenteditable], [role=menu]")) return false;
+  if (target.closest?.("textarea, select, dialog[open], [contenteditable], [role=menu]")) return false;
   const input = target.closest?.("input");
   if (input) return input.type === "range" && !event.key.startsWith("Arrow");
   if (event.key === " " && target.closest?.("button, a, summary")) return false;
