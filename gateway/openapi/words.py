@@ -2,7 +2,6 @@
 
 from typing import Any, Final
 
-from gateway.feed_messages import MAX_HISTORY
 from schemas.events import Visibility
 from schemas.ids import CHANNEL_NAME, COMMENT_ID, VIDEO_ID
 from schemas.video_settings import MAX_KEEP_DAYS
@@ -55,11 +54,6 @@ COMMENT: Final = {
     "in": "path",
     "required": True,
     "schema": {"type": "string", "pattern": f"^{COMMENT_ID.pattern}$"},
-}
-LIMIT: Final = {
-    "name": "limit",
-    "in": "query",
-    "schema": {"type": "integer", "minimum": 1, "maximum": MAX_HISTORY, "default": 50},
 }
 WRITING: Final = (400, 401, 404, 408, 413, 422, 429, 503)
 CHOOSING: Final = (400, 401, 404, 408, 413, 422, 503)

@@ -20,7 +20,7 @@ SCHEMAS: Final[dict[str, Schema]] = {
 
 PATHS: Final[dict[str, Schema]] = {
     "/v1/channels/{channel}/cues": {
-        "get": call("The breaks of the current video", CHANNEL, answers={"200": "Breaks"}),
+        "get": call("The breaks of the current video", CHANNEL, answers={"200": "Breaks"}, problems=(403,)),
         "post": call(
             "Ask for an ad break",
             CHANNEL,

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from gateway.openapi.words import TEXT, VIDEO, Schema, call, file, members, query
+from gateway.openapi.words import KEEP_DAYS, TEXT, VIDEO, Schema, call, file, members, query
 
 RANGE: Final = (
     query("rendition", "Which; else the source", type="string"),
@@ -17,7 +17,7 @@ SCHEMAS: Final[dict[str, Schema]] = {
             "start": {"type": ["number", "string"], "description": "Seconds or HH:MM:SS; below 0 from the end"},
             "end": {"type": ["number", "string"]},
             "title": {"type": "string", "minLength": 1, "maxLength": 200},
-            "keep_days": {"type": "integer", "minimum": -1, "default": -1, "description": "-1: for ever"},
+            "keep_days": KEEP_DAYS | {"default": -1},
         },
         "required": ["start", "end"],
     },

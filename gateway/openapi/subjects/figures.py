@@ -24,8 +24,8 @@ SCHEMAS: Final[dict[str, Schema]] = {
 }
 
 RANGE: Final = (
-    query("from_ms", "Wall clock; minutes from then on", type="integer", minimum=0),
-    query("to_ms", "Wall clock; minutes before then", type="integer", minimum=0),
+    query("from_ms", "Wall clock; minutes from then on", type="integer", minimum=0, maximum=2**53),
+    query("to_ms", "Wall clock; minutes before then", type="integer", minimum=0, maximum=2**53),
     query("limit", "Minutes in one answer", type="integer", minimum=1, maximum=MAX_MINUTES, default=MAX_MINUTES),
 )
 

@@ -7,7 +7,6 @@ from gateway.openapi.words import (
     CHOOSING,
     COUNTS,
     KEEP_DAYS,
-    LIMIT,
     OPTIONAL_TIME_MS,
     OPTIONAL_WHOLE,
     TEXT,
@@ -19,9 +18,13 @@ from gateway.openapi.words import (
     call,
     list_of,
     members,
+    query,
 )
+from gateway.shelf_routes import MOST
 from schemas.events import Origin
 from stores.accounts import MAX_TITLE
+
+LIMIT: Final = query("limit", "How many", type="integer", minimum=1, maximum=MOST, default=50)
 
 SCHEMAS: Final[dict[str, Schema]] = {
     "Totals": members(likes=WHOLE, comments=WHOLE, reactions=COUNTS, comment_likes=COUNTS),
