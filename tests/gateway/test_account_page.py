@@ -81,6 +81,16 @@ async def test_an_account_is_made_on_the_page_and_comes_back_by_its_cookie(
                 await page.get_by_test_id("account-open").click()
                 await fill(page, login="bea", password="not this one")
                 await page.get_by_test_id("account-note").filter(has_text="is wrong").wait_for()
+                await page.goto(f"http://127.0.0.1:{port}/studio?channel=demo")
+                await page.get_by_test_id("account-open").click()
+                await fill(page, login="owner", password=PASSWORD)
+                await page.get_by_test_id("rotate").click()
+                await page.get_by_test_id("rotate").click()
+                await page.get_by_test_id("rotate-note").filter(has_text="There is another key").wait_for()
+                await page.get_by_test_id("push-reveal").click()
+                key = await page.get_by_test_id("push-key").inner_text()
+                opened = await site.client.get("/v1/channels/demo/owner", headers={"Authorization": f"Bearer {key}"})
+                assert opened.status_code < 300
                 await chromium.close()
         finally:
             server.should_exit = True

@@ -115,6 +115,9 @@ export async function ownsChannel(name, key) {
   }
 }
 
+/** Another stream key of a channel, for its owner; the old one stops working. @throws {Problem} */
+export const rotateKey = async (name, token) => (await call(`/v1/channels/${encodeURIComponent(name)}/key`, { method: "POST", token })).stream_key;
+
 /** Ask for an ad break. @throws {Problem} with the reason when it is refused. */
 export const requestBreak = (name, key, seconds) =>
   call(`/v1/channels/${encodeURIComponent(name)}/cues`, { method: "POST", token: key, body: { seconds } });

@@ -2,7 +2,7 @@
  * Streamer tools: the stream key (for this tab only), checked by the server, and the ad break button.
  * @module owner
  */
-import { ownsChannel, requestBreak } from "./api.js";
+import { ownsChannel, requestBreak, rotateKey } from "./api.js";
 import { element, setText } from "./dom.js";
 import { clock } from "./format.js";
 
@@ -36,10 +36,13 @@ export class OwnerTools {
   #key = "";
   #opened;
   #seconds = 30;
+  #session;
 
-  constructor(root, { opened = () => undefined } = {}) {
+  constructor(root, { opened = () => undefined, session = null } = {}) {
     this.#root = root;
     this.#opened = opened;
+    this.#session = session;
+    session?.addEventListener("change", () => this.#draw());
     this.#draw();
   }
 
@@ -70,8 +73,8 @@ export class OwnerTools {
 
   #draw() {
     if (!this.#channel) this.#root.replaceChildren(element("p", { class: "muted" }, "Open a channel first."));
-    else if (this.#key) this.#root.replaceChildren(...this.#tools());
-    else this.#root.replaceChildren(...this.#keyForm());
+    else if (this.#key) this.#root.replaceChildren(...this.#tools(), ...this.#rotation());
+    else this.#root.replaceChildren(...this.#keyForm(), ...this.#rotation());
   }
 
   #keyForm() {
@@ -108,6 +111,42 @@ export class OwnerTools {
       note,
       element("button", { type: "button", class: "link link--small", "data-testid": "owner-forget", onclick: () => this.#forget() }, "Put the key away"),
     ];
+  }
+
+  /** Another key, for who is logged in as an owner: asked for twice, for the old one stops working. */
+  #rotation() {
+    if (!this.#session?.user) return [];
+    const note = element("p", { class: "note", role: "status", "data-testid": "rotate-note" });
+    const button = element("button", { type: "button", class: "button button--wide", "data-testid": "rotate" }, "Make another key");
+    let sure = false;
+    button.addEventListener("click", async () => {
+      if (!sure) {
+        sure = true;
+        setText(button, "Yes, make another key");
+        setText(note, "The old key stops working at the next connection of the encoder.");
+        return;
+      }
+      button.disabled = true;
+      await this.#rotate(note);
+      button.disabled = false;
+    });
+    return [element("div", { class: "rotation" }, button, note)];
+  }
+
+  async #rotate(note) {
+    const channel = this.#channel;
+    try {
+      const key = await rotateKey(channel, this.#session.token);
+      if (channel !== this.#channel) return;
+      keepKey(channel, key);
+      this.#key = key;
+      this.#opened(key);
+      this.#draw();
+      setText(this.#root.querySelector("[data-testid=rotate-note]"), "There is another key. Copy it below, where it says Stream key: it is shown in this tab only.");
+    } catch (problem) {
+      note.dataset.wrong = "true";
+      setText(note, problem.status === 403 ? "Only an owner of this channel makes another key." : problem.message);
+    }
   }
 
   async #request(button, note) {

@@ -2,11 +2,13 @@
  * The studio: choose a channel, see how to push to it, how it is doing, and start ad breaks.
  * @module studio
  */
+import { AccountDialog } from "./account.js";
 import { listChannels, readChannel, readVideo } from "./api.js";
 import { byId, element, mountCopyButtons, setSecret, setText } from "./dom.js";
 import { clock, compact } from "./format.js";
 import { icon, mountIcons } from "./icons.js";
 import { OwnerTools } from "./owner.js";
+import { Session } from "./session.js";
 
 const REFRESH_MS = 2000;
 const LAST_CHANNEL = "logcast.studio.channel";
@@ -25,7 +27,10 @@ let asked = 0; // each opened channel has a number, so that a late answer about 
 mountIcons();
 mountCopyButtons();
 for (const button of document.querySelectorAll("[data-copy]")) button.append(icon("copy"), icon("check"));
-const owner = new OwnerTools(byId("owner"), { opened });
+const session = new Session(storage());
+new AccountDialog({ session, button: byId("account-open"), dialog: byId("account"), title: byId("account-title"), body: byId("account-body") });
+const owner = new OwnerTools(byId("owner"), { opened, session });
+session.start();
 byId("channel-form").addEventListener("submit", (event) => {
   event.preventDefault();
   open(byId("channel-name").value.trim());
@@ -39,6 +44,14 @@ if (first) open(first);
 async function suggest() {
   const channels = await listChannels().catch(() => []);
   byId("channel-names").replaceChildren(...channels.map(({ name }) => element("option", { value: name })));
+}
+
+function storage() {
+  try {
+    return localStorage;
+  } catch {
+    return { getItem: () => null, setItem: () => undefined };
+  }
 }
 
 function remembered() {
