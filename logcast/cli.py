@@ -13,6 +13,7 @@ from pathlib import Path
 import click
 
 from logcast.errors import LogcastError
+from media.realtime import give_up_realtime
 
 COMMANDS = Path(__file__).with_name("commands")
 
@@ -65,6 +66,7 @@ def cli() -> None:
 
 def main() -> None:
     """Run the command; a known error is one sentence on stderr and its exit code."""
+    give_up_realtime()
     try:
         cli(prog_name="logcast", standalone_mode=True)
     except LogcastError as error:

@@ -19,6 +19,7 @@ from av.video.frame import VideoFrame
 from av.video.reformatter import ColorRange, Colorspace
 
 from media.errors import MediaError
+from media.realtime import give_up_realtime
 
 JPEG: Final = "image/jpeg"
 WEBP: Final = "image/webp"
@@ -117,6 +118,7 @@ def _one_packet(codec: str, frame: VideoFrame, options: dict[str, str]) -> bytes
 
 
 def _avif(frame: VideoFrame, width: int, height: int) -> bytes:
+    give_up_realtime()
     scaled = _scaled(frame, width, height, "yuv420p", ColorRange.MPEG)
     scaled.pts, scaled.time_base = 0, Fraction(1, 1)
     options = {"preset": "9", "crf": "34", "svtav1-params": "avif=1:lp=1"}

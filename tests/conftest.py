@@ -26,9 +26,11 @@ from logcast.stack.java import find_java
 from logcast.stack.kafka_node import KafkaNode
 from logcast.stack.probes import cassandra_serves, kafka_serves, local_cluster, port_answers
 from logcast.stack.tether import tethered
+from media.realtime import give_up_realtime
 from stores.settings import Settings, load_settings
 from tests.s3_server import S3Server, s3_server
 
+give_up_realtime()  # encoders of clips, ours and ffmpeg's, would run before all servers of the tests
 hypothesis.settings.register_profile(
     "logcast",
     deadline=None,  # the machine's noise is no failure
