@@ -242,21 +242,31 @@ def bearer(request: Request) -> str:
     return token.strip() if scheme.lower() == "bearer" else ""
 
 
+async def bytes_of(request: Request, most: int, within_s: float = BODY_TIMEOUT_S) -> bytes:
+    """The bytes of a request's body.
+
+    Raises:
+        Problem: 413 above `most` bytes, 408 when it does not come within `within_s`.
+    """
+    body = bytearray()
+    try:
+        async with asyncio.timeout(within_s):
+            async for piece in request.stream():
+                body += piece
+                if len(body) > most:
+                    raise Problem(413, "too_large", f"expected at most {most} bytes")
+    except TimeoutError:
+        raise Problem(408, "too_slow", f"the body did not come within {within_s:g} s") from None
+    return bytes(body)
+
+
 async def body_of(request: Request) -> dict[str, Any]:
     """The JSON object of a request's body.
 
     Raises:
         Problem: 413 above 32 KiB, 408 when it does not come, 400 when it is no JSON object.
     """
-    body = bytearray()
-    try:
-        async with asyncio.timeout(BODY_TIMEOUT_S):
-            async for piece in request.stream():
-                body += piece
-                if len(body) > MAX_BODY_BYTES:
-                    raise Problem(413, "too_large", f"expected at most {MAX_BODY_BYTES} bytes")
-    except TimeoutError:
-        raise Problem(408, "too_slow", f"the body did not come within {BODY_TIMEOUT_S:g} s") from None
+    body = await bytes_of(request, MAX_BODY_BYTES)
     try:
         values = orjson.loads(body)
     except orjson.JSONDecodeError as error:

@@ -13,7 +13,7 @@ from starlette.routing import BaseRoute, Route
 from starlette.types import Scope, Send
 
 from gateway.answers import Request, send_bytes
-from gateway.api import HEADERS, answer
+from gateway.api import HEADERS, answer, bytes_of
 from gateway.broadcasts import TooManyParkedError, Wanted
 from gateway.captions import TextTrack, captions_of, reference_of
 from gateway.captions_fold import span_ms
@@ -313,17 +313,9 @@ class FileRoutes:
         Raises:
             Problem: 413 too large, 408 it does not come, 422 it is no WebVTT and no SubRip.
         """
-        body = bytearray()
+        body = await bytes_of(request, MAX_BYTES, BODY_TIMEOUT_S)
         try:
-            async with asyncio.timeout(BODY_TIMEOUT_S):
-                async for piece in request.stream():
-                    body += piece
-                    if len(body) > MAX_BYTES:
-                        raise Problem(413, "too_large", f"expected at most {MAX_BYTES} bytes")
-        except TimeoutError:
-            raise Problem(408, "too_slow", f"the body did not come within {BODY_TIMEOUT_S:g} s") from None
-        try:
-            cues = await asyncio.to_thread(read_upload, bytes(body))
+            cues = await asyncio.to_thread(read_upload, body)
         except UploadError as error:
             raise Problem(422, "bad_captions", str(error)) from error
         if not cues:

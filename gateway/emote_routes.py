@@ -1,6 +1,5 @@
 """The emotes of a channel: everybody sees them, moderators give and take them."""
 
-import asyncio
 import re
 from typing import Final
 
@@ -8,7 +7,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from gateway.api import BODY_TIMEOUT_S, HEADERS, answer
+from gateway.api import HEADERS, answer, bytes_of
 from gateway.identity import Identities, must_have_channel, signature_name
 from gateway.problems import Problem, not_found
 from gateway.state import GatewayState
@@ -63,7 +62,7 @@ class EmoteRoutes:
         channel, name = await must_have_channel(self._state, request), _name(request)
         by = await self._identities.must_be(request, channel, Role.MODERATOR)
         try:
-            made = await self._emotes.put(channel, name, await _body(request), signature_name(by))
+            made = await self._emotes.put(channel, name, await bytes_of(request, MAX_BYTES), signature_name(by))
         except TooManyEmotes as error:
             raise Problem(409, "too_many_emotes", str(error)) from error
         except EmotesError as error:
@@ -95,21 +94,3 @@ def _name(request: Request) -> str:
     if NAME.fullmatch(found) is None:
         raise Problem(400, "bad_name", f"expected a name of 2 to 32 of a-z, 0-9 and _, found {found!r:.60}")
     return found
-
-
-async def _body(request: Request) -> bytes:
-    """The bytes of a body.
-
-    Raises:
-        Problem: 413 above 64 KiB, 408 when it does not come.
-    """
-    body = bytearray()
-    try:
-        async with asyncio.timeout(BODY_TIMEOUT_S):
-            async for piece in request.stream():
-                body += piece
-                if len(body) > MAX_BYTES:
-                    raise Problem(413, "too_large", f"expected at most {MAX_BYTES} bytes")
-    except TimeoutError:
-        raise Problem(408, "too_slow", f"the body did not come within {BODY_TIMEOUT_S:g} s") from None
-    return bytes(body)
