@@ -202,3 +202,10 @@ def _like(pattern: re.Pattern[str], found: str, message: str) -> str:
     if pattern.fullmatch(found) is None:
         raise Wrong("form", message)
     return found
+
+
+def yes_or_no(value: Any) -> bool:
+    """True or false, and nothing that only looks like it."""
+    if not isinstance(value, bool):
+        raise Wrong("type", "expected true or false")
+    return value

@@ -38,7 +38,7 @@ class BlockListRoutes:
     async def share(self, request: Request) -> Response:
         """Share the channel's bans, or not any more."""
         channel = await self._owned(request)
-        wanted = forms.checked(await body_of(request), {"shared": _flag}, {})
+        wanted = forms.checked(await body_of(request), {"shared": forms.yes_or_no}, {})
         await self._shared.share(channel, shared=wanted["shared"])
         return await self._answer(channel)
 
@@ -63,9 +63,3 @@ class BlockListRoutes:
         channel = await must_have_channel(self._moderation.audience.state, request)
         await self._moderation.identities.must_be(request, channel, least)
         return channel
-
-
-def _flag(value: object) -> bool:
-    if not isinstance(value, bool):
-        raise forms.Wrong("type", "expected true or false")
-    return value

@@ -80,12 +80,6 @@ def _length(value: Any) -> int:
     return value
 
 
-def _yes_or_no(value: Any) -> bool:
-    if not isinstance(value, bool):
-        raise forms.Wrong("type", "expected true or false")
-    return value
-
-
 def _words(value: Any) -> tuple[str, ...]:
     if not isinstance(value, list) or len(value) > MAX_WORDS:
         raise forms.Wrong("length", f"expected a list of at most {MAX_WORDS} words, phrases and patterns")
@@ -98,7 +92,7 @@ def _words(value: Any) -> tuple[str, ...]:
 _CHECKS: Final[dict[str, forms.Check]] = {
     "slow_mode_ms": _whole(MAX_SLOW_MS),
     "who": _one_of(*WHO),
-    "first_review": _yes_or_no,
+    "first_review": forms.yes_or_no,
     "links": _one_of(*LINKS),
     "max_length": _length,
     "duplicate_ms": _whole(MAX_DUPLICATE_MS),

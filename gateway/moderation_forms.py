@@ -63,7 +63,7 @@ def selection_of(values: dict[str, Any]) -> tuple[Selection, bool, str]:
     found = forms.checked(
         values,
         {},
-        {"by": _user, "from_ms": _time, "to_ms": _time, "acts": _acts, "dry_run": _flag, "reason": _reason},
+        {"by": _user, "from_ms": _time, "to_ms": _time, "acts": _acts, "dry_run": forms.yes_or_no, "reason": _reason},
     )
     dry, reason = bool(found.pop("dry_run", False)), str(found.pop("reason", ""))
     if not found:
@@ -115,12 +115,6 @@ def _reason(value: Any) -> str:
     if not isinstance(value, str) or len(value) > MAX_REASON or not value.isprintable():
         raise forms.Wrong("length", f"expected at most {MAX_REASON} printable characters")
     return value.strip()
-
-
-def _flag(value: Any) -> bool:
-    if not isinstance(value, bool):
-        raise forms.Wrong("type", "expected true or false")
-    return value
 
 
 def _acts(value: Any) -> frozenset[str]:

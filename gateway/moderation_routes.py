@@ -11,6 +11,7 @@ from gateway.audience import Audience
 from gateway.block_list_routes import block_list_routes
 from gateway.block_lists import SharedBans
 from gateway.channel_rules import chosen, row_of
+from gateway.comment_pages import DEFAULT_PAGE, number_of
 from gateway.feed_actions import Values, Voice
 from gateway.feed_messages import MessageError
 from gateway.identity import Identity, must_have_channel, signature_name
@@ -212,7 +213,10 @@ def _read_act(values: Values) -> Order:
 
 
 def _limit(request: Request) -> int:
-    text = request.query_params.get("limit", "50")
-    if not (text.isascii() and text.isdigit() and len(text) < 5 and 1 <= int(text) <= MAX_PAGE):
-        raise Problem(400, "bad_limit", f"expected limit from 1 to {MAX_PAGE}, found {text!r:.40}")
-    return int(text)
+    """How many rows a page has, by `limit`.
+
+    Raises:
+        Problem: it is no number from 1 to 200.
+    """
+    found = number_of(request.query_params, "limit", 1, MAX_PAGE)
+    return DEFAULT_PAGE if found is None else found
