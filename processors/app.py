@@ -10,13 +10,16 @@ from typing import Any, Final
 import aiokafka
 import faust
 from aiokafka.coordinator.assignors.range import RangePartitionAssignor
+from faust.auth import SASLCredentials, SSLCredentials
 from faust.tables.manager import TableManager
 from faust.transport.drivers.aiokafka import Transport
+from faust.types.auth import CredentialsT
 from mode import Seconds
 
 from processors.faust_consumer import EagerConsumer
 from schemas.topics import MEDIA_SOURCE
 from stores.health import HealthServer
+from stores.kafka_security import kafka_ssl_context
 from stores.settings import Settings, load_settings
 
 FETCH_MAX_WAIT_MS: Final = 100
@@ -70,6 +73,19 @@ class WorkerApp(faust.App):
         return {"kafka": self.assigned}
 
 
+def broker_credentials(settings: Settings) -> CredentialsT | None:
+    """Who the worker is to the brokers, as Faust wants to know it; None without TLS and SASL."""
+    context = kafka_ssl_context(settings)
+    if settings.kafka_security_protocol.startswith("SASL_"):
+        return SASLCredentials(
+            username=settings.kafka_user,
+            password=settings.kafka_password.get_secret_value(),
+            ssl_context=context,
+            mechanism=settings.kafka_sasl_mechanism,
+        )
+    return SSLCredentials(context) if context else None
+
+
 def create_app(settings: Settings) -> WorkerApp:
     """The app with its agents; it connects when it is started."""
     aiokafka.AIOKafkaConsumer = Consumer  # Faust takes both from there when it connects
@@ -77,6 +93,7 @@ def create_app(settings: Settings) -> WorkerApp:
     app = WorkerApp(
         f"{settings.topic_prefix}{settings.worker_group}",
         broker=[f"kafka://{server.strip()}" for server in settings.kafka_bootstrap.split(",")],
+        broker_credentials=broker_credentials(settings),
         store="memory://",
         datadir=settings.data_dir / "faust" / settings.worker_slot,
         processing_guarantee="at_least_once",

@@ -9,6 +9,7 @@ Errors: `CassandraError` is the base of
 """
 
 import asyncio
+import ssl
 import struct
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
@@ -19,6 +20,7 @@ from string import Template
 from typing import Any, Final, Self
 
 from cassandra import ConsistencyLevel, DriverException, OperationTimedOut, RequestValidationException
+from cassandra.auth import PlainTextAuthProvider
 from cassandra.cluster import EXEC_PROFILE_DEFAULT, Cluster, ExecutionProfile, NoHostAvailable, ResponseFuture, Session
 from cassandra.policies import DCAwareRoundRobinPolicy, ExponentialReconnectionPolicy, RetryPolicy, TokenAwarePolicy
 from cassandra.protocol import ErrorMessage
@@ -249,16 +251,16 @@ def schema_statements(settings: Settings) -> list[str]:
     text = (files("stores") / "schema.cql").read_text("utf-8")
     without_comments = "\n".join(line for line in text.splitlines() if not line.startswith("--"))
     filled = Template(without_comments).substitute(
-        keyspace=settings.cassandra_keyspace, replication=settings.replication
+        keyspace=settings.cassandra_keyspace, replication=settings.copies_of_rows
     )
     return [statement.strip() for statement in filled.split(";") if statement.strip()]
 
 
 def _cluster(settings: Settings) -> Cluster:
     profile = ExecutionProfile(
-        load_balancing_policy=TokenAwarePolicy(DCAwareRoundRobinPolicy()),
+        load_balancing_policy=TokenAwarePolicy(DCAwareRoundRobinPolicy(settings.cassandra_local_dc)),
         retry_policy=RetryIdempotent(),
-        consistency_level=ConsistencyLevel.LOCAL_ONE if settings.replication == 1 else ConsistencyLevel.LOCAL_QUORUM,
+        consistency_level=_consistency(settings),
         request_timeout=REQUEST_TIMEOUT_S,
     )
     return Cluster(
@@ -271,7 +273,24 @@ def _cluster(settings: Settings) -> Cluster:
         control_connection_timeout=CONNECT_TIMEOUT_S,
         idle_heartbeat_interval=10,
         monitor_reporting_enabled=False,
+        **_credentials(settings),
     )
+
+
+def _consistency(settings: Settings) -> int:
+    chosen = settings.cassandra_consistency or ("LOCAL_ONE" if settings.copies_of_rows == 1 else "LOCAL_QUORUM")
+    return int(getattr(ConsistencyLevel, chosen))
+
+
+def _credentials(settings: Settings) -> dict[str, Any]:
+    """Who we are, and how we know the nodes."""
+    options: dict[str, Any] = {}
+    if settings.cassandra_user:
+        password = settings.cassandra_password.get_secret_value()
+        options["auth_provider"] = PlainTextAuthProvider(settings.cassandra_user, password)
+    if settings.cassandra_tls:
+        options["ssl_context"] = ssl.create_default_context(cafile=settings.cassandra_ca_file)
+    return options
 
 
 def _connect(cluster: Cluster, settings: Settings) -> Session:

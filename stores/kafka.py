@@ -25,6 +25,7 @@ from confluent_kafka import (
 from schemas import codec
 from schemas.events import Event
 from schemas.topics import Topic, partition_of
+from stores.kafka_security import librdkafka_security
 from stores.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -49,7 +50,7 @@ def client_config(settings: Settings, role: str) -> dict[str, Any]:
         "reconnect.backoff.ms": 50,
         "reconnect.backoff.max.ms": 1_000,
         "log_level": 4,
-    }
+    } | librdkafka_security(settings)
 
 
 def producer_config(settings: Settings, role: str) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """The one configuration of every process: environment and TOML, typed, frozen, refused with a sentence when wrong.
 
 Order of precedence, strongest first: command-line options (passed as keyword arguments), environment variables
-`LOGCAST_…`, the file named by `LOGCAST_CONFIG` or `logcast.toml` in the working directory, the defaults here.
+`LOGCAST_…`, files of secrets (`LOGCAST_…_FILE`), the file named by `LOGCAST_CONFIG` or `logcast.toml` in the working directory, the defaults here.
 """
 
 import os
@@ -12,6 +12,8 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+
+from stores.secret_files import SecretFiles, UnreadableSecretError, with_password
 
 Port = Annotated[int, Field(ge=1, le=65_535)]
 Positive = Annotated[int, Field(gt=0)]
@@ -203,6 +205,40 @@ class Settings(BaseSettings):
     )
     hot_partitions: Annotated[int, Field(ge=1, le=64)] = Field(4, description="On so many.")
 
+    # Security and clusters, see docs/clusters.md
+    kafka_security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = Field(
+        "PLAINTEXT", description="How to speak with the brokers."
+    )
+    kafka_sasl_mechanism: Literal["SCRAM-SHA-512", "SCRAM-SHA-256"] = Field(
+        "SCRAM-SHA-512", description="How a password is proved."
+    )
+    kafka_user: str = Field("", description="SCRAM user; each role has its own, with rights of its own.")
+    kafka_password: SecretStr = Field(SecretStr(""), description="Of that user.")
+    kafka_ca_file: Path | None = Field(None, description="PEM file of who signed the brokers; empty: the system's.")
+    kafka_cert_file: Path | None = Field(None, description="PEM certificate of this client, where brokers ask for one.")
+    kafka_key_file: Path | None = Field(None, description="PEM key of that certificate.")
+    cassandra_user: str = Field("", description="User of Cassandra; empty: nodes that ask for none.")
+    cassandra_password: SecretStr = Field(SecretStr(""), description="Of that user.")
+    cassandra_tls: bool = Field(False, description="Speak TLS with Cassandra's nodes, and check their names.")
+    cassandra_ca_file: Path | None = Field(None, description="PEM file of who signed the nodes; empty: the system's.")
+    cassandra_local_dc: str = Field(
+        "", description="The data centre to ask first; empty: that of the first contact point which answers."
+    )
+    cassandra_replication: Annotated[int, Field(ge=1, le=7)] | None = Field(
+        None, description="Copies of each row in a data centre when the keyspace is made; empty: `replication`."
+    )
+    cassandra_consistency: Literal["", "LOCAL_ONE", "LOCAL_QUORUM", "QUORUM", "EACH_QUORUM"] = Field(
+        "",
+        description="How many copies answer before a read or write is done; empty: LOCAL_QUORUM, of one copy LOCAL_ONE.",
+    )
+    segment_password: SecretStr = Field(
+        SecretStr(""), description="Of Redis, where `segment_url` has none, so that it can come from a file."
+    )
+    segment_ca_file: Path | None = Field(None, description="PEM file of who signed Redis (`rediss://`).")
+    database_password: SecretStr = Field(
+        SecretStr(""), description="Of the accounts database, where `database_url` has none."
+    )
+
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 
     @field_validator("worker_agents")
@@ -243,6 +279,17 @@ class Settings(BaseSettings):
         return value
 
     @model_validator(mode="after")
+    def _has_a_user_for_sasl(self) -> Self:
+        if self.kafka_security_protocol.startswith("SASL_") and not (
+            self.kafka_user and self.kafka_password.get_secret_value()
+        ):
+            raise ValueError(
+                f"kafka_security_protocol is {self.kafka_security_protocol}: expected kafka_user and kafka_password "
+                "(LOGCAST_KAFKA_PASSWORD_FILE names its file)"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _parts_outlive_the_playlist(self) -> Self:
         if self.hot_retention_s < self.window_s + 60:
             raise ValueError(
@@ -260,14 +307,21 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003  (the signature is pydantic's)
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Order the sources: options, environment, TOML file."""
+        """Order the sources: options, environment, files of secrets, TOML file."""
         toml = TomlConfigSettingsSource(settings_cls, toml_file=os.environ.get("LOGCAST_CONFIG", "logcast.toml"))
-        return init_settings, env_settings, toml
+        return init_settings, env_settings, SecretFiles(settings_cls), toml
 
     @property
     def sql_url(self) -> str:
         """SQLAlchemy URL of the accounts database, the default filled in."""
-        return self.database_url or f"sqlite+aiosqlite:///{self.data_dir.resolve() / 'accounts.sqlite3'}"
+        if self.database_url:
+            return with_password(self.database_url, self.database_password.get_secret_value())
+        return f"sqlite+aiosqlite:///{self.data_dir.resolve() / 'accounts.sqlite3'}"
+
+    @property
+    def copies_of_rows(self) -> int:
+        """Replication factor of the keyspace."""
+        return self.cassandra_replication or self.replication
 
     @property
     def segments_path(self) -> Path:
@@ -297,14 +351,18 @@ def load_settings(**options: Any) -> Settings:
     """
     try:
         return Settings(**{name: value for name, value in options.items() if value is not None})
+    except UnreadableSecretError as error:
+        raise SettingsError(str(error)) from error
     except ValidationError as error:
         lines = [_sentence(".".join(map(str, e["loc"])), e["msg"], e["input"]) for e in error.errors()]
         raise SettingsError("wrong setting: " + "; ".join(lines)) from None
 
 
 def _sentence(name: str, message: str, found: object) -> str:
-    """What is wrong with a setting; a secret is not repeated."""
+    """What is wrong with a setting; a secret is not repeated, nor all settings where several do not fit together."""
+    if not name:
+        return message
     field = Settings.model_fields.get(name)
     if field is not None and field.annotation is SecretStr:
         return f"{name}: {message}"
-    return f"{name or 'settings'}: {message} (found {found!r})"
+    return f"{name}: {message} (found {found!r})"
