@@ -91,6 +91,7 @@ class Api:
     async def video(self, request: Request) -> Response:
         """One video with its totals, and how it is kept and shown."""
         video = self._video(request)
+        await self._audience.read_stored(video.video_id)
         row = {k: v for k, v in feed_messages.video(video).items() if k != "type"}
         kept = {"keep_days": video.keep_days, "visibility": video.visibility.value, "origin": video.origin.value}
         return answer(row | kept | {"totals": self._audience.totals(video.video_id)})

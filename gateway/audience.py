@@ -238,21 +238,25 @@ class Audience:
         }
         return self._totals(video_id, talk.totals, likes)
 
-    async def read_likes(self, video_id: str) -> None:
-        """Once a video: the likes of the newest comments as Cassandra has them; what the log says is newer and wins."""
+    async def read_stored(self, video_id: str) -> None:
+        """Once a video: its figures and the likes of its newest comments as Cassandra has them; the log's are newer and win."""
         talk = self.conversation.talk(video_id)
-        if talk.likes_read:
+        if talk.stored_read:
             return
         with contextlib.suppress(HistoryError):
             likes = await self.history.likes(video_id, [c.comment_id for c in talk.comments])
-            talk.likes_read = True
+            shown = await self.history.asked(lambda store: store.shown(video_id)) if talk.shown is None else 0
+            totals = await self.history.totals(video_id) if talk.totals is None else None
+            talk.stored_read = True
+            talk.shown = shown if talk.shown is None else talk.shown
+            talk.totals = talk.totals or totals
             for comment_id, n in likes.items():
                 talk.comment_likes.setdefault(comment_id, n)
 
     def _totals(self, video_id: str, totals: TotalsChanged | None, comment_likes: dict[str, int]) -> dict[str, Any]:
         return {
             "likes": totals.likes if totals else 0,
-            "comments": self.conversation.talk(video_id).shown,
+            "comments": self.conversation.talk(video_id).shown or 0,
             "reactions": totals.reactions if totals else {},
             "comment_likes": comment_likes,
         }
@@ -263,8 +267,8 @@ class Audience:
         counted = self.viewer_counts.now(video.video_id, self.state.clock()) if video is not None else None
         return self.rooms.size(channel) if counted is None else counted
 
-    def tell(self, channel: str, video_id: str, message: dict[str, Any]) -> None:
-        """Write a message about a video to those who listen to its channel and may see it."""
+    def tell(self, channel: str, video_id: str, message: dict[str, Any], *, fleeting: bool = False) -> None:
+        """Write a message about a video to those who listen to its channel and may see it; `fleeting`: as `Rooms.send`."""
         current = self.state.videos.of_channel(channel)
         video = self.state.videos.get(video_id)
         self.rooms.send(
@@ -273,6 +277,7 @@ class Audience:
             video_id,
             current=current is not None and current.video_id == video_id,
             private=video is not None and video.visibility is Visibility.PRIVATE,
+            fleeting=fleeting,
         )
 
     def _tell_comment(self, comment: CommentNow) -> None:

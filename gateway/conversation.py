@@ -35,16 +35,20 @@ Verdict = CommentAccepted | CommentRejected | CommentHeld | CommentChanged
 
 @dataclass(slots=True)
 class VideoTalk:
-    """The newest of a video. `entries` are contiguous in `seq`; each comment is there as it is now."""
+    """The newest of a video. `entries` are contiguous in `seq`; each comment is there as it is now.
+
+    `shown` is how many comments people see, None while it is not known; `stored_read`: Cassandra was asked for what the
+    log does not hold any more.
+    """
 
     entries: deque[Entry] = field(default_factory=deque)
     places: dict[str, list[int]] = field(default_factory=dict)
     held: OrderedDict[str, CommentHeld] = field(default_factory=OrderedDict)
-    shown: int = 0
+    shown: int | None = None
     breaks: OrderedDict[str, BreakPlanned] = field(default_factory=OrderedDict)
     totals: TotalsChanged | None = None
     comment_likes: OrderedDict[str, int] = field(default_factory=OrderedDict)
-    likes_read: bool = False
+    stored_read: bool = False
 
     @property
     def last_seq(self) -> int:

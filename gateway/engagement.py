@@ -1,13 +1,15 @@
-"""Polls, presence and figures of one gateway: what viewers say to the log, and what the log says back to them."""
+"""Polls, presence, bursts and figures of one gateway: what viewers say to the log, and what the log says back to them."""
 
 import asyncio
 import contextlib
 import logging
 import secrets
 from collections.abc import AsyncIterator, Iterable
+from functools import partial
 from typing import Any, Final
 
 from gateway.audience import Audience
+from gateway.bursts import Bursts
 from gateway.feed_actions import Voice
 from gateway.players import Players
 from gateway.poll_board import is_open, poll_row
@@ -17,6 +19,7 @@ from gateway.problems import Problem, not_found
 from gateway.viewer_counts import viewers_message
 from schemas.events import PollChanged, PollClosed, PollOpened, VideoChanged, ViewersChanged
 from schemas.ids import new_video_id
+from schemas.topics import TOTALS
 from stores.kafka import LogBusyError
 
 log = logging.getLogger(__name__)
@@ -39,6 +42,8 @@ class Engagement:
             audience.state.players = self.players
         audience.polls.on_poll = self._tell_poll
         audience.viewer_counts.on_viewers = self._tell_viewers
+        self._bursts = Bursts(partial(audience.tell, fleeting=True), audience.state.clock)
+        audience.state.subscribe(TOTALS, self._bursts.apply)
         audience.actions.add("vote", vote_of, self.on_vote)
         audience.actions.greet(self._greeting)
         audience.actions.watch(lambda voice: self.presence.came(*self._who(voice)), self._went)
@@ -183,6 +188,7 @@ class Engagement:
             await asyncio.sleep(TICK_S)
             self._tell_counted_here()
             self._audience.polls.tick(self._state.clock())
+            self._bursts.tick()
 
     async def _report_for_ever(self) -> None:
         while True:

@@ -56,7 +56,9 @@ class EngagementRoutes:
     async def totals(self, request: Request) -> Response:
         """The totals: the log's where they are held, else Cassandra's."""
         video = self._video(request)
-        if self._audience.conversation.talk(video.video_id).totals is not None:
+        await self._audience.read_stored(video.video_id)
+        talk = self._audience.conversation.talk(video.video_id)
+        if talk.totals is not None and talk.shown is not None:
             return answer(self._audience.totals(video.video_id))
         found, comments = await self._stored(lambda store: _totals(store, video.video_id))
         counted = found or Counted(0, {}, 0)
@@ -180,7 +182,7 @@ def number(request: Request, name: str, least: int, most: int, default: int) -> 
 
 async def _totals(store: EngagementStore, video_id: str) -> tuple[Counted | None, int]:
     """The totals of a video, and how many comments it has."""
-    return await store.totals(video_id), await CommentStore(store.cassandra).head(video_id)
+    return await store.totals(video_id), await CommentStore(store.cassandra).shown(video_id)
 
 
 def _read(read: Callable[[dict[str, Any]], T], values: dict[str, Any]) -> T:

@@ -153,7 +153,7 @@ class FeedConnection:
         """The number to begin after, whether that is the one that was asked for, and the first of what follows."""
         if video is None:
             return 0, False, []
-        await self._audience.read_likes(video.video_id)
+        await self._audience.read_stored(video.video_id)
         known = join.after if join.video in {None, video.video_id} else None
         newest = self._resuming.newest(video.video_id)
         try:

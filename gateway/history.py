@@ -5,8 +5,10 @@ from typing import TypeVar
 
 from gateway.cassandra_link import CassandraLink
 from schemas.comment_state import CommentNow, Entry
+from schemas.events import TotalsChanged
 from stores.cassandra import Cassandra, CassandraError
 from stores.comments import CommentStore
+from stores.engagement import EngagementStore
 from stores.reaction_bursts import Burst, BurstStore
 
 T = TypeVar("T")
@@ -46,6 +48,21 @@ class History:
     async def likes(self, video_id: str, comment_ids: list[str]) -> dict[str, int]:
         """Likes of comments, of those that have some. Errors as `latest`."""
         return await self.asked(lambda store: store.likes(video_id, comment_ids)) if comment_ids else {}
+
+    async def totals(self, video_id: str) -> TotalsChanged | None:
+        """Likes and reactions of a video, as of before everything on the log; None: there are none. Errors as `latest`."""
+        found = await self._with_session(lambda session: EngagementStore(session).totals(video_id))
+        if found is None:
+            return None
+        return TotalsChanged(
+            video_id=video_id,
+            channel="",
+            as_of_offset=-1,
+            as_of_ms=found.as_of_ms,
+            likes=found.likes,
+            reactions=found.reactions,
+            comment_likes={},
+        )
 
     async def bursts(self, video_id: str, from_ms: int, to_ms: int) -> list[Burst]:
         """Reactions by position. Errors as `latest`."""

@@ -6,7 +6,8 @@ so that clients see no difference. Most of the cost of a message is one `send()`
 lever. Large groups are written in slices, between which the event loop does other things.
 
 Nothing waits in a queue of its own: transports hold what is not sent. A subscriber whose transport holds too much is
-told to resume by number and closed; what is on its way to it still arrives, in order, so that it loses nothing.
+told to resume by number and closed; what is on its way to it still arrives, in order, so that it loses nothing. What is
+fleeting (a burst of reactions) is only written to those who keep up.
 """
 
 import asyncio
@@ -50,7 +51,9 @@ def goodbye(code: int, reason: str, retry_ms: int, *, resume: bool = True) -> Me
 
 
 class Outlet(Protocol):
-    """A connection that frames are written to (`FeedProtocol`, or a test's)."""
+    """A connection that frames are written to (`FeedProtocol`, or a test's). `paused`: much of what was written waits."""
+
+    paused: bool
 
     def write(self, frames: bytes) -> bool:
         """Write whole frames, or say False: too much waits."""
@@ -100,6 +103,15 @@ class Subscriber:
         self.outlet.end(code, reason, frame_of(goodbye(code, reason, retry_ms)))
 
 
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Messages that are written together: `count` of them, and what is fleeting after them, if there is something."""
+
+    data: bytes
+    count: int
+    fleeting: bytes = b""
+
+
 class Group:
     """Subscribers that hear the same; writes to them in order.
 
@@ -114,8 +126,9 @@ class Group:
         self._members: dict[Subscriber, Callable[[bytes], bool]] = {}
         self._waiting: list[bytes] = []
         self._waiting_bytes = 0
+        self._fleeting = b""
         self._timer: asyncio.TimerHandle | None = None
-        self._sliced: tuple[bytes, int, list[Subscriber]] | None = None
+        self._sliced: tuple[Batch, list[Subscriber]] | None = None
         self._written_s = -1e9
 
     def __len__(self) -> int:
@@ -146,6 +159,12 @@ class Group:
         elif self._timer is None and self._sliced is None:
             self._schedule()
 
+    def put_fleeting(self, frame: bytes) -> None:
+        """Write a message after what waits, to those who keep up; one that is still to be written gives way to it."""
+        self._fleeting = frame
+        if self._timer is None and self._sliced is None:
+            self._schedule()
+
     @property
     def quiet_s(self) -> float:
         """How long nothing was written."""
@@ -157,11 +176,11 @@ class Group:
             self._timer.cancel()
             self._timer = None
         if self._sliced is not None:
-            data, count, rest = self._sliced
+            batch, rest = self._sliced
             self._sliced = None
-            self._write(data, count, rest)
-        while self._waiting:
-            self._write(*self._batch(), list(self._members))
+            self._write(batch, rest)
+        while self._waiting or self._fleeting:
+            self._write(self._batch(), list(self._members))
 
     def _schedule(self) -> None:
         loop = asyncio.get_running_loop()
@@ -173,43 +192,52 @@ class Group:
 
     def _due(self) -> None:
         self._timer = None
-        if self._waiting:
-            data, count = self._batch()
-            self._sliced = data, count, list(self._members)
+        if self._waiting or self._fleeting:
+            self._sliced = self._batch(), list(self._members)
             self._next_slice()
 
     def _next_slice(self) -> None:
         """Write a slice; the next one in the next turn of the loop, new messages after the last."""
         if self._sliced is None:
             return
-        data, count, rest = self._sliced
-        self._write(data, count, rest[: self._slice])
+        batch, rest = self._sliced
+        self._write(batch, rest[: self._slice])
         loop = asyncio.get_running_loop()
         if len(rest) > self._slice:
-            self._sliced = data, count, rest[self._slice :]
+            self._sliced = batch, rest[self._slice :]
             loop.call_soon(self._next_slice)
             return
         self._sliced = None
         self._written_s = loop.time()  # after the write: a loop with too much to do gathers more, not less
-        if self._waiting:
+        if self._waiting or self._fleeting:
             self._schedule()
 
-    def _batch(self) -> tuple[bytes, int]:
-        """The oldest messages that wait, as one write, and how many they are."""
+    def _batch(self) -> Batch:
+        """The oldest messages that wait, as one write; with the last of them what is fleeting."""
         size, count = 0, 0
         for frame in self._waiting:
             if count and size + len(frame) > MAX_BATCH_BYTES:
                 break
             size += len(frame)
             count += 1
-        data = b"".join(self._waiting[:count]) if count > 1 else self._waiting[0]
+        data = self._waiting[0] if count == 1 else b"".join(self._waiting[:count])
         del self._waiting[:count]
         self._waiting_bytes -= size
-        return data, count
+        fleeting = b""
+        if not self._waiting:
+            fleeting, self._fleeting = self._fleeting, b""
+        return Batch(data, count, fleeting)
 
-    def _write(self, data: bytes, count: int, members: list[Subscriber]) -> None:
+    def _write(self, batch: Batch, members: list[Subscriber]) -> None:
         slow: list[Subscriber] = []
-        find = self._members.get
+        find, data, count = self._members.get, batch.data, batch.count
+        if batch.fleeting:
+            if not count:
+                members = [member for member in members if not member.outlet.paused]
+            elif any(member.outlet.paused for member in members):
+                self._write(Batch(data, count), [member for member in members if member.outlet.paused])
+                members = [member for member in members if not member.outlet.paused]
+            data, count = data + batch.fleeting, count + 1
         for member in members:
             write = find(member)
             if write is not None and not write(data):
@@ -294,6 +322,7 @@ class Rooms:
         private: bool = False,
         moderators: bool = False,
         rendition: str | None = None,
+        fleeting: bool = False,
     ) -> None:
         """Write to those who listen to a channel.
 
@@ -305,6 +334,7 @@ class Rooms:
             private: only who is trusted hears it.
             moderators: only moderators of the channel hear it.
             rendition: only who asked for this rendition's parts hears it.
+            fleeting: who is slow does not hear it.
         """
         frame = b""
         for hearing, group in list(self._rooms.get(channel, {}).items()):
@@ -315,7 +345,7 @@ class Rooms:
                 and ((current and hearing.video is None) or video_id is None or hearing.video == video_id)
             ):
                 frame = frame or frame_of(message)
-                group.put(frame)
+                group.put_fleeting(frame) if fleeting else group.put(frame)
 
     def beat(self, quiet_s: float, message: Message) -> None:
         """Write to those who have heard nothing for so long: the connection is alive."""

@@ -75,6 +75,14 @@ class Totals(Feedback):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Reactions(Feedback):
+    """How many reactions of each kind came since the last such message: a burst."""
+
+    video: str
+    counts: dict[str, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Viewers(Feedback):
     """How many watch."""
 
@@ -170,6 +178,7 @@ Message = (
     | Comment
     | Changed
     | Totals
+    | Reactions
     | Viewers
     | Video
     | Break
@@ -187,6 +196,7 @@ _TYPES: Final[dict[str, type[Message]]] = {
     "comment": Comment,
     "changed": Changed,
     "totals": Totals,
+    "reactions": Reactions,
     "viewers": Viewers,
     "video": Video,
     "break": Break,

@@ -25,7 +25,7 @@ INSERT_COMMENT: Final = (
     "submitted_ms, media_ms, source_offset, role, approved_by) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
     "USING TIMESTAMP ?"
 )
-INSERT_HEAD: Final = "INSERT INTO $keyspace.comment_heads (video_id, seq) VALUES (?, ?) USING TIMESTAMP ?"
+INSERT_HEAD: Final = "INSERT INTO $keyspace.comment_heads (video_id, seq, shown) VALUES (?, ?, ?) USING TIMESTAMP ?"
 INSERT_ID: Final = (
     "INSERT INTO $keyspace.comment_ids (video_id, shard, comment_id, seq) VALUES (?, ?, ?, ?) USING TIMESTAMP ?"
 )
@@ -59,7 +59,7 @@ def comment_writes(event: CommentAccepted) -> tuple[Write, ...]:
     said = (e.seq, e.channel, e.comment_id, e.user_id, e.name, e.text, e.parent_id, e.root_id)
     rest = (e.submitted_ms, e.media_ms, e.source_offset, e.role or None, e.approved_by or None)
     feed = Write(INSERT_COMMENT, (e.video_id, bucket, *said, *rest, time_us), ("comments", e.video_id, bucket))
-    return feed, _head(e.video_id, e.seq), *_ways(e, time_us)
+    return feed, _head(e.video_id, e.seq, e.comments or e.seq), *_ways(e, time_us)
 
 
 def change_writes(event: CommentChanged) -> tuple[Write, ...]:
@@ -69,11 +69,11 @@ def change_writes(event: CommentChanged) -> tuple[Write, ...]:
     rest = (e.act_id, e.revision_id, e.comments, e.changed_ms, e.source_offset)
     values = (e.video_id, bucket, *what, *rest, e.changed_ms * 1_000)
     change = Write(INSERT_CHANGE, values, ("comment_changes", e.video_id, bucket))
-    return change, _head(e.video_id, e.seq), *_columns(e)
+    return change, _head(e.video_id, e.seq, e.comments), *_columns(e)
 
 
-def _head(video_id: str, seq: int) -> Write:
-    return Write(INSERT_HEAD, (video_id, seq, seq), ("comment_heads", video_id), seq)
+def _head(video_id: str, seq: int, shown: int) -> Write:
+    return Write(INSERT_HEAD, (video_id, seq, shown, seq), ("comment_heads", video_id), seq)
 
 
 def _ways(event: CommentAccepted, time_us: int) -> list[Write]:

@@ -39,7 +39,7 @@ _CHANGES: Final = (
     "SELECT video_id, seq, channel, comment_id, comment_seq, user_id, change, text, changed_by, "
     "act_id, revision_id, comments, changed_ms, source_offset FROM $keyspace.comment_changes WHERE video_id = ? AND bucket = ? AND seq > ? LIMIT ?"
 )
-_HEAD: Final = "SELECT seq FROM $keyspace.comment_heads WHERE video_id = ?"
+_HEAD: Final = "SELECT seq, shown FROM $keyspace.comment_heads WHERE video_id = ?"
 _ID: Final = "SELECT seq FROM $keyspace.comment_ids WHERE video_id = ? AND shard = ? AND comment_id = ?"
 _PINS: Final = (
     "SELECT comment_seq, pinned FROM $keyspace.comment_pins WHERE video_id = ? ORDER BY comment_seq DESC LIMIT ?"
@@ -94,6 +94,11 @@ class CommentStore:
         """The highest number of a video's feed, 0 if it has none."""
         rows = await self._cassandra.rows(_HEAD, (video_id,))
         return int(rows[0].seq) if rows else 0
+
+    async def shown(self, video_id: str) -> int:
+        """How many comments of a video are shown; where that was not written yet, its highest number."""
+        rows = await self._cassandra.rows(_HEAD, (video_id,))
+        return int(rows[0].seq if rows[0].shown is None else rows[0].shown) if rows else 0
 
     # -- by number
 

@@ -460,7 +460,7 @@ class Broadcast:
                 (c.seq, c.comment_id, c.user_id, SAYS.get(c.seq, c.text), c.root_id, *BECAME.get(c.seq, NOTHING))
                 for c in comments
             ),
-            "comment_heads": [(self.head,)],
+            "comment_heads": [(self.head, self.comments)],
             "comment_ids": sorted((c.comment_id, c.seq) for c in comments),
             "comment_changes": sorted((c.seq, c.comment_id, c.change.value, c.text) for c in self.changes()),
             "comment_pins": [(3, True)] if self.comments >= 3 else [],
@@ -521,7 +521,7 @@ QUERIES = {
         "seq, comment_id, user_id, text, root_id, hidden, removed, pinned",
         f"{ONE} AND bucket IN (0, 1, 2, 3)",
     ),
-    "comment_heads": ("seq", ONE),
+    "comment_heads": ("seq, shown", ONE),
     "comment_ids": ("comment_id, seq", SHARDED),
     "comment_changes": ("seq, comment_id, change, text", f"{ONE} AND bucket IN (0, 1, 2, 3)"),
     "comment_pins": ("comment_seq, pinned", ONE),

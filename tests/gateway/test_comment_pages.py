@@ -8,6 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
+from consumers.projections.totals import totals_writes
 from gateway.app import create_app
 from gateway.comment_handlers import Revise, revise_of
 from gateway.comment_pages import Cursor, wanted_of
@@ -63,7 +64,7 @@ def change(seq: int, of: int, kind: Change, text: str | None = None) -> CommentC
         by="mod",
         act_id="",
         revision_id="",
-        comments=0,
+        comments=COUNT - 2,
         changed_ms=START_MS + seq * 1_000,
         source_offset=seq,
     )
@@ -99,6 +100,28 @@ async def gateway(
         gateway = Gateway(app, state, client, LocalSegmentStore(settings.segments_path), clock)
         gateway.fold(video(video_id=VIDEO))
         yield gateway
+
+
+@pytest.mark.integration
+async def test_a_gateway_that_knows_nothing_of_an_old_video_has_its_figures_from_cassandra(gateway: Gateway) -> None:
+    assert gateway.state.cassandra.session is not None
+    counted = TotalsChanged(
+        video_id=VIDEO,
+        channel="ann",
+        as_of_offset=9,
+        as_of_ms=START_MS,
+        likes=7,
+        reactions={"heart": 3},
+        comment_likes={},
+    )
+    await gateway.state.cassandra.session.write(totals_writes(counted))
+    expected = {"likes": 7, "comments": COUNT - 2, "reactions": {"heart": 3}, "comment_likes": {}}
+    for _ in range(2):
+        assert (await read(gateway, f"/v1/videos/{VIDEO}"))["totals"] == expected
+        assert await read(gateway, f"/v1/videos/{VIDEO}/totals") == expected
+    gateway.fold(dataclasses.replace(counted, likes=8, as_of_offset=10))
+    gateway.fold(dataclasses.replace(comment(COUNT + 5), comments=COUNT - 1))
+    assert (await read(gateway, f"/v1/videos/{VIDEO}"))["totals"] == expected | {"likes": 8, "comments": COUNT - 1}
 
 
 async def read(gateway: Gateway, path: str, **query: Any) -> dict[str, Any]:

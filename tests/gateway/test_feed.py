@@ -56,6 +56,8 @@ async def test_what_one_says_the_other_hears_and_cassandra_keeps(system: System)
         assert (reply["parent"], reply["root"]) == (comment_id, comment_id)
         await ann.comment("buy spam now")
         assert (await next_of(ann, "rejected"))["reason"] == "blocked_word"
+        await bob.react("heart", 3)
+        assert (await next_of(ann, "reactions"))["counts"] == {"heart": 3}
         await bob.like()
         await ann.like(comment=comment_id)
         liked = await next_of(bob, "totals")

@@ -539,15 +539,25 @@ def test_a_break_counts_by_the_clock_of_the_picture(modules: Page) -> None:
 def test_the_taps_of_others_rise_and_our_own_do_not_rise_twice(modules: Page) -> None:
     found = modules.evaluate(
         """import("/static/js/reactions.js").then(({ Taps }) => {
-            const taps = new Taps();
+            let now = 0;
+            const taps = new Taps(() => now);
             const before = taps.take({ heart: 40 });
-            taps.reset({ heart: 40 });
             taps.mine("heart");
+            taps.mine("fire");
             taps.mine("heart");
-            return [before, taps.take({ heart: 43 }), taps.take({ heart: 43, fire: 2 }), taps.take({ heart: 42 })];
+            const found = [before, taps.take({ heart: 1 }), taps.take({ heart: 3, fire: 2, clap: 1 }), taps.take({ heart: 1 })];
+            taps.mine("heart");
+            now = 6000;
+            return [...found, taps.take({ heart: 1 })];
         })"""
     )
-    assert found == [{}, {"heart": 1}, {"fire": 2}, {}]
+    assert found == [{"heart": 40}, {}, {"heart": 2, "fire": 1, "clap": 1}, {"heart": 1}, {"heart": 1}]
+
+
+def test_a_burst_of_the_feed_floats_up_over_the_picture(page: Page, peer: Peer) -> None:
+    watching(page, peer)
+    peer.say({"type": "reactions", "video": VIDEO, "counts": {"fire": 2}})
+    page.wait_for_selector("[data-testid=floating][data-kind=fire]", timeout=60_000, state="attached")
 
 
 def watching(page: Page, peer: Peer) -> list[tuple[str, Any]]:

@@ -17,6 +17,7 @@ class Outlet:
     def __init__(self) -> None:
         self.writes: list[bytes] = []
         self.full = False
+        self.paused = False
         self.ended: tuple[int, str] | None = None
 
     def write(self, frames: bytes) -> bool:
@@ -186,6 +187,24 @@ async def test_a_slow_reader_is_told_to_resume_and_the_others_go_on() -> None:
     assert rooms.size("demo") == 1
     rooms.leave("demo", slow)
     assert len(rooms) == 1
+
+
+async def test_what_is_fleeting_is_told_to_those_who_keep_up_after_what_waits() -> None:
+    rooms = Rooms(tick_s=60.0)
+    (_, slow), (_, quick) = joined(rooms), joined(rooms)
+    rooms.send("demo", {"n": 0})
+    slow.paused = True
+    rooms.send("demo", {"n": 1})
+    rooms.send("demo", {"n": 90}, fleeting=True)
+    rooms.send("demo", {"n": 91}, fleeting=True)
+    rooms.send("demo", {"n": 2})
+    rooms.flush("demo")
+    assert quick.numbers == [0, 1, 2, 91], "of two that wait the later is told"
+    assert slow.numbers == [0, 1, 2]
+    rooms.send("demo", {"n": 92}, fleeting=True)
+    rooms.flush("demo")
+    assert (quick.numbers[-1], slow.numbers) == (92, [0, 1, 2])
+    assert [len(messages_of(write)) for write in quick.writes] == [1, 3, 1]
 
 
 async def test_one_batch_is_bounded_and_a_group_that_is_too_far_behind_resumes() -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from logcast.client import FeedError, feed_url
 from logcast.commands.watch import line_of
-from logcast.feed_types import Changed, Comment, Goodbye, Joined, Other, User, message_of
+from logcast.feed_types import Changed, Comment, Goodbye, Joined, Other, Reactions, User, message_of
 
 COMMENT: dict[str, Any] = {
     "type": "comment",
@@ -28,6 +28,12 @@ def test_a_comment_is_a_value_and_keeps_what_this_client_does_not_know() -> None
     assert isinstance(comment, Comment)
     assert (comment.seq, comment.text, comment.user) == (7, "hello", User("g_1", "Ann [red]"))
     assert comment.raw["later"] == {"servers": "add this"}
+
+
+def test_a_burst_of_reactions_is_a_value() -> None:
+    burst = message_of({"type": "reactions", "video": "v", "counts": {"heart": 3}})
+    assert isinstance(burst, Reactions)
+    assert burst.counts == {"heart": 3}
 
 
 def test_a_comment_that_is_hidden_has_no_text_and_no_line() -> None:

@@ -134,6 +134,14 @@ async def test_the_end_of_the_feed_never_goes_back(store: Book, video: str) -> N
 
 
 @pytest.mark.integration
+async def test_how_many_are_shown_is_what_the_last_number_says(store: Book, video: str) -> None:
+    assert await store.shown(video) == 0
+    hidden = dataclasses.replace(change(video, 3, 1, Change.HIDDEN), comments=1)
+    await store.append([dataclasses.replace(comment(video, 2), comments=2), hidden, comment(video, 1)])
+    assert (await store.head(video), await store.shown(video)) == (3, 1)
+
+
+@pytest.mark.integration
 async def test_writing_twice_changes_nothing(store: Book, video: str, session: Cassandra) -> None:
     async def everything() -> list[object]:
         query = "SELECT seq, text, writetime(text) AS written FROM $keyspace.comments WHERE video_id = ? AND bucket = 0"
@@ -336,4 +344,4 @@ async def test_whatever_the_order_and_however_often_the_rows_are_those_of_the_fo
 def test_a_comment_is_written_with_the_time_of_its_event_and_the_head_with_its_number() -> None:
     feed, head, *_ways = comment_writes(comment("v", 12))
     assert feed.values[-1] == 1_700_000_000_012_000
-    assert head.values == ("v", 12, 12)
+    assert head.values == ("v", 12, 12, 12)

@@ -47,33 +47,44 @@ export class Burst {
   }
 }
 
-/** What of the feed's totals was tapped by others since the last ones: `{kind: count}`, without our own taps. */
+/** Our own taps come back with the feed's bursts, within this time; what is lost on the way hides nobody else's later. */
+const OWN_MS = 5_000;
+
+/** What of the feed's bursts was tapped by others: `{kind: count}`, without our own taps, which have risen already. */
 export class Taps {
-  #seen = null;
-  #own = new Map();
+  #own = []; // {kind, atMs}, the oldest first
+  #now;
 
-  /** One tap of this visitor, which the totals will bring back. */
+  constructor(now = () => performance.now()) {
+    this.#now = now;
+  }
+
+  /** One tap of this visitor, which a burst will bring back. */
   mine(kind) {
-    this.#own.set(kind, (this.#own.get(kind) ?? 0) + 1);
+    this.#own.push({ kind, atMs: this.#now() });
   }
 
-  /** Start over with these totals (a join, another video). */
-  reset(reactions = {}) {
-    this.#seen = { ...reactions };
-    this.#own.clear();
+  /** Start over (a join, another video). */
+  reset() {
+    this.#own = [];
   }
 
-  /** Taps of others between the totals before and these. */
-  take(reactions = {}) {
+  /** Taps of others in a burst. @param {Record<string, number>} counts */
+  take(counts = {}) {
+    this.#own = this.#own.filter(({ atMs }) => this.#now() - atMs < OWN_MS);
     const fresh = {};
-    for (const [kind, total] of Object.entries(reactions)) {
-      const grown = Math.max(0, total - (this.#seen === null ? total : (this.#seen[kind] ?? 0)));
-      const own = Math.min(grown, this.#own.get(kind) ?? 0);
-      if (own) this.#own.set(kind, this.#own.get(kind) - own);
-      if (grown > own) fresh[kind] = grown - own;
+    for (const [kind, count] of Object.entries(counts)) {
+      const others = count - this.#forget(kind, count);
+      if (others > 0) fresh[kind] = others;
     }
-    this.#seen = { ...this.#seen, ...reactions };
     return fresh;
+  }
+
+  #forget(kind, most) {
+    const before = this.#own.length;
+    let left = most;
+    this.#own = this.#own.filter((tap) => tap.kind !== kind || (left -= 1) < 0);
+    return before - this.#own.length;
   }
 }
 

@@ -115,15 +115,16 @@ function listen() {
     describe({ title: message.video?.title, started_ms: message.video?.started_ms });
     if (message.video) turnTo({ id: message.video.id, state: message.video.state });
     showViewers(message.viewers);
-    taps.reset(message.totals?.reactions);
+    taps.reset();
     showLikes(message.totals?.likes);
     for (const one of message.breaks ?? []) breaks.take(one);
     showLike();
   });
   on("viewers", ({ n }) => showViewers(n));
-  on("totals", (totals) => {
-    showLikes(totals.likes);
-    for (const [kind, count] of Object.entries(taps.take(totals.reactions))) burst.rise(kind, count);
+  on("totals", (totals) => showLikes(totals.likes));
+  on("reactions", ({ counts }) => {
+    if (chat.follows) return; // they are about other pictures than ours, which has bursts of its own
+    for (const [kind, count] of Object.entries(taps.take(counts))) burst.rise(kind, count);
   });
   on("break", (message) => breaks.take(message));
 }
