@@ -93,7 +93,7 @@ class Broadcasts:
         for fold in list(self._folds.values()):
             video = fold.video
             ended_ms = video.ended_ms if video is not None and video.state is VideoState.ENDED else None
-            if ended_ms is not None and now_ms - ended_ms > QUIET_MS and not all(map(fold.has_ended, fold.listed)):
+            if ended_ms is not None and now_ms - ended_ms > QUIET_MS and fold.waits:
                 fold.end()
                 self._wake(fold)
             if now_ms - max(fold.newest_ms, ended_ms or 0) > self._settings.hot_retention_s * 1000:

@@ -7,6 +7,7 @@ from fractions import Fraction
 from hashlib import blake2b
 from typing import Final
 
+from gateway.lead_in import shown
 from gateway.memory_cache import MemoryCache
 from gateway.rendition_fold import RenditionFold
 from gateway.segment_reader import SegmentReader
@@ -119,8 +120,9 @@ class Downloads:
             SegmentStoreError, RecordingsError: it cannot be read now.
         """
         renditions = chosen(fold, name)
-        edges = tuple((r.name, r.segments[0].number, r.segments[-1].number) for r in renditions)
-        layout = await self._layouts.get((fold.video_id, edges, cut), lambda: self._made(fold, renditions, cut))
+        lists = {r.name: list(shown(fold, r)) for r in renditions}
+        edges = tuple((name, of[0].number, of[-1].number, _lenders(of)) for name, of in lists.items())
+        layout = await self._layouts.get((fold.video_id, edges, cut), lambda: self._made(fold.video_id, lists, cut))
         if layout is None:
             raise NothingToSendError(f"nothing of video {fold.video_id} is stored there any more")
         return layout
@@ -153,42 +155,43 @@ class Downloads:
         pieces = await self._reader.segment(video_id, rendition, number, parts)
         return b"".join(pieces) if pieces is not None else None
 
-    async def _made(self, fold: VideoFold, renditions: Sequence[RenditionFold], cut: Cut | None) -> Layout | None:
+    async def _made(self, video_id: str, lists: dict[str, list[Segment]], cut: Cut | None) -> Layout | None:
         async with self._busy:
-            return await self._lay_out(fold, renditions, cut)
+            return await self._lay_out(video_id, lists, cut)
 
-    async def _lay_out(self, fold: VideoFold, renditions: Sequence[RenditionFold], cut: Cut | None) -> Layout | None:
+    async def _lay_out(self, video_id: str, lists: dict[str, list[Segment]], cut: Cut | None) -> Layout | None:
         everything = cut or Cut(Fraction(-1 << 40), Fraction(1 << 40))
-        media = {r.name: wanted(list(r.segments), everything) for r in renditions}
+        media = {name: wanted(segments, everything) for name, segments in lists.items()}
         shifts = epoch_shifts(span for segments in media.values() for span in _spans(segments))
         headers: dict[str, Header] = {}
         tables: dict[str, TrackTable] = {}
         pieces: list[Piece] = []
+        sizes: list[tuple[str, int]] = []
         for number in sorted({s.number for segments in media.values() for s in segments}):
             for name, segments in media.items():
                 segment = next((s for s in segments[_index(segments, number) :][:1] if s.number == number), None)
-                data = (
-                    await self._segment(fold.video_id, name, number, segment.part_count)
-                    if segment is not None
-                    else None
-                )
-                if segment is None or data is None:
+                if segment is None:
                     continue
-                header = headers.get(f"{name}/{segment.init_uri}")
+                owner = segment.borrowed_from or name
+                data = await self._segment(video_id, owner, number, segment.part_count)
+                if data is None:
+                    continue
+                init_name = f"{video_id}/{owner}/{segment.init_uri}"
+                header = headers.get(init_name)
                 if header is None:
-                    init = await self._reader.init(f"{fold.video_id}/{name}/{segment.init_uri}")
+                    init = await self._reader.init(init_name)
                     if init is None:
                         continue
-                    header = headers[f"{name}/{segment.init_uri}"] = read_header(init)
+                    header = headers[init_name] = read_header(init)
                 table = tables.setdefault(name, TrackTable(header))
                 size = table.add(header, shifts[segment.epoch], read_chunks(data))
-                pieces.append(Piece(name, number, segment.part_count, size))
+                pieces.append(Piece(owner, number, segment.part_count, size))
+                sizes.append((name, size))
         if not tables:
             return None
-        shown = _shown(cut, media, shifts, tables)
-        head = movie(tables, [(piece.rendition, piece.size) for piece in pieces], shown)
+        head = movie(tables, sizes, _shown(cut, media, shifts, tables))
         audio_only = all(table.kind == "audio" for table in tables.values())
-        return Layout(fold.video_id, head, tuple(pieces), audio_only)
+        return Layout(video_id, head, tuple(pieces), audio_only)
 
 
 def _shown(
@@ -202,6 +205,11 @@ def _shown(
     opening = min(inside, key=lambda s: (s.epoch, _start(s)))
     closing = max(inside, key=lambda s: (s.epoch, _start(s)))
     return max(first, cut.start_s + shifts[opening.epoch]), min(last, cut.end_s + shifts[closing.epoch])
+
+
+def _lenders(segments: Sequence[Segment]) -> frozenset[tuple[int, str]]:
+    """Which epochs are another rendition's: that may change when one is made later."""
+    return frozenset((s.epoch, s.borrowed_from) for s in segments if s.borrowed_from)
 
 
 def _spans(segments: Sequence[Segment]) -> list[Span]:

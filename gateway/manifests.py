@@ -195,7 +195,8 @@ def _rendition(video_id: str, rendition: RenditionFold, nominal_bits: int, heade
     for init in {segment.init_uri for segment in rendition.segments}:
         if found := headers.get(f"{video_id}/{rendition.name}/{init}"):
             shapes[init] = replace(found, frame_rate=rendition.info.frame_rate if rendition.info else 0.0)
-    return Rendition(rendition.name, rendition.track is Track.AUDIO, shapes, tuple(rendition.segments), nominal_bits)
+    audio, segments = rendition.track is Track.AUDIO, tuple(rendition.segments)
+    return Rendition(rendition.name, audio, shapes, segments, nominal_bits, rendition.joined)
 
 
 def _shape(info: TrackInfo) -> Shape:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 from weakref import WeakKeyDictionary
 
-from gateway.lead_in import led_in, led_in_live
+from gateway import lead_in
 from gateway.rendition_fold import RenditionFold
 from gateway.texts import Body
 from gateway.variants import Variants, is_offered, nominal_rates, variants_of
@@ -27,7 +27,6 @@ from media.hls import (
 )
 from media.hls_iframes import iframe_playlist
 from media.hls_multivariant import Subtitles, multivariant_playlist
-from media.ladder import SOURCE
 from schemas.events import BreakPlanned, Track, VideoChanged, VideoState
 from stores.settings import Settings
 
@@ -42,7 +41,7 @@ Kind = tuple[Skip | None, bool, str, float | None, int]
 
 @dataclass(slots=True)
 class _Kept:
-    """Of one rendition: the texts of its segments, gaps before them, and the newest playlists by kind with their versions."""
+    """Of one rendition: texts of segments, those before its own, and the newest playlists by kind with their versions."""
 
     texts: SegmentTexts = field(default_factory=SegmentTexts)
     lead: dict[int, Segment] = field(default_factory=dict)
@@ -154,19 +153,16 @@ def window_of(
     epoch: int | None = None,
     lead: dict[int, Segment] | None = None,
 ) -> Window:
-    """What a rendition's playlist is made of; with `vod` as a video on demand, where it can be one.
+    """What a rendition's playlist is made of; with `vod` as a video on demand, where the rendition is over.
 
     Reports are of the renditions that the client knows: those that began up to `epoch`, as its multivariant playlist has
-    it in its URIs, and those that the video began with. What a larger source added later is in later ones only. `lead` as
-    `led_in_live` has it.
+    it in its URIs, and those that the video began with. What a larger source added later is in later ones only. `lead` are
+    the segments before its own that a rendition was given so far, as `lead_in.live` has it.
     """
     video = fold.video
     assert video is not None
-    vod = vod and fold.has_ended(rendition) and fold.whole
-    if vod and rendition.track is Track.VIDEO:
-        segments = led_in(rendition, fold.listed)
-    else:
-        segments = led_in_live(rendition, fold.renditions.get(SOURCE), lead)
+    vod = vod and fold.has_ended(rendition)
+    segments = lead_in.on_demand(fold, rendition) if vod else lead_in.live(fold, rendition, lead)
     first_ms = segments[0].start_ms if segments else 0
     removed_ms = first_ms - SKIP_TARGETS * target_s(video) * 1000
     known = _known_epoch(fold, epoch)
@@ -178,7 +174,7 @@ def window_of(
         part_target_ms=targets.get(rendition.name, video.part_target_ms),
         part_hold_back_ms=PART_HOLD_BACK_TARGETS * max(targets.values(), default=video.part_target_ms),
         ended=fold.has_ended(rendition),
-        vod=vod,
+        vod=vod and fold.whole,
         next_init_uri=rendition.next_init_uri,
         reports=tuple(
             _report(r, query, targets[r.name])

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from itertools import takewhile
 from typing import Final, Self
 
+from media.dash_periods import Joined
 from media.hls import PARTS_KEPT_TARGETS, Part, Segment, following, next_part_uri
 from schemas.events import PartReady, SegmentClosed, Track, TrackInfo
 
@@ -28,6 +29,7 @@ MAX_WAITING_SEGMENTS: Final = 200
 """Segments that may wait for an earlier one; beyond, the earliest that waits is taken for lost."""
 
 GRAIN_MS: Final = 5
+MAX_JOINED: Final = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,10 +55,12 @@ class Others:
     Attributes:
         whole: the same segment in another rendition, complete with its media; None where there is none yet.
         made_from: the segment before which the rendition was not made, given the first one that came; 0 if not known.
+        order: how many events of the video came before.
     """
 
     whole: Callable[[int], Segment | None]
     made_from: Callable[[int], int]
+    order: int = 0
 
 
 class RenditionFold:
@@ -71,6 +75,7 @@ class RenditionFold:
         began_epoch: of the first segment that the log told, also when that has left the playlist; -1 before it.
         brought_at: the first segment of a rendition that a larger source brought in mid-broadcast; None for others.
         infos: by the init segment's file name, of the segments that are listed.
+        joined: by epoch, its first whole segment there, for the newest `MAX_JOINED` epochs.
         version: rises with every change of the playlist.
         finished: `end` was called; nothing will be added.
         trimmed: segments have left the playlist at its front.
@@ -83,6 +88,7 @@ class RenditionFold:
         self.info: TrackInfo | None = None
         self.infos: dict[str, TrackInfo] = {}
         self.origins: dict[int, int] = {}
+        self.joined: dict[int, Joined] = {}
         self.began_epoch = -1
         self.brought_at: int | None = None
         self.version = 0
@@ -98,6 +104,7 @@ class RenditionFold:
         self._total_s = 0.0
         self._parts_kept = 0
         self._retired: dict[int, int] = {}
+        self._order = 0
 
     @classmethod
     def restored(cls, name: str, track: Track, segments: Sequence[Segment], infos: dict[str, TrackInfo]) -> Self:
@@ -129,6 +136,7 @@ class RenditionFold:
 
     def advance(self, others: Others) -> None:
         """Move what waits to the playlist as far as it is contiguous, or lost."""
+        self._order = others.order
         if self._next is None and not self._begin(others):
             return
         while self._waiting and (self._take_part() or self._complete() or self._lose(others, LOST_AFTER_S)):
@@ -136,6 +144,7 @@ class RenditionFold:
 
     def end(self, others: Others) -> None:
         """Nothing more will come: what is missing is lost, the open segment is as long as it is."""
+        self._order = others.order
         if self._next is None:
             self._from_start = False
             self._begin(others)
@@ -382,6 +391,10 @@ class RenditionFold:
     def _close(self, duration: int, *, gap: bool) -> None:
         last = self.segments[-1]
         self.segments[-1] = replace(last, duration=duration, closed=True, gap=gap)
+        if not gap and last.epoch not in self.joined:
+            self.joined[last.epoch] = Joined(self._order, last.number)
+            while len(self.joined) > MAX_JOINED:
+                del self.joined[next(iter(self.joined))]
         self._waiting.pop(last.number, None)
         self._next = last.number + 1
         self._total_s += self.segments[-1].duration_s

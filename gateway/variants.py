@@ -1,12 +1,14 @@
 """What a folded video offers: its renditions with their measured rates, and which of them suit a client."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from gateway import lead_in
 from gateway.rendition_fold import RenditionFold
 from gateway.video_fold import VideoFold
 from media.devices import Offer, Wish, chosen
-from media.hls import target_duration_s
+from media.hls import Segment, target_duration_s
 from media.hls_iframes import has_keyframe
 from media.hls_multivariant import Audio, Rates, Video, measured_rates
 from schemas.events import Track, TrackInfo
@@ -53,14 +55,15 @@ def variants_of(fold: VideoFold, nominal: dict[str, int]) -> Variants:
     videos, audio = [], None
     shown = [rendition for rendition in fold.listed if rendition.info is not None]
     for rendition in shown:
-        infos, name = _infos(rendition), rendition.name
+        segments = lead_in.shown(fold, rendition)
+        infos, name = _infos(rendition, lead_in.lenders(fold, segments)), rendition.name
         codecs = ",".join(dict.fromkeys(info.codecs for info in infos))
-        rates = _rates(rendition, target, nominal.get(name, 0))
+        rates = _rates(segments, target, nominal.get(name, 0))
         if rendition.track is Track.AUDIO:
             audio = Audio(name, codecs, max(info.channels for info in infos), rates)
         elif is_offered(fold, rendition):
             picture = infos[0].width, infos[0].height, max(info.frame_rate for info in infos)
-            videos.append(Video(name, codecs, *picture, rates, _keyframe_rates(rendition, target)))
+            videos.append(Video(name, codecs, *picture, rates, _keyframe_rates(segments, target)))
     return Variants(tuple(videos), audio)
 
 
@@ -75,10 +78,10 @@ def is_offered(fold: VideoFold, rendition: RenditionFold) -> bool:
     return not any(r.track is Track.VIDEO and r.name != "source" and r.info is not None for r in fold.listed)
 
 
-def _infos(rendition: RenditionFold) -> list[TrackInfo]:
-    """What a rendition is in the window, the largest picture first."""
+def _infos(rendition: RenditionFold, borrowed: Sequence[TrackInfo]) -> list[TrackInfo]:
+    """What a rendition is in the window, with what it borrows of others there, the largest picture first."""
     assert rendition.info is not None
-    found = [rendition.info, *rendition.infos.values()]
+    found = [rendition.info, *rendition.infos.values(), *borrowed]
     return sorted(found, key=lambda info: (info.width * info.height, info.codecs), reverse=True)
 
 
@@ -88,14 +91,14 @@ def nominal_rates(ladder: str) -> dict[str, int]:
     return {f"{int(height)}p": int(kilobits) * 1000 for height, kilobits in pairs}
 
 
-def _rates(rendition: RenditionFold, target: int, nominal: int) -> Rates:
-    media = [s for s in rendition.segments if not s.gap]
+def _rates(segments: Sequence[Segment], target: int, nominal: int) -> Rates:
+    media = [s for s in segments if not s.gap]
     whole = [s for s in media if s.closed] or media
     return measured_rates(((s.duration_s, s.size) for s in whole), target, nominal)
 
 
-def _keyframe_rates(rendition: RenditionFold, target: int) -> Rates | None:
+def _keyframe_rates(segments: Sequence[Segment], target: int) -> Rates | None:
     """Of the I-frame playlist; None where it would hold no picture."""
-    found = [s for s in rendition.segments if has_keyframe(s)]
+    found = [s for s in segments if has_keyframe(s)]
     lengths = (s.duration_s if s.closed else max(s.duration_s, LEAST_SEGMENT_S) for s in found)
     return measured_rates(zip(lengths, (s.keyframe_size for s in found), strict=True), target) if found else None

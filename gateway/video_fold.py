@@ -42,6 +42,7 @@ class VideoFold:
         self.breaks: dict[str, BreakPlanned] = {}
         self.changed: set[str] = set()
         self.version = 0
+        self._events = 0
         self._limits = limits
         self._from_start = started_ms(video_id) >= log_start_ms
 
@@ -73,6 +74,7 @@ class VideoFold:
         rendition = self._rendition(event.rendition, event.track)
         _check_lead(rendition, event.segment)
         before = rendition.version
+        self._events += 1
         rendition.part(event, self._others(rendition))
         self._settle(rendition, before)
 
@@ -88,6 +90,7 @@ class VideoFold:
         rendition = self._rendition(event.rendition, track)
         _check_lead(rendition, event.segment)
         before = rendition.version
+        self._events += 1
         rendition.closed(event, self._others(rendition))
         self._settle(rendition, before)
 
@@ -123,6 +126,11 @@ class VideoFold:
             and rendition.segments[-1].closed
             and rendition.segments[-1].number >= video.last_segment
         )
+
+    @property
+    def waits(self) -> bool:
+        """Whether a rendition has not ended, or has not begun though parts of it came."""
+        return any(r.waits or r.segments for r in self.renditions.values() if not self.has_ended(r))
 
     @property
     def whole(self) -> bool:
@@ -182,7 +190,7 @@ class VideoFold:
             source = self.renditions.get(SOURCE)
             return made_from(asking.name, source.segments, source.infos, first) if source is not None else 0
 
-        return Others(whole, made)
+        return Others(whole, made, self._events)
 
     def _settle(self, moved: RenditionFold, before: int) -> None:
         """After a change: renditions that wait for another's lengths go on, too."""

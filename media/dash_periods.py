@@ -6,7 +6,8 @@ from the start of the video (`availabilityStartTime`); so any gateway finds the 
 on demand has no wall clock: its Periods follow one another without the times in which nobody published.
 
 A Period is shown once every rendition that belongs to it has a segment: players fix what they may choose from when they
-see a Period first. Listed are complete segments; the open one, whose length nobody knows yet, may be asked for by its
+see a Period first. Which ones belong to it is known when the first of them has a segment there: those that were in an
+earlier one by then. So what was shown once is shown ever after, whatever comes late. Listed are complete segments; the open one, whose length nobody knows yet, may be asked for by its
 number. Lost segments stay in the timeline, for `$Number$` counts its entries; the server gives other content for them
 (5.3.9.7).
 """
@@ -14,7 +15,7 @@ number. Lost segments stay in the timeline, for `$Number$` counts its entries; t
 import math
 import re
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from media.dash import Period, Shape, Span, Track
@@ -34,6 +35,14 @@ _RUNG: Final = re.compile(r"([0-9]+)p")
 
 
 @dataclass(frozen=True, slots=True)
+class Joined:
+    """The first whole segment that a rendition had in an epoch: after how many events it came, and its number."""
+
+    order: int
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
 class Rendition:
     """What is known of a rendition.
 
@@ -43,6 +52,7 @@ class Rendition:
         shapes: what it is, by its segments' `init_uri`.
         segments: dense in `number`; only the last may be open.
         nominal_bits: what its encoder was told, bits per second; 0 where there is none.
+        joined: by epoch; epochs that are not there are long past.
     """
 
     name: str
@@ -50,6 +60,7 @@ class Rendition:
     shapes: Mapping[str, Shape]
     segments: Sequence[Segment]
     nominal_bits: int = 0
+    joined: Mapping[int, Joined] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,10 +89,9 @@ def live_periods(
         expected: names of the renditions that the first epoch should have.
     """
     found: list[Period] = []
-    wanted = set(expected)
     for epoch in _epochs(renditions):
         tracks = _tracks(renditions, epoch)
-        if not _is_complete(tracks, wanted):
+        if not _is_complete(renditions, epoch.number, tracks, expected):
             break
         origin_ms = 0 if epoch.number == 0 else origins.get(epoch.number, _first_ms(epoch))
         wall_ms = _wall_offset_ms(epoch) + origin_ms
@@ -89,7 +99,6 @@ def live_periods(
         if found:
             found[-1] = replace(found[-1], duration_ms=period.start_ms - found[-1].start_ms)
         found.append(period)
-        wanted |= {track.name for track in tracks}
     return found
 
 
@@ -173,15 +182,24 @@ def _bandwidth(segments: Sequence[Segment], nominal_bits: int) -> int:
     return math.ceil(GRAIN ** math.ceil(math.log(wanted, GRAIN)) / 1000) * 1000
 
 
-def _is_complete(tracks: Sequence[Track], wanted: Collection[str]) -> bool:
-    """Whether every rendition that is wanted has a segment, as far as it can come of this source.
+def _is_complete(
+    renditions: Sequence[Rendition], epoch: int, tracks: Sequence[Track], expected: Collection[str]
+) -> bool:
+    """Whether every rendition that is wanted in an epoch has a segment there, as far as it can come of this source.
 
     What has been complete stays so, whatever comes: nothing that was listed vanishes.
     """
-    if max((len(track.spans) for track in tracks), default=0) >= PATIENCE_SEGMENTS:
+    began = [r.joined[epoch] for r in renditions if epoch in r.joined]
+    if tracks and not began:
         return True
+    ends = (track.first_number + len(track.spans) for track in tracks)
+    if tracks and max(ends) - min(first.number for first in began) >= PATIENCE_SEGMENTS:
+        return True
+    since = min((first.order for first in began), default=0)
+    before = {r.name for r in renditions if any(e < epoch and at.order < since for e, at in r.joined.items())}
     height = next((track.shape.height for track in tracks if track.name == "source"), 0)
-    return bool(tracks) and {name for name in wanted if _belongs(name, height)} <= {track.name for track in tracks}
+    wanted = {name for name in before.union(expected) if _belongs(name, height)}
+    return bool(tracks) and wanted <= {r.name for r in renditions if epoch in r.joined}
 
 
 def _belongs(name: str, source_height: int) -> bool:

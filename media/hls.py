@@ -107,7 +107,7 @@ class SegmentTexts:
         for segment in segments:
             yield from _changes(segment, init_uri, epoch)
             yield self._text(segment)
-            init_uri, epoch = segment.init_uri, segment.epoch
+            init_uri, epoch = segment.map_uri, segment.epoch
 
     def _text(self, segment: Segment) -> str:
         known = self._texts.get(segment.number)
@@ -200,10 +200,10 @@ def _segment_lines(window: Window, skipped: int, texts: SegmentTexts) -> Iterato
     init_uri, epoch = "", segments[skipped - 1].epoch if skipped else segments[0].epoch if segments else 0
     if first_with_parts > skipped:
         yield texts.run(segments[skipped:first_with_parts], epoch, delta=skipped > 0)
-        init_uri, epoch = segments[first_with_parts - 1].init_uri, segments[first_with_parts - 1].epoch
+        init_uri, epoch = segments[first_with_parts - 1].map_uri, segments[first_with_parts - 1].epoch
     for segment in segments[first_with_parts:]:
         yield from _changes(segment, init_uri, epoch)
-        init_uri, epoch = segment.init_uri, segment.epoch
+        init_uri, epoch = segment.map_uri, segment.epoch
         yield f"#EXT-X-PROGRAM-DATE-TIME:{date(segment.start_ms)}"
         yield from map(_part, segment.parts)
         if segment.gap:
@@ -216,8 +216,8 @@ def _changes(segment: Segment, init_uri: str, epoch: int) -> Iterator[str]:
     """What is another one than before the segment; one discontinuity each: the tags are what clients count (4.4.4.3)."""
     for _ in range(segment.epoch - epoch):
         yield "#EXT-X-DISCONTINUITY"
-    if segment.init_uri != init_uri or segment.epoch != epoch:
-        yield f'#EXT-X-MAP:URI="{segment.init_uri}"'
+    if segment.map_uri != init_uri or segment.epoch != epoch:
+        yield f'#EXT-X-MAP:URI="{segment.map_uri}"'
 
 
 def whole_segment(segment: Segment) -> str:
@@ -227,7 +227,7 @@ def whole_segment(segment: Segment) -> str:
 
 def _end(segment: Segment) -> str:
     gap = "#EXT-X-GAP\n" if segment.gap else ""
-    return f"{gap}#EXTINF:{segment.duration_s:.5f},\n{segment_uri(segment.number)}"
+    return f"{gap}#EXTINF:{segment.duration_s:.5f},\n{segment.uri}"
 
 
 def _first_with_parts(window: Window) -> int:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from media.hls_text import date
-from media.hls_window import Segment, Window, segment_uri
+from media.hls_window import Segment, Window
 
 VERSION: Final = 6
 GAP_VERSION: Final = 8
@@ -45,9 +45,9 @@ def _entries(segments: Sequence[Segment]) -> Iterator[str]:
     for segment in segments:
         for _ in range(segment.epoch - epoch):
             yield "#EXT-X-DISCONTINUITY"
-        if segment.init_uri != init_uri or segment.epoch != epoch:
-            yield f'#EXT-X-MAP:URI="{segment.init_uri}"'
-        init_uri, epoch = segment.init_uri, segment.epoch
+        if segment.map_uri != init_uri or segment.epoch != epoch:
+            yield f'#EXT-X-MAP:URI="{segment.map_uri}"'
+        init_uri, epoch = segment.map_uri, segment.epoch
         yield f"#EXT-X-PROGRAM-DATE-TIME:{date(segment.start_ms)}"
         if has_keyframe(segment):
             yield f"#EXTINF:{segment.duration_s:.5f},"
@@ -55,4 +55,4 @@ def _entries(segments: Sequence[Segment]) -> Iterator[str]:
         else:
             yield "#EXT-X-GAP"
             yield f"#EXTINF:{segment.duration_s:.5f},"
-        yield segment_uri(segment.number)
+        yield segment.uri

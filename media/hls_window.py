@@ -54,6 +54,7 @@ class Segment:
         part_target_ms: the Part Target Duration that its parts were made for; 0 where that is not known.
         keyframe_size: bytes from its start to the end of its first sample, an IDR picture; 0 where there is none.
         gap: its media is lost, wholly or behind `parts`; `duration` is how long it should have been.
+        borrowed_from: the rendition whose media it is, where that is another one than the playlist's.
     """
 
     number: int
@@ -71,11 +72,26 @@ class Segment:
     gap: bool = False
     part_target_ms: int = 0
     keyframe_size: int = 0
+    borrowed_from: str = ""
 
     @property
     def duration_s(self) -> float:
         """Its length in seconds."""
         return self.duration / self.timescale
+
+    @property
+    def uri(self) -> str:
+        """Its file, relative to the playlist."""
+        return self._folder + segment_uri(self.number)
+
+    @property
+    def map_uri(self) -> str:
+        """Its Media Initialization Section (4.4.4.5), relative to the playlist."""
+        return self._folder + self.init_uri
+
+    @property
+    def _folder(self) -> str:
+        return f"../{self.borrowed_from}/" if self.borrowed_from else ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ durations is made of the distance from each sample to the next: what is missing 
 before it. Where a track starts later than the other, or both are cut in front, an edit list says so, to the tick.
 """
 
+import math
 import struct
 from array import array
 from collections.abc import Iterable, Mapping, Sequence
@@ -180,6 +181,11 @@ class TrackTable:
         """When its last sample is over."""
         return Fraction(self._end, self.timescale)
 
+    @property
+    def _shown_size(self) -> bytes:
+        """The largest of its pictures, at which all are shown."""
+        return max((header.size for header in self._headers), key=lambda size: math.prod(struct.unpack(">II", size)))
+
     def trak(self, number: int, start_s: Fraction, end_s: Fraction, places: Sequence[int]) -> bytes:
         """The `trak` box of what is shown from `start_s` to `end_s`; `places` are the bytes where each segment begins."""
         head, duration = self._headers[0], self._end - self._times[0]
@@ -188,7 +194,7 @@ class TrackTable:
         sound = head.kind == "audio"
         tkhd = full_box(
             b"tkhd", 1, 3, bytes(16), struct.pack(">IIQ", number, 0, shown), bytes(8),
-            struct.pack(">HHHH", 0, 0, 0x100 if sound else 0, 0), _MATRIX, head.size,
+            struct.pack(">HHHH", 0, 0, 0x100 if sound else 0, 0), _MATRIX, self._shown_size,
         )  # fmt: skip
         entries = struct.pack(">I", len(edits)) + b"".join(struct.pack(">Qqi", *edit, 0x10000) for edit in edits)
         mdhd = full_box(b"mdhd", 1, 0, bytes(16), struct.pack(">IQHH", self.timescale, duration, 0x55C4, 0))

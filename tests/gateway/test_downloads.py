@@ -2,16 +2,19 @@
 
 import io
 import itertools
+from dataclasses import replace
 from fractions import Fraction
 
 import av
 import pytest
 
 from gateway.openapi.document import openapi_document
-from schemas.events import VideoState
+from schemas.events import PartReady, VideoState
 from tests.gateway.clip_tape import ClipTape
 from tests.gateway.conftest import Gateway
+from tests.gateway.real_media import Reel
 from tests.gateway.tape import START_MS, VIDEO, Tape, video
+from tests.processors.gops import Clip
 
 DOWNLOAD = f"/v1/videos/{VIDEO}/download"
 
@@ -94,6 +97,26 @@ async def test_a_lost_segment_leaves_the_sound_where_it_was(gateway: Gateway, cl
     lost = sum(1 for s in clip.packaged.samples("video")) - len(pictures)
     assert 0 < lost < 60
     assert abs(pictures[-1] - Fraction(179, 30)) < Fraction(1, 10)
+
+
+async def test_a_rendition_that_began_late_has_pictures_of_another_one_before(gateway: Gateway) -> None:
+    first, second = Clip(width=320, height=180, gops=4), Clip(width=192, height=108, gops=2, first_gop=2)
+    source, late = Reel("source", first), Reel("108p", second)
+    events = [event for reel in (source, late) for event in reel.events()]
+    gateway.fold(video(), *(replace(e, epoch=int(e.segment > 1)) if isinstance(e, PartReady) else e for e in events))
+    for name, data in {**source.stored, **late.stored}.items():
+        gateway.store.put(name, data)
+    gateway.fold(video(VideoState.ENDED, last_segment=3, ended_ms=START_MS + 4_000))
+    gateway.clock.now_ms += 60_000
+    assert gateway.state.media is not None
+    gateway.state.media.broadcasts.tick()
+    answer = await gateway.get(DOWNLOAD + "?rendition=108p")
+    assert answer.status_code == 200, answer.text
+    with av.open(io.BytesIO(answer.content), mode="r") as container:
+        widths = [frame.width for frame in container.decode(video=0)]
+    half = len(widths) // 2
+    assert widths == [320] * half + [192] * half
+    assert half == len([event for event in source.events([0, 1]) if isinstance(event, PartReady)]) * 6
 
 
 async def test_audio_alone_is_a_file_too(gateway: Gateway, clip: ClipTape) -> None:

@@ -3,17 +3,22 @@
 from collections.abc import Iterable
 from dataclasses import replace
 
+import pytest
+
 from gateway.playlists import Playlists, window_of
 from gateway.rendition_fold import Limits
 from gateway.variants import variants_of
 from gateway.video_fold import VideoFold
 from media.devices import Device, Wish
 from media.hls import Segment, media_playlist
+from media.hls_iframes import iframe_playlist
+from media.hls_multivariant import multivariant_playlist
 from schemas.events import PartReady, TrackInfo, VideoState
 from stores.settings import Settings
-from tests.gateway.playlist_reader import read
+from tests.gateway.playlist_reader import ReadPlaylist, read
 from tests.gateway.tape import VIDEO, Media, Tape, video
 from tests.gateway.test_rendition_fold import apply
+from tests.media.test_hls_parser import faults
 
 
 def folded(*events: Iterable[Media]) -> VideoFold:
@@ -104,37 +109,140 @@ def test_a_source_that_clients_may_not_play_is_not_reported_either() -> None:
     assert [report.uri for report in window_of(good, good.renditions["480p"]).reports] == ["../source/media.m3u8"]
 
 
-def test_on_demand_a_rendition_that_began_late_has_gaps_before_its_first_segment() -> None:
-    fold = folded(Tape([4] * 5, epochs=frozenset({3})).events(), Tape([4] * 5, "480p", epochs=frozenset({3})).events(3))
+def grown(codecs: str = "avc1.64001f", *, long_gop: bool = False) -> list[Media]:
+    """A source of five segments in three epochs: small up to segment 2, larger from there on."""
+    return [
+        replace(event, info=info(*((640, 360) if event.segment < 3 else (1280, 720)), codecs))
+        if isinstance(event, PartReady) and event.info
+        else event
+        for event in Tape([4] * 5, epochs=CUTS, long_gop=long_gop).events()
+    ]
+
+
+def rung(name: str, width: int, height: int, first: int = 0) -> list[Media]:
+    """A rendition that has these segments from `first` on."""
+    return [
+        replace(event, info=info(width, height, "avc1.640015"))
+        if isinstance(event, PartReady) and event.info
+        else event
+        for event in Tape([4] * 5, name, epochs=CUTS).events(first)
+    ]
+
+
+CUTS = frozenset({1, 3})
+
+
+def over(*events: Iterable[Media]) -> VideoFold:
+    """A video that has ended."""
+    fold = folded(*events)
     fold.state(video(VideoState.ENDED, last_segment=4))
     fold.end()
+    return fold
+
+
+def places(playlist: ReadPlaylist) -> list[tuple[str, str, bool]]:
+    return [(segment.uri, segment.map, segment.gap) for segment in playlist.segments]
+
+
+def test_on_demand_epochs_in_which_a_rendition_has_nothing_are_those_of_the_next_lower_one() -> None:
+    fold = over(grown(), rung("240p", 426, 240), rung("480p", 854, 480, 3))
     late, source = (
         read(media_playlist(window_of(fold, fold.renditions[name], vod=True))) for name in ("480p", "source")
     )
     assert late.type == source.type == "VOD"
-    assert [(s.number, s.gap) for s in late.segments] == [(n, n < 3) for n in range(5)]
+    assert places(late) == [
+        ("../source/00000000.m4s", "../source/init-000000000000.mp4", False),
+        ("../source/00000001.m4s", "../source/init-000000000001.mp4", False),
+        ("../source/00000002.m4s", "../source/init-000000000001.mp4", False),
+        ("00000003.m4s", "init-000000000002.mp4", False),
+        ("00000004.m4s", "init-000000000002.mp4", False),
+    ]
     assert [(s.date, s.duration, s.epoch) for s in late.segments] == [
         (s.date, s.duration, s.epoch) for s in source.segments
     ]
-    assert not any(s.gap for s in source.segments)
 
 
-def test_live_a_rung_that_a_larger_source_brings_has_gaps_where_the_source_has_segments() -> None:
-    cut = frozenset({3})
-    source = [
-        replace(event, info=info(*((640, 360) if event.segment < 3 else (1280, 720)), "avc1.64001f"))
-        if isinstance(event, PartReady) and event.info
-        else event
-        for event in Tape([4] * 5, epochs=cut).events()
+def test_on_demand_a_larger_rendition_stands_in_where_no_smaller_one_can() -> None:
+    long_gops = over(
+        grown(long_gop=True), rung("720p", 1280, 720), rung("1080p", 1920, 1080), rung("480p", 854, 480, 3)
+    )
+    found = read(media_playlist(window_of(long_gops, long_gops.renditions["480p"], vod=True)))
+    assert [s.uri.rpartition("/")[0] for s in found.segments] == ["../720p"] * 3 + ["", ""]
+
+
+def test_on_demand_what_is_lost_in_another_rendition_s_epoch_stays_a_gap_there() -> None:
+    small = [e for e in rung("240p", 426, 240) if e.segment != 1]
+    fold = over(grown(long_gop=True), small, rung("480p", 854, 480, 3))
+    found = read(media_playlist(window_of(fold, fold.renditions["480p"], vod=True)))
+    assert [s.gap for s in found.segments] == [False, True, False, False, False]
+    assert [s.map for s in found.segments[:3]] == [f"../240p/init-00000000000{epoch}.mp4" for epoch in (0, 1, 1)]
+
+
+def test_nothing_stands_in_that_not_every_player_of_the_rendition_plays() -> None:
+    for codecs in ("hvc1.1.6.L93.B0", "avc1.6e001f"):
+        fold = over(grown(codecs), rung("480p", 854, 480, 3))
+        found = read(media_playlist(window_of(fold, fold.renditions["480p"], vod=True)))
+        assert [(s.gap, s.uri) for s in found.segments] == [(n < 3, f"{n:08d}.m4s") for n in range(5)]
+        assert next(v.codecs for v in variants_of(fold, {}).videos if v.name == "480p") == "avc1.640015"
+
+
+def test_a_variant_names_the_codecs_of_what_stands_in_and_carries_its_rates() -> None:
+    big = [replace(e, size=20 * e.size, keyframe_size=900) if isinstance(e, PartReady) else e for e in grown()]
+    late = [replace(e, keyframe_size=100) if isinstance(e, PartReady) else e for e in rung("480p", 854, 480, 3)]
+    for fold in (folded(big, late), over(big, late)):
+        found = {video.name: video for video in variants_of(fold, {}).videos}
+        assert found["480p"].codecs == "avc1.640015,avc1.64001f"
+        assert (found["480p"].width, found["480p"].height) == (854, 480)
+        assert found["480p"].rates.peak == found["source"].rates.peak
+        assert found["480p"].keyframes is not None
+        assert found["480p"].keyframes.peak == pytest.approx(900 * 8)
+
+
+def test_the_key_pictures_of_what_stands_in_are_in_the_i_frame_playlist() -> None:
+    big = [replace(e, keyframe_size=400) if isinstance(e, PartReady) else e for e in grown()]
+    late = [replace(e, keyframe_size=100) if isinstance(e, PartReady) else e for e in rung("480p", 854, 480, 3)]
+    fold = over(big, late)
+    found = read(iframe_playlist(window_of(fold, fold.renditions["480p"], vod=True)))
+    assert [(s.uri, s.span) for s in found.segments[2:4]] == [
+        ("../source/00000002.m4s", (0, 400)),
+        ("00000003.m4s", (0, 100)),
     ]
-    fold = folded(source, Tape([4] * 5, "480p", epochs=cut).events(3))
+    assert found.segments[2].map == "../source/init-000000000001.mp4"
+
+
+def test_live_a_rung_that_a_larger_source_brings_begins_with_the_source_s_segments() -> None:
+    fold = folded(grown(), rung("240p", 426, 240), rung("480p", 854, 480, 3))
     kept: dict[int, Segment] = {}
     windows = [window_of(fold, fold.renditions["480p"], lead=kept) for _ in range(2)]
     assert all(before is after for before, after in zip(windows[0].segments, windows[1].segments, strict=True))
-    rung, whole = (read(media_playlist(window_of(fold, fold.renditions[name]))) for name in ("480p", "source"))
-    assert [(s.number, s.gap, s.epoch, s.date, s.duration) for s in rung.segments] == [
-        (s.number, s.number < 3, s.epoch, s.date, s.duration) for s in whole.segments
+    late, whole = (read(media_playlist(window_of(fold, fold.renditions[name]))) for name in ("480p", "source"))
+    assert [(s.number, s.gap, s.epoch, s.date, s.duration) for s in late.segments] == [
+        (s.number, False, s.epoch, s.date, s.duration) for s in whole.segments
     ]
+    assert places(late)[:3] == [(f"../source/{uri}", f"../source/{init}", False) for uri, init, _ in places(whole)[:3]]
+    assert not any(uri.startswith("..") for uri, _, _ in places(late)[3:])
+
+
+def test_live_what_of_the_source_cannot_be_begun_with_is_a_gap_there() -> None:
+    source = [replace(e, independent=False) if isinstance(e, PartReady) and e.segment == 2 else e for e in grown()]
+    fold = folded(source, rung("480p", 854, 480, 3))
+    found = read(media_playlist(window_of(fold, fold.renditions["480p"])))
+    assert [s.gap for s in found.segments] == [False, False, True, False, False]
+    assert found.independent
+
+
+def test_hls_parser_finds_nothing_in_playlists_with_segments_of_other_renditions() -> None:
+    live, ended = (of(grown(), rung("240p", 426, 240), rung("480p", 854, 480, 3)) for of in (folded, over))
+    windows = {
+        "live": window_of(live, live.renditions["480p"]),
+        "vod": window_of(ended, ended.renditions["480p"], vod=True),
+    }
+    variants = variants_of(ended, {})
+    assert not faults(
+        {name: media_playlist(window) for name, window in windows.items()}
+        | {"iframes": iframe_playlist(windows["vod"])}
+        | {"multivariant": multivariant_playlist(variants.videos, variants.audio)}
+    )
 
 
 def test_audio_alone_is_offered_to_who_wants_no_picture_and_the_smallest_picture_where_there_is_no_audio() -> None:
