@@ -2,7 +2,7 @@
 
 import time
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import (
@@ -61,6 +61,26 @@ def topic_config(settings: Settings, topic: Topic) -> dict[str, str]:
     else:
         config["retention.ms"] = str(topic.retention_ms)
     return config
+
+
+def wait_for_brokers(settings: Settings, count: int, timeout_s: float = 60.0) -> None:
+    """Return once the cluster knows of `count` brokers: before, it could not make so many copies. Blocking.
+
+    Raises:
+        LogError: it does not come to know them in time.
+    """
+    admin, deadline = AdminClient(client_config(settings, "topics")), time.monotonic() + timeout_s
+    while (known := len(_brokers(admin))) < count:
+        if time.monotonic() > deadline:
+            raise LogError(f"expected {count} brokers at {settings.kafka_bootstrap}, found {known}") from TimeoutError()
+        time.sleep(POLL_S)
+
+
+def _brokers(admin: AdminClient) -> dict[int, Any]:
+    try:
+        return dict(admin.list_topics(timeout=TIMEOUT_S).brokers)
+    except KafkaException:
+        return {}
 
 
 def apply_topics(settings: Settings) -> TopicsReport:

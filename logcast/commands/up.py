@@ -12,7 +12,10 @@ from logcast.commands._options import absolute_settings, data_option, port_optio
 @data_option
 @port_options
 @click.option("--demo", is_flag=True, help="Push a moving test picture with a tone to the channel `demo`.")
-def command(data_dir: Path | None, http_port: int | None, rtmp_port: int | None, *, demo: bool) -> None:
+@click.option(
+    "--cluster", is_flag=True, help="Three nodes of Kafka and Cassandra, two of each of ours (docs/clusters.md)."
+)
+def command(data_dir: Path | None, http_port: int | None, rtmp_port: int | None, *, demo: bool, cluster: bool) -> None:
     """Start Kafka, Cassandra, consumers, worker, gateway and ingest on this machine, and watch over them.
 
     Ctrl-C, SIGTERM or `logcast down` stop everything in order. The first start fetches Kafka and Cassandra (110 MB).
@@ -21,7 +24,8 @@ def command(data_dir: Path | None, http_port: int | None, rtmp_port: int | None,
     began = time.monotonic()
     from rich.console import Console
 
+    from logcast.stack.layout import CLUSTER, ONE
     from logcast.stack.run import run_stack
 
     settings = absolute_settings(data_dir, http_port=http_port, rtmp_port=rtmp_port)
-    run_stack(settings, Console(), demo=demo, began=began)
+    run_stack(settings, Console(), demo=demo, began=began, layout=CLUSTER if cluster else ONE)

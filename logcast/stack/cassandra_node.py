@@ -1,4 +1,4 @@
-"""One Apache Cassandra node from plain jars, alone in its cluster."""
+"""An Apache Cassandra node from plain jars, alone in its cluster or one of several."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,9 +13,11 @@ DIRECTORIES = ("data", "commitlog", "saved_caches", "hints", "cdc_raw", "trigger
 
 @dataclass(frozen=True, slots=True)
 class CassandraNode:
-    """Where the node keeps itself (`directory`, absolute), what it listens on (127.0.0.1 only), what runs it.
+    """Where the node keeps itself (`directory`, absolute), what it listens on, what runs it.
 
-    `storage_port` is for other nodes: it has none, but does not start without. JMX is off: it takes a port more.
+    `hosts` are the addresses of all nodes in the order of their numbers, which count from 1; all have the same ports.
+    `storage_port` is for other nodes; a node alone does not start without. JMX is off: it takes a port more. With
+    `passwords` clients log in; a new cluster has the user `cassandra` with the same password, to be changed at once.
     """
 
     directory: Path
@@ -24,11 +26,29 @@ class CassandraNode:
     java: Java
     jars: tuple[Path, ...]
     heap_mb: int = 256
+    hosts: tuple[str, ...] = ("127.0.0.1",)
+    number: int = 1
+    passwords: bool = False
+
+    @property
+    def host(self) -> str:
+        """The address that it listens on."""
+        return self.hosts[self.number - 1]
 
     def yaml(self) -> str:
         """The node's configuration file."""
         template = files("logcast.stack").joinpath("conf/cassandra.yaml").read_text("utf-8")
-        return Template(template).substitute(port=self.port, storage_port=self.storage_port, directory=self.directory)
+        return Template(template).substitute(
+            host=self.host,
+            seeds=",".join(f"{host}:{self.storage_port}" for host in self.hosts[:2]),
+            token=evenly_spaced(len(self.hosts))[self.number - 1],
+            hints=str(len(self.hosts) > 1).lower(),
+            authenticator="PasswordAuthenticator" if self.passwords else "AllowAllAuthenticator",
+            authorizer="CassandraAuthorizer" if self.passwords else "AllowAllAuthorizer",
+            port=self.port,
+            storage_port=self.storage_port,
+            directory=self.directory,
+        )
 
     def prepare(self) -> None:
         """Make the directories and write the configuration."""
@@ -57,7 +77,7 @@ class CassandraNode:
         ]
 
     def _properties(self) -> dict[str, str]:
-        return {
+        return self._of_cluster() | {
             "cassandra.config": (self.directory / "cassandra.yaml").as_uri(),
             "logback.configurationFile": (self.directory / "logback.xml").as_uri(),
             "cassandra.storagedir": str(self.directory),
@@ -66,8 +86,21 @@ class CassandraNode:
             "java.io.tmpdir": str(self.directory / "tmp"),
             "jna.tmpdir": str(self.directory / "tmp"),
             "cassandra-foreground": "yes",
-            # Nobody is to be waited for: there is no other node.
+            "cassandra.superuser_setup_delay_ms": "0",
+        }
+
+    def _of_cluster(self) -> dict[str, str]:
+        """How long the others are waited for: a node alone waits for nobody."""
+        if len(self.hosts) > 1:
+            return {"cassandra.shutdown_announce_in_ms": "1000", "cassandra.ring_delay_ms": "5000"}
+        return {
             "cassandra.shutdown_announce_in_ms": "0",
             "cassandra.skip_wait_for_gossip_to_settle": "0",
             "cassandra.ring_delay_ms": "1",
         }
+
+
+def evenly_spaced(count: int) -> list[int]:
+    """The tokens of `count` nodes that have a like share of the ring each; the first is 0, as of a node alone."""
+    step = 2**64 // count
+    return [(step * n + 2**63) % 2**64 - 2**63 for n in range(count)]

@@ -16,12 +16,14 @@ from logcast.errors import CannotStartError
 from logcast.stack.instance import is_held
 from logcast.stack.jars import cache_dir, locked_jars, missing_jars
 from logcast.stack.java import find_java, java_version
+from logcast.stack.layout import ONE, Layout
 from logcast.stack.ports import PortClaim, port_claims, port_problem
 from stores.settings import Settings
 
 MIB = 1024 * 1024
 DISK_MIN_MB = 1024
 MEMORY_MIN_MB = 2048
+CLUSTER_MEMORY_MIN_MB = 6144
 FILES_MIN = 4096
 RECORDINGS_WAIT = "live goes on; recording waits for it as long as the hot store has the parts"
 CLOCK_TOLERANCE_S = 120
@@ -40,30 +42,30 @@ class Check:
     warning: bool = False
 
 
-def checks(settings: Settings) -> Iterator[Check]:
-    """Look at this machine, cheapest first. Nothing is changed but for a file that is written and removed."""
+def checks(settings: Settings, layout: Layout = ONE) -> Iterator[Check]:
+    """Look at this machine, cheapest first, for a stack of this layout. Nothing is changed but for a file that is written and removed."""
     yield _python()
     yield _directory_name(settings.data_dir)
     yield _writable(settings.data_dir)
     yield _disk("disk", settings.data_dir)
     yield _jars()
-    yield _memory()
+    yield _memory(MEMORY_MIN_MB if not layout.is_cluster else CLUSTER_MEMORY_MIN_MB)
     yield _open_files()
     yield _clock(settings.data_dir)
     yield _java()
     yield _hot_store(settings)
     yield _recordings(settings)
-    yield from _ports(settings)
+    yield from _ports(settings, layout)
 
 
-def require_all(settings: Settings) -> list[Check]:
+def require_all(settings: Settings, layout: Layout = ONE) -> list[Check]:
     """Run the checks; gives those that are worth a warning.
 
     Raises:
         CannotStartError: the first check that failed, as one sentence.
     """
     warnings = []
-    for check in checks(settings):
+    for check in checks(settings, layout):
         if not check.ok and not check.warning:
             raise CannotStartError(f"{check.found}: {check.advice}" if check.advice else check.found)
         if not check.ok:
@@ -139,13 +141,13 @@ def _jars() -> Check:
     )
 
 
-def _memory() -> Check:
+def _memory(least_mb: int) -> Check:
     available_mb = psutil.virtual_memory().available // MIB
     return Check(
         "memory",
-        available_mb >= MEMORY_MIN_MB,
+        available_mb >= least_mb,
         f"{available_mb} MiB available",
-        f"the idle stack takes up to {MEMORY_MIN_MB} MiB: close other programs",
+        f"the idle stack takes up to {least_mb} MiB: close other programs",
         warning=True,
     )
 
@@ -196,18 +198,19 @@ def _java() -> Check:
         return Check("Java", False, str(error))
 
 
-def _ports(settings: Settings) -> Iterator[Check]:
+def _ports(settings: Settings, layout: Layout) -> Iterator[Check]:
     try:
-        claims = port_claims(settings)
+        claims = port_claims(settings, layout)
     except CannotStartError as error:
         yield Check("ports", False, str(error))
         return
     if is_held(settings.data_dir):
         yield Check("ports", True, f"a stack runs on {settings.data_dir}: its ports are its own")
         return
-    seen: dict[int, PortClaim] = {}
+    seen: dict[tuple[str, int], PortClaim] = {}
     for claim in claims:
-        yield _port(claim, seen.setdefault(claim.port, claim))
+        place = (claim.host if layout.is_cluster else "", claim.port)
+        yield _port(claim, seen.setdefault(place, claim))
 
 
 def _port(claim: PortClaim, first: PortClaim) -> Check:

@@ -2,18 +2,20 @@
 
 import asyncio
 import sys
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 from logcast.errors import CannotStartError
 from logcast.roles import ROLES
 from logcast.stack.cassandra_node import CassandraNode
-from logcast.stack.class_archive import ClassArchive, class_archive
+from logcast.stack.class_archive import class_archive
 from logcast.stack.environment import environment
 from logcast.stack.java import Java
-from logcast.stack.kafka_node import KafkaNode
+from logcast.stack.java_server import JavaServer, Node
+from logcast.stack.kafka_node import KafkaNode, new_cluster_id
+from logcast.stack.layout import ONE, Layout
 from logcast.stack.ports import kafka_port
 from logcast.stack.probes import cassandra_ready, http_ok, kafka_ready
 from logcast.stack.process import ProcessSpec
@@ -27,29 +29,8 @@ JAVA_STOP_S = 30.0
 ROLE_STOP_S = 15.0
 
 
-@dataclass(frozen=True, slots=True)
-class JavaServer:
-    """A node and what makes its starts faster."""
-
-    node: KafkaNode | CassandraNode
-    archive: ClassArchive
-
-    def argv(self) -> list[str]:
-        """The command line of the next start."""
-        return self.node.argv(self.archive.flags())
-
-    async def settle(self, apply: Callable[[], None]) -> None:
-        """It answers: keep the archive that it started with, and apply topics or schema."""
-        self.archive.proved()
-        await asyncio.to_thread(apply)
-
-    async def build_archive(self) -> None:
-        """Make later starts faster, when there is no archive yet."""
-        await self.archive.build(self.node.argv())
-
-
 class LocalStack:
-    """The processes with these settings. `demo_target` is an RTMP address with its key, or None for no test picture."""
+    """The processes of a layout with these settings. `demo_target` is an RTMP address with its key; None: no test picture."""
 
     def __init__(
         self,
@@ -58,99 +39,133 @@ class LocalStack:
         class_path: Callable[[str], tuple[Path, ...]],
         archives: Path,
         demo_target: str | None = None,
+        layout: Layout = ONE,
     ) -> None:
-        self._settings = settings
+        self._layout = layout
         self._demo_target = demo_target
-        port, data_dir = kafka_port(settings), settings.data_dir
-        kafka = KafkaNode(data_dir / "kafka", port, port + 1, java, class_path("kafka"))
-        cassandra = CassandraNode(
-            data_dir / "cassandra",
-            settings.cassandra_port,
-            settings.cassandra_storage_port,
-            java,
-            class_path("cassandra"),
-        )
-        self._kafka, self._cassandra = (
-            JavaServer(node, class_archive(archives, name, java, node.jars, node.directory / "classes.txt"))
-            for name, node in (("kafka", kafka), ("cassandra", cassandra))
-        )
+        port = kafka_port(settings)
+        self._settings = layout.settings(settings, port)
+        archived = partial(self._server, archives, java)
+        kafka = list(self._kafka_nodes(port, java, class_path("kafka")))
+        self._kafka = [archived(name, node) for name, node in zip(layout.named("kafka"), kafka, strict=True)]
+        self._kafka[-1].apply = partial(_apply_topics, self._settings, len(kafka))
+        cassandra = list(self._cassandra_nodes(java, class_path("cassandra")))
+        self._cassandra = [
+            archived(name, node) for name, node in zip(layout.named("cassandra"), cassandra, strict=True)
+        ]
+        self._cassandra[0].apply = partial(_apply_schema, self._settings)
+        self._cluster_id = next(filter(None, (node.cluster_id() for node in kafka)), None) or new_cluster_id()
+
+    @staticmethod
+    def _server(archives: Path, java: Java, name: str, node: Node) -> JavaServer[Node]:
+        product = "kafka" if isinstance(node, KafkaNode) else "cassandra"
+        return JavaServer(name, node, class_archive(archives, product, java, node.jars, node.directory / "classes.txt"))
+
+    def _kafka_nodes(self, port: int, java: Java, jars: tuple[Path, ...]) -> Iterator[KafkaNode]:
+        hosts, data_dir = self._layout.nodes, self._settings.data_dir
+        for number, name in enumerate(self._layout.named("kafka"), start=1):
+            yield KafkaNode(data_dir / name, port, port + 1, java, jars, hosts=hosts, number=number)
+
+    def _cassandra_nodes(self, java: Java, jars: tuple[Path, ...]) -> Iterator[CassandraNode]:
+        settings, hosts = self._settings, self._layout.nodes
+        ports = settings.cassandra_port, settings.cassandra_storage_port
+        for number, name in enumerate(self._layout.named("cassandra"), start=1):
+            yield CassandraNode(settings.data_dir / name, *ports, java, jars, hosts=hosts, number=number)
 
     def specs(self) -> tuple[ProcessSpec, ...]:
         """The processes in the order of start; they are stopped in the opposite one."""
         settings = self._settings
+        databases = ("kafka", "cassandra")
         specs = (
-            self._java(
-                "kafka",
-                self._kafka,
-                partial(kafka_ready, settings.kafka_bootstrap),
-                partial(_apply_topics, settings),
-            ),
-            self._java(
-                "cassandra",
-                self._cassandra,
-                partial(cassandra_ready, "127.0.0.1", settings.cassandra_port),
-                partial(_apply_schema, settings),
-            ),
-            self._role("consumers", settings.health_port_consumers, needs=("kafka", "cassandra")),
-            self._role("worker", settings.health_port_worker, rule=RestartRule(first_s=0.0)),
-            self._role("gateway", settings.http_port, needs=("kafka", "cassandra")),
-            self._role("ingest", settings.health_port_ingest, port=settings.rtmp_port),
+            *self._kafka_specs(),
+            *self._cassandra_specs(),
+            *self._role("consumers", settings.health_port_consumers, needs=databases),
+            *self._role("worker", settings.health_port_worker, rule=RestartRule(first_s=0.0)),
+            *self._role("gateway", settings.http_port, needs=databases),
+            *self._role("ingest", settings.health_port_ingest, port=settings.rtmp_port),
             *((self._demo(self._demo_target),) if self._demo_target else ()),
         )
         return tuple(self._bounded(spec) for spec in specs)
 
     async def build_archives(self) -> None:
         """Make later starts faster, one server after the other: Cassandra's start gains most."""
-        await self._cassandra.build_archive()
-        await self._kafka.build_archive()
+        await self._cassandra[0].build_archive()
+        await self._kafka[0].build_archive()
+
+    def _kafka_specs(self) -> Iterator[ProcessSpec]:
+        """All at once: none of several serves without another."""
+        for server in self._kafka:
+            node = server.node
+            prepare = partial(node.prepare, self._cluster_id)
+            yield self._java(server, partial(kafka_ready, f"{node.host}:{node.port}"), prepare)
+
+    def _cassandra_specs(self) -> Iterator[ProcessSpec]:
+        """The first makes the ring and has the tables; the others join it, and learn the tables at once."""
+        first = self._cassandra[0]
+        for server in self._cassandra:
+            node, before = server.node, () if server is first else (first.name,)
+            yield self._java(server, partial(cassandra_ready, node.host, node.port), node.prepare, before)
 
     def _java(
-        self, name: str, server: JavaServer, ready: Callable[[], Awaitable[bool]], apply: Callable[[], None]
+        self,
+        server: JavaServer[Node],
+        ready: Callable[[], Awaitable[bool]],
+        prepare: Callable[[], None],
+        needs_once: tuple[str, ...] = (),
     ) -> ProcessSpec:
         return ProcessSpec(
-            name=name,
+            name=server.name,
             argv=server.argv,
             ready=ready,
             cwd=server.node.directory,
             port=server.node.port,
-            prepare=partial(asyncio.to_thread, server.node.prepare),
-            settle=partial(server.settle, apply),
+            needs_once=needs_once,
+            prepare=partial(asyncio.to_thread, prepare),
+            settle=server.settle,
             watched=False,
             stop_s=JAVA_STOP_S,
+            stops_with=type(server.node).__name__,
         )
 
     def _role(
         self,
-        name: str,
+        kind: str,
         probed_port: int,
         needs: tuple[str, ...] = ("kafka",),
         port: int | None = None,
         rule: RestartRule | None = None,
-    ) -> ProcessSpec:
-        """One of ours; `port` is the one to show, `probed_port` answers `/readyz`."""
-        host = self._settings.bind_host
-        return ProcessSpec(
-            name=name,
-            argv=lambda: ROLES[name].argv,
-            ready=partial(http_ok, probed_port, host="127.0.0.1" if host in {"0.0.0.0", "::"} else host),  # noqa: S104
-            environ=environment(self._settings),
-            cwd=self._settings.data_dir,
-            port=port or probed_port,
-            needs=needs,
-            stop_s=ROLE_STOP_S,
-            rule=rule or RestartRule(),
-        )
+    ) -> Iterator[ProcessSpec]:
+        """Ours of one kind; `port` is the one to show, `probed_port` answers `/readyz`."""
+        for place, name in enumerate(self._layout.named(kind)):
+            settings = self._layout.settings_at(self._settings, place)
+            host = "127.0.0.1" if settings.bind_host in {"0.0.0.0", "::"} else settings.bind_host  # noqa: S104
+            spec = ProcessSpec(
+                name=name,
+                argv=lambda: ROLES[kind].argv,
+                ready=partial(http_ok, probed_port, host=host),
+                environ=environment(settings),
+                cwd=settings.data_dir,
+                port=port or probed_port,
+                stop_s=ROLE_STOP_S,
+                rule=rule or RestartRule(),
+            )
+            yield self._after(needs, spec)
+
+    def _after(self, kinds: tuple[str, ...], spec: ProcessSpec) -> ProcessSpec:
+        """Alone, a server must be there for its clients; of several, all must have been there once."""
+        names = tuple(name for kind in kinds for name in self._layout.named(kind))
+        return replace(spec, needs_once=names) if self._layout.is_cluster else replace(spec, needs=names)
 
     def _demo(self, target: str) -> ProcessSpec:
         """The test picture; it counts as ready when it can be watched."""
-        return ProcessSpec(
+        spec = ProcessSpec(
             name="demo",
             argv=lambda: (sys.executable, "-m", "logcast.demo"),
             ready=partial(http_ok, self._settings.http_port, "/live/demo/master.m3u8"),
             environ={"LOGCAST_DEMO_TARGET": target},
             cwd=self._settings.data_dir,
-            needs=("ingest", "worker", "gateway"),
         )
+        return self._after(("ingest", "worker", "gateway"), spec)
 
     def _bounded(self, spec: ProcessSpec) -> ProcessSpec:
         """What all have in common: their log file, and a process that stays small."""
@@ -161,11 +176,12 @@ class LocalStack:
         )
 
 
-def _apply_topics(settings: Settings) -> None:
+def _apply_topics(settings: Settings, brokers: int) -> None:
     from stores.kafka import LogError
-    from stores.topics import apply_topics
+    from stores.topics import apply_topics, wait_for_brokers
 
     try:
+        wait_for_brokers(settings, brokers)
         apply_topics(settings)
     except LogError as error:
         if error.__cause__:  # the broker's trouble: a restart may mend it

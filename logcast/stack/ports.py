@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import psutil
 
 from logcast.errors import CannotStartError
+from logcast.stack.layout import ONE, Layout
 from stores.settings import Settings
 
 
@@ -20,16 +21,36 @@ class PortClaim:
     option: str
 
 
-def port_claims(settings: Settings) -> tuple[PortClaim, ...]:
-    """Every port that `logcast up` with these settings listens on."""
-    local, kafka = "127.0.0.1", kafka_port(settings)
+def port_claims(settings: Settings, layout: Layout = ONE) -> tuple[PortClaim, ...]:
+    """Every port that `logcast up` with these settings listens on.
+
+    Raises:
+        CannotStartError: the settings are not for a stack of this machine.
+    """
+    if layout.is_cluster and settings.bind_host != layout.homes[0]:
+        raise CannotStartError(
+            f"`logcast up --cluster` serves on {' and '.join(layout.homes)}, but bind_host is {settings.bind_host}: "
+            f"unset LOGCAST_BIND_HOST, and let an edge (docs/edge.md) listen on other addresses"
+        )
+    nodes = (claim for host in layout.nodes for claim in _node_claims(settings, host))
+    homes = (claim for place in range(len(layout.homes)) for claim in _role_claims(layout.settings_at(settings, place)))
+    return (*homes, *nodes)
+
+
+def _node_claims(settings: Settings, local: str) -> tuple[PortClaim, ...]:
+    kafka = kafka_port(settings)
     return (
-        PortClaim(settings.http_port, settings.bind_host, "the page and the API", "--http-port"),
-        PortClaim(settings.rtmp_port, settings.bind_host, "RTMP", "--rtmp-port"),
         PortClaim(kafka, local, "Kafka", "LOGCAST_KAFKA_BOOTSTRAP=127.0.0.1:PORT"),
         PortClaim(kafka + 1, local, "Kafka's controller", "LOGCAST_KAFKA_BOOTSTRAP=127.0.0.1:PORT (it is PORT + 1)"),
         PortClaim(settings.cassandra_port, local, "Cassandra", "LOGCAST_CASSANDRA_PORT"),
         PortClaim(settings.cassandra_storage_port, local, "Cassandra's storage", "LOGCAST_CASSANDRA_STORAGE_PORT"),
+    )
+
+
+def _role_claims(settings: Settings) -> tuple[PortClaim, ...]:
+    return (
+        PortClaim(settings.http_port, settings.bind_host, "the page and the API", "--http-port"),
+        PortClaim(settings.rtmp_port, settings.bind_host, "RTMP", "--rtmp-port"),
         PortClaim(settings.health_port_ingest, settings.bind_host, "ingest's health", "LOGCAST_HEALTH_PORT_INGEST"),
         PortClaim(settings.health_port_worker, settings.bind_host, "worker's health", "LOGCAST_HEALTH_PORT_WORKER"),
         PortClaim(

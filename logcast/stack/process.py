@@ -65,6 +65,8 @@ class ProcessSpec:
     port: int | None = None
     needs: tuple[str, ...] = ()
     """Names of those that must be ready first."""
+    needs_once: tuple[str, ...] = ()
+    """Names of those that must have been ready once: of several like them, one may be away later."""
     prepare: Callable[[], Awaitable[None]] = _nothing
     """Before every start."""
     settle: Callable[[], Awaitable[None]] = _nothing
@@ -73,6 +75,8 @@ class ProcessSpec:
     """Whether `ready` is cheap enough to ask it every few seconds for ever."""
     start_s: float = 120.0
     stop_s: float = 10.0
+    stops_with: str | None = None
+    """Those that have this in common are stopped together: the last broker of a cluster waits in vain for a quorum."""
     rule: RestartRule = field(default_factory=RestartRule)
 
 
@@ -97,12 +101,13 @@ class WatchedProcess:
     def __init__(self, spec: ProcessSpec, data_dir: Path, changed: Callable[[Snapshot], None]) -> None:
         self.spec = spec
         self.is_ready = asyncio.Event()
+        self.was_ready = asyncio.Event()
         self.snapshot = Snapshot(spec.name, ProcessState.WAITING, None, spec.port, "", time.time())
         self._data_dir = data_dir
         self._changed = changed
         self._process: Process | None = None
 
-    async def run(self, needs: tuple["WatchedProcess", ...]) -> None:
+    async def run(self, needs: Sequence["WatchedProcess"], needs_once: Sequence["WatchedProcess"] = ()) -> None:
         """Keep it running until cancelled; then end it within its time, and return when it is gone.
 
         Raises:
@@ -111,10 +116,8 @@ class WatchedProcess:
         restarts = Restarts(self.spec.rule)
         try:
             while True:
-                for other in needs:
-                    if not other.is_ready.is_set():
-                        self._say(ProcessState.WAITING, f"for {other.spec.name}")
-                        await other.is_ready.wait()
+                await self._wait_for({other.spec.name: other.is_ready for other in needs})
+                await self._wait_for({other.spec.name: other.was_ready for other in needs_once})
                 began, log_began = time.monotonic(), size(self.spec.log)
                 reason = await self._live()
                 restarts = restarts.after(time.monotonic() - began)
@@ -128,6 +131,12 @@ class WatchedProcess:
         if self._process and self._process.returncode is None:
             with suppress(ProcessLookupError):
                 os.killpg(self._process.pid, signal.SIGKILL)
+
+    async def _wait_for(self, others: Mapping[str, asyncio.Event]) -> None:
+        for name, event in others.items():
+            if not event.is_set():
+                self._say(ProcessState.WAITING, f"for {name}")
+                await event.wait()
 
     async def _live(self) -> str:
         """One life; gives how it ended."""
@@ -169,6 +178,7 @@ class WatchedProcess:
                 await asyncio.sleep(PROBE_EVERY_S)
             await self.spec.settle()
         self.is_ready.set()
+        self.was_ready.set()
         self._say(ProcessState.READY)
         while True:
             await asyncio.sleep(WATCH_EVERY_S)

@@ -17,6 +17,7 @@ from logcast.stack.downloads import download
 from logcast.stack.instance import only_instance, remove_stack_file, write_stack_file
 from logcast.stack.jars import cache_dir, class_path, locked_jars
 from logcast.stack.java import find_java
+from logcast.stack.layout import ONE, Layout
 from logcast.stack.local import LocalStack
 from logcast.stack.process import Snapshot
 from logcast.stack.supervisor import Supervisor
@@ -32,13 +33,13 @@ QUIET_S = 5.0
 """After the start, before anything is done for later starts."""
 
 
-def run_stack(settings: Settings, console: Console, *, demo: bool, began: float) -> None:
-    """Run everything until a signal says stop; `began` is the monotonic time that the start is counted from.
+def run_stack(settings: Settings, console: Console, *, demo: bool, began: float, layout: Layout = ONE) -> None:
+    """Run everything of a layout until a signal says stop; `began` is the monotonic time that the start is counted from.
 
     Raises:
         CannotStartError, DownloadError: the message says what to do; nothing is left running.
     """
-    for warning in require_all(settings):
+    for warning in require_all(settings, layout):
         console.print(f"warning: {warning.found}; {warning.advice}", highlight=False)
     with only_instance(settings.data_dir):
         raise_open_files()
@@ -51,6 +52,7 @@ def run_stack(settings: Settings, console: Console, *, demo: bool, began: float)
             partial(class_path, jars, cache=cache_dir()),
             cache_dir() / "class-archives",
             push_address(settings, keys["demo"]) if demo else None,
+            layout,
         )
         asyncio.run(_supervise(settings, stack, console, welcome(settings, keys["my-channel"], demo=demo), began))
 

@@ -48,9 +48,10 @@ class Supervisor:
         finally:
             for task in (rotation, stopped):
                 task.cancel()
-            for name in reversed(tasks):
-                tasks[name].cancel()
-                await asyncio.wait({tasks[name]})
+            for together in self._stopping_order():
+                for name in together:
+                    tasks[name].cancel()
+                await asyncio.wait({tasks[name] for name in together})
         for done in (self._hopeless, rotation, *tasks.values()):
             if done.done() and not done.cancelled() and (error := done.exception()):
                 raise error
@@ -60,8 +61,17 @@ class Supervisor:
         for process in self._processes.values():
             process.kill()
 
+    def _stopping_order(self) -> list[list[str]]:
+        """The names from the last that was started to the first, in groups that stop together."""
+        groups: dict[str, list[str]] = {}
+        for name, process in reversed(self._processes.items()):
+            groups.setdefault(process.spec.stops_with or name, []).append(name)
+        return list(groups.values())
+
     async def _run_one(self, process: WatchedProcess) -> None:
-        await process.run(tuple(self._processes[name] for name in process.spec.needs))
+        spec = process.spec
+        needs, needs_once = ([self._processes[name] for name in names] for names in (spec.needs, spec.needs_once))
+        await process.run(needs, needs_once)
 
     async def _rotate_logs(self) -> None:
         while True:

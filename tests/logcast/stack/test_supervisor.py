@@ -94,6 +94,20 @@ async def test_starts_in_the_order_of_needs_and_stops_in_the_opposite_one(tmp_pa
     assert {snapshot.state for snapshot in running.supervisor.snapshots} == {ProcessState.STOPPED}
 
 
+async def test_those_that_stop_together_do(tmp_path: Path) -> None:
+    """The first of two does not end before the other is told to: one after the other they would never come to an end."""
+    waits = LIVES.replace(
+        "sys.exit(0)",
+        "other = pathlib.Path('ab'.replace(name, '') + '.stopping')\n    pathlib.Path(name + '.stopping').touch()\n    while not other.exists(): time.sleep(0.01)\n    sys.exit(0)",
+    )
+    pair = [spec(tmp_path, name, waits, stops_with="pair", stop_s=DEADLINE_S) for name in "ab"]
+    running = Running(tmp_path, *pair, spec(tmp_path, "c"))
+    await asyncio.wait_for(running.supervisor.all_ready(), DEADLINE_S)
+    await running.end()
+    stops = (tmp_path / "stops").read_text().split()
+    assert (stops[0], set(stops)) == ("c", {"a", "b", "c"})
+
+
 async def test_starts_again_what_was_killed_and_says_so(tmp_path: Path) -> None:
     running = Running(tmp_path, spec(tmp_path, "a"))
     await asyncio.wait_for(running.supervisor.all_ready(), DEADLINE_S)
@@ -154,6 +168,29 @@ async def test_one_that_waits_starts_only_when_the_other_is_ready(tmp_path: Path
     assert running.of("b").state is ProcessState.WAITING
     gate.set()
     await asyncio.wait_for(running.supervisor.all_ready(), DEADLINE_S)
+    await running.end()
+
+
+async def test_who_needed_another_once_starts_again_while_that_is_away(tmp_path: Path) -> None:
+    there = asyncio.Event()
+    there.set()
+
+    async def ready() -> bool:
+        return there.is_set()
+
+    running = Running(tmp_path, spec(tmp_path, "a", ready=ready), spec(tmp_path, "b", needs_once=("a",)))
+    await asyncio.wait_for(running.supervisor.all_ready(), DEADLINE_S)
+    there.clear()
+    for name in ("a", "b"):
+        pid = running.of(name).pid
+        assert pid is not None
+        os.kill(pid, signal.SIGKILL)
+    await running.until(lambda: running.of("a").state is ProcessState.STARTING)
+    await running.until(
+        lambda: any(snapshot.name == "b" and snapshot.state is ProcessState.RESTARTING for snapshot in running.said)
+    )
+    await running.until(lambda: running.of("b").state is ProcessState.READY)
+    assert running.of("a").state is not ProcessState.READY
     await running.end()
 
 
