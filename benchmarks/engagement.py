@@ -35,6 +35,7 @@ from stores.topics import apply_topics
 from tests.conftest import free_ports
 
 VIDEOS = tuple(base32(n, 20) for n in range(8))
+KINDS = ("heart", "clap", "laugh", "wow", "fire")
 MIB = 1024 * 1024
 BATCH = 100
 """What a gateway gathers in 20 ms on a busy evening."""
@@ -112,7 +113,7 @@ class Bench:
         )
 
     def new_batch(self, size: int) -> ReactionsRecorded:
-        """The next batch: half likes of different users, half hearts."""
+        """The next batch: half likes of different users, half reactions of all kinds."""
         self.batches += 1
         now_ms = time.time_ns() // 1_000_000
         return ReactionsRecorded(
@@ -125,7 +126,10 @@ class Bench:
                 Like(user_id=f"g_{base32(self.batches * size + n, 16)}", liked=True, at_ms=now_ms + n)
                 for n in range(size // 2)
             ),
-            reactions=tuple(Reaction(user_id="g_1", kind="heart", count=1) for _ in range(size - size // 2)),
+            reactions=tuple(
+                Reaction(user_id=f"g_{base32(self.batches * size + n, 16)}", kind=KINDS[n % len(KINDS)], count=1)
+                for n in range(size - size // 2)
+            ),
         )
 
     def heard(self) -> list[CommentAccepted | TotalsChanged]:

@@ -14,7 +14,7 @@ from typing import Any, Final, NamedTuple, Protocol
 
 import orjson
 
-from schemas.codec import encode
+from schemas.codec import decode, encode
 from schemas.events import Event
 from schemas.topics import Topic
 
@@ -79,6 +79,7 @@ class ExactAgent:
         interval_s: least time between the starts of two transactions of a partition.
         replayed: those sources whose last hour is read again when a partition opens, because the fold keeps no rows
             of them.
+        read: makes of a record's value what the fold applies; raises `CodecError`.
     """
 
     name: str
@@ -87,6 +88,7 @@ class ExactAgent:
     make: Callable[[], Fold]
     interval_s: float = 0.0
     replayed: tuple[Topic, ...] = ()
+    read: Callable[[bytes], Any] = decode
 
 
 def result(topic: Topic, event: Event) -> Write:

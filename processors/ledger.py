@@ -21,7 +21,7 @@ from prometheus_client import Counter, Histogram
 
 from processors.fold import ExactAgent, Fold, FoldError, Row, Write, pack_row, unpack_row
 from processors.read_back import SourceRecord, read_partition
-from schemas.codec import CodecError, decode, encode
+from schemas.codec import CodecError, encode
 from schemas.events import DeadLetter
 from schemas.topics import DEAD_LETTERS, HOUR_MS, Cleanup
 from stores.kafka import transactional_config
@@ -166,7 +166,7 @@ class Ledger:
         if cause := self._poison.get((record.topic, record.offset)):
             return cause
         try:
-            fold.apply(record.topic, record.offset, decode(record.value))
+            fold.apply(record.topic, record.offset, self._agent.read(record.value))
         except (CodecError, FoldError) as error:
             return f"{type(error).__name__}: {error}"
         except Exception as error:

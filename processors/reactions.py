@@ -1,7 +1,7 @@
 """Counts likes, reactions and votes: `reactions` → `totals`, exact through crashes.
 
-A like is one user's wanted state on one target (the video or a comment), kept as a set of users a target; a repeat
-changes nothing. Reactions (hearts…) are numbers. A gateway counts its batches upwards per video, so a batch that comes
+A like is one user's wanted state on one target (the video or a comment), kept as a set of users a target
+(`processors.likes`); a repeat changes nothing. Reactions (hearts…) are numbers. A gateway counts its batches upwards per video, so a batch that comes
 again is seen by its number and passed over. Polls are told of in `processors.polls`.
 
 A hot video is counted in two stages (ADR 20). Its likes and votes stay on its own partition, where one order decides; of
@@ -12,8 +12,7 @@ is lost or counted twice, whenever gateways begin or end to send reactions elsew
 
 State, on `reactions.state`:
 
-- `l/VIDEO/COMMENT/USER` (COMMENT empty: the video): one row for each like that stands, deleted when it is taken back.
-  A million likers are a million rows of 60 bytes, of which a transaction writes only those that changed.
+- `b/VIDEO/NUMBER` and `c/VIDEO/NUMBER`: who likes the video and its comments (`processors.likes`).
 - `t/VIDEO`: reactions by kind, the gateways' last batches and the numbers of the shares, one row a transaction.
 - `s/VIDEO`: the same of a share that this partition counts for another.
 - `p/…` and `v/…`: polls and votes.
@@ -21,8 +20,8 @@ State, on `reactions.state`:
 Limits, past which likes and reactions are not counted: the constants below.
 """
 
-from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any, Final
@@ -31,19 +30,18 @@ import faust
 
 from processors.exact import run_exactly
 from processors.fold import ExactAgent, FoldError, Row, RowError, Write, pack_row, result, row_key, unpack_row
+from processors.likes import Likes
 from processors.polls import Polls, poll_changed
-from schemas.codec import encode
+from schemas.codec import decode_counted, encode
 from schemas.events import (
     Event,
-    Like,
     PollClosed,
     PollOpened,
-    Reaction,
     ReactionsCounted,
     ReactionsRecorded,
     TotalsChanged,
 )
-from schemas.ids import COMMENT_ID
+from schemas.reaction_batch import VIDEO_ITSELF, ReactionBatch, batch_of
 from schemas.topics import REACTIONS, REACTIONS_STATE, TOTALS
 from stores.settings import Settings
 
@@ -52,14 +50,8 @@ MAX_COUNT: Final = 100
 """Of one kind by one user in one batch; more count as this many."""
 MAX_GATEWAYS: Final = 64
 """Runs of gateways whose batch numbers are known, a video; the one that was silent longest is forgotten."""
-MAX_LIKES: Final = 3_000_000
-"""Likes that stand at a time, a video and its comments."""
-MAX_USER_ID: Final = 64
 MAX_COMMENTS_PER_EVENT: Final = 5_000
 INTERVAL_S: Final = 0.25
-VIDEO_ITSELF: Final = ""
-STANDS: Final = pack_row()
-"""The value of a like's row: that it is there says all."""
 
 
 @dataclass(slots=True)
@@ -77,13 +69,12 @@ class Tally:
         self.channel, self.as_of_offset = channel, offset
         self.as_of_ms = max(self.as_of_ms, at_ms)
 
-    def count(self, reactions: Iterable[Reaction]) -> None:
-        """Add reactions of known kinds."""
+    def count(self, reactions: Mapping[tuple[str, int], int]) -> None:
+        """Add reactions of known kinds: how many entries have a kind and a count."""
         counts = self.reactions
-        for reaction in reactions:
-            kind, count = reaction.kind, reaction.count
+        for (kind, count), entries in reactions.items():
             if count > 0 and kind in KINDS:
-                counts[kind] = counts.get(kind, 0) + min(count, MAX_COUNT)
+                counts[kind] = counts.get(kind, 0) + min(count, MAX_COUNT) * entries
 
     def is_repeat(self, gateway_id: str, batch: int) -> bool:
         """Whether a batch was counted before; otherwise it counts as counted from now on."""
@@ -120,29 +111,8 @@ class VideoTotals(Tally):
     """What is counted of one video of this partition. `shares`: by number, offset and reactions by kind."""
 
     polls: Polls = field(default_factory=lambda: Polls(""))
-    likers: dict[str, set[str]] = field(default_factory=dict)
-    likes: int = 0
+    likes: Likes = field(default_factory=lambda: Likes(""))
     shares: dict[int, tuple[int, dict[str, int]]] = field(default_factory=dict)
-    changed: set[str] = field(default_factory=set)
-
-    def set_like(self, target: str, user_id: str, *, liked: bool, bounded: bool = True) -> bool:
-        """Bring one user's like of one target to the wanted state; False: it was so, or there are too many."""
-        users = self.likers.get(target)
-        if users is None:
-            users = self.likers[target] = set()
-        if liked == (user_id in users) or (bounded and liked and self.likes >= MAX_LIKES):
-            return False
-        if liked:
-            users.add(user_id)
-            self.likes += 1
-        else:
-            users.remove(user_id)
-            self.likes -= 1
-        return True
-
-    def likes_of(self, target: str) -> int:
-        """How many users like a target."""
-        return len(self.likers.get(target, ()))
 
     def all_reactions(self) -> dict[str, int]:
         """By kind, with those of the shares."""
@@ -164,22 +134,27 @@ class ReactionsFold:
 
     def load(self, rows: Iterable[Row]) -> None:
         """Build the state from its rows."""
+        likes: defaultdict[str, list[tuple[str, str, bytes | None]]] = defaultdict(list)
         for raw, value in rows:
             kind, _, key = raw.decode().partition("/")
-            if kind == "l":
-                video_id, target, user_id = key.split("/", 2)
-                self._video(video_id).set_like(target, user_id, liked=value is not None, bounded=False)
+            if kind in {"b", "c", "l"}:
+                video_id, _, rest = key.partition("/")
+                likes[video_id].append((kind, rest, value))
             elif kind == "v":
                 video_id, poll_id, user_id = key.split("/", 2)
                 self._video(video_id).polls.load_vote(poll_id, user_id, value)
             elif kind not in {"t", "s", "p"}:
-                raise RowError(f"expected a row of reactions.state (l/, t/, s/, p/ or v/…), found {raw!r}")
+                raise RowError(f"expected a row of reactions.state (b/, c/, l/, t/, s/, p/ or v/…), found {raw!r}")
             elif value is not None:
                 self._load_row(kind, key, value)
+        for video_id, rows_of_likes in likes.items():
+            self._video(video_id).likes.load(rows_of_likes)
 
-    def apply(self, topic: str, offset: int, event: Event) -> None:  # noqa: ARG002  (one source only)
+    def apply(self, topic: str, offset: int, event: Event | ReactionBatch) -> None:  # noqa: ARG002  (one source only)
         """Count one event."""
         if isinstance(event, ReactionsRecorded):
+            event = batch_of(event)
+        if isinstance(event, ReactionBatch):
             if event.home < 0:
                 self._batch(offset, event)
             else:
@@ -204,7 +179,7 @@ class ReactionsFold:
                 told = poll_changed(video_id, video.channel, poll_id, poll, video.as_of_offset, video.as_of_ms)
                 writes.append(Write(TOTALS.name, f"{video_id}/{poll_id}".encode(), encode(told)))
             self._rows[row_key("t", video_id)] = video.row([[n, *share] for n, share in video.shares.items()])
-            video.changed.clear()
+            video.likes.take(self._rows)
         for video_id, share in self._changed_shares.items():
             writes.append(_told_home(video_id, share))
             self._rows[row_key("s", video_id)] = share.row(share.number, share.home)
@@ -213,17 +188,16 @@ class ReactionsFold:
         self._changed, self._changed_shares, self._rows = {}, {}, {}
         return writes
 
-    def _batch(self, offset: int, event: ReactionsRecorded) -> None:
+    def _batch(self, offset: int, event: ReactionBatch) -> None:
         if self._video(event.video_id).is_repeat(event.gateway_id, event.batch):
             return
         video = self._advanced(event, offset, event.recorded_ms)
-        for like in event.likes:
-            self._like(event.video_id, video, like)
+        video.likes.wish(event.likes)
         video.count(event.reactions)
         for vote in event.votes:
             video.polls.vote(vote, self._rows)
 
-    def _batch_of_share(self, offset: int, event: ReactionsRecorded) -> None:
+    def _batch_of_share(self, offset: int, event: ReactionBatch) -> None:
         if event.likes or event.votes:
             raise FoldError("expected reactions only in a batch away from the video's own partition")
         share = self._shares.get(event.video_id)
@@ -237,7 +211,7 @@ class ReactionsFold:
         share.count(event.reactions)
 
     def _advanced(
-        self, event: ReactionsRecorded | ReactionsCounted | PollOpened | PollClosed, offset: int, at_ms: int
+        self, event: ReactionBatch | ReactionsCounted | PollOpened | PollClosed, offset: int, at_ms: int
     ) -> VideoTotals:
         """The video of an event, which is about to change; polls whose time has come are closed first."""
         video = self._changed[event.video_id] = self._video(event.video_id)
@@ -248,7 +222,7 @@ class ReactionsFold:
     def _video(self, video_id: str) -> VideoTotals:
         video = self._videos.get(video_id)
         if video is None:
-            video = self._videos[video_id] = VideoTotals(polls=Polls(video_id))
+            video = self._videos[video_id] = VideoTotals(polls=Polls(video_id), likes=Likes(video_id))
         return video
 
     def _load_row(self, kind: str, key: str, value: bytes) -> None:
@@ -263,20 +237,10 @@ class ReactionsFold:
             video_id, poll_id = key.split("/", 1)
             self._video(video_id).polls.load_poll(poll_id, value)
 
-    def _like(self, video_id: str, video: VideoTotals, like: Like) -> None:
-        target, user_id = like.comment_id or VIDEO_ITSELF, like.user_id
-        if like.comment_id is not None and not COMMENT_ID.fullmatch(like.comment_id):
-            return
-        if not 0 < len(user_id) <= MAX_USER_ID or not video.set_like(target, user_id, liked=like.liked):
-            return
-        self._rows[f"l/{video_id}/{target}/{user_id}"] = STANDS if like.liked else None
-        if target:
-            video.changed.add(target)
-
     def _totals(self) -> Iterator[TotalsChanged]:
         """One event a video; more with the same offset when the likes of very many comments changed."""
         for video_id, video in self._changed.items():
-            comments = iter(sorted(video.changed))
+            comments = iter(video.likes.changed_comments())
             some = list(islice(comments, MAX_COMMENTS_PER_EVENT))
             while True:
                 yield TotalsChanged(
@@ -284,9 +248,9 @@ class ReactionsFold:
                     channel=video.channel,
                     as_of_offset=video.as_of_offset,
                     as_of_ms=video.as_of_ms,
-                    likes=video.likes_of(VIDEO_ITSELF),
+                    likes=video.likes.of(VIDEO_ITSELF),
                     reactions=video.all_reactions(),
-                    comment_likes={comment_id: video.likes_of(comment_id) for comment_id in some},
+                    comment_likes={comment_id: video.likes.of(comment_id) for comment_id in some},
                 )
                 some = list(islice(comments, MAX_COMMENTS_PER_EVENT))
                 if not some:
@@ -308,5 +272,5 @@ def _told_home(video_id: str, share: Share) -> Write:
 
 def register(app: faust.App, settings: Settings) -> None:
     """Add the agent to the worker: totals are written at most every `INTERVAL_S`."""
-    agent = ExactAgent("reactions", (REACTIONS,), REACTIONS_STATE, ReactionsFold, interval_s=INTERVAL_S)
+    agent = ExactAgent("reactions", (REACTIONS,), REACTIONS_STATE, ReactionsFold, INTERVAL_S, read=decode_counted)
     run_exactly(app, settings, agent)

@@ -6,15 +6,19 @@ Errors: `CodecError` for everything that is not a record of a known schema.
 import dataclasses
 import io
 import struct
+from collections.abc import Callable
 from functools import cache
-from typing import Any
+from typing import Any, TypeVar
 
 import fastavro
 
 from schemas import events
 from schemas.events import Event
+from schemas.reaction_batch import ReactionBatch, read_batch
 from schemas.reaction_reader import VERSIONS, read_reactions
 from schemas.registry import all_schemas, newest_schemas
+
+T = TypeVar("T")
 
 MAGIC = 0
 HEADER = struct.Struct(">bI")
@@ -47,7 +51,7 @@ def decode(data: bytes) -> Event:
     if writer is None:
         raise CodecError(f"schema id {schema_id} is not in the registry of this version; upgrade the reader")
     if (version := VERSIONS.get(schema_id)) is not None:
-        return _read_reactions(data, version)
+        return _read_reactions(data, version, read_reactions)
     reader = newest_schemas()[writer.event]
     body = io.BytesIO(data)
     body.seek(HEADER.size)
@@ -58,9 +62,15 @@ def decode(data: bytes) -> Event:
         raise CodecError(f"broken {writer.event} record of {len(data)} bytes: {error!r}") from error
 
 
-def _read_reactions(data: bytes, version: int) -> Event:
+def decode_counted(data: bytes) -> Event | ReactionBatch:
+    """As `decode`, but of `ReactionsRecorded` only what is counted. Errors as `decode`."""
+    version = VERSIONS.get(schema_id_of(data))
+    return decode(data) if version is None else _read_reactions(data, version, read_batch)
+
+
+def _read_reactions(data: bytes, version: int, read: Callable[[bytes, int, int], T]) -> T:
     try:
-        return read_reactions(data, HEADER.size, version)
+        return read(data, HEADER.size, version)
     except (ValueError, IndexError) as error:
         raise CodecError(f"broken ReactionsRecorded record of {len(data)} bytes: {error!r}") from error
 

@@ -30,19 +30,19 @@ def read_reactions(data: bytes, at: int, version: int) -> ReactionsRecorded:
     Raises:
         ValueError, IndexError: it is broken; what was expected and found.
     """
-    video_id, at = _text(data, at)
-    channel, at = _text(data, at)
-    gateway_id, at = _text(data, at)
-    batch, at = _long(data, at)
-    recorded_ms, at = _long(data, at)
-    likes, at = _list(data, at, _likes)
-    reactions, at = _list(data, at, _reactions)
+    video_id, at = text_at(data, at)
+    channel, at = text_at(data, at)
+    gateway_id, at = text_at(data, at)
+    batch, at = long_at(data, at)
+    recorded_ms, at = long_at(data, at)
+    likes, at = read_list(data, at, _likes)
+    reactions, at = read_list(data, at, _reactions)
     votes: list[Vote] = []
     home = share = -1
     if version > 1:
-        votes, at = _list(data, at, _votes)
-        home, at = _long(data, at)
-        share, at = _long(data, at)
+        votes, at = read_list(data, at, read_votes)
+        home, at = long_at(data, at)
+        share, at = long_at(data, at)
     if at > len(data):
         raise ValueError(f"expected {at} bytes, found {len(data)}")
     return ReactionsRecorded(
@@ -59,15 +59,15 @@ def read_reactions(data: bytes, at: int, version: int) -> ReactionsRecorded:
     )
 
 
-def _list(data: bytes, at: int, read: Callable[[bytes, int, int, list[Any]], int]) -> tuple[list[Any], int]:
-    """An array: blocks of items, each with its count (below 0: and its size in bytes), until a count of 0."""
+def read_list(data: bytes, at: int, read: Callable[[bytes, int, int, list[Any]], int]) -> tuple[list[Any], int]:
+    """What `read` makes of an array: blocks of items, each with its count (below 0: and its size in bytes), until a count of 0."""
     items: list[Any] = []
-    count, at = _long(data, at)
+    count, at = long_at(data, at)
     while count:
         if count < 0:
-            count, (_, at) = -count, _long(data, at)
+            count, (_, at) = -count, long_at(data, at)
         at = read(data, at, count, items)
-        count, at = _long(data, at)
+        count, at = long_at(data, at)
     return items, at
 
 
@@ -82,13 +82,13 @@ def _likes(data: bytes, at: int, count: int, items: list[Like]) -> int:
             end = at + 1 + (size >> 1)
             _LIKE_USER(like, data[at + 1 : end].decode())
         else:
-            user_id, end = _text(data, at)
+            user_id, end = text_at(data, at)
             _LIKE_USER(like, user_id)
         if data[end] == 0:
             _LIKE_COMMENT(like, None)
             at = end + 1
         else:
-            comment_id, at = _optional(data, end, _text)
+            comment_id, at = optional_at(data, end, text_at)
             _LIKE_COMMENT(like, comment_id)
         _LIKE_LIKED(like, data[at] != 0)
         at += 1
@@ -97,7 +97,7 @@ def _likes(data: bytes, at: int, count: int, items: list[Like]) -> int:
             _LIKE_AT(like, (high | first & 127) >> 1)
             at += 1 + len(rest)
         else:
-            at_ms, end = _long(data, at)
+            at_ms, end = long_at(data, at)
             _LIKE_AT(like, at_ms)
             rest, high = (data[at + 1 : end], at_ms << 1 & ~127) if at_ms > 0 else (b"", 0)
             at = end
@@ -114,49 +114,50 @@ def _reactions(data: bytes, at: int, count: int, items: list[Reaction]) -> int:
             end = at + 1 + (size >> 1)
             _REACTION_USER(reaction, data[at + 1 : end].decode())
         else:
-            user_id, end = _text(data, at)
+            user_id, end = text_at(data, at)
             _REACTION_USER(reaction, user_id)
-        name, at = _text(data, end)
+        name, at = text_at(data, end)
         _REACTION_KIND(reaction, name)
         times = data[at]
         if times < 128 and not times & 1:
             _REACTION_COUNT(reaction, times >> 1)
             at += 1
         else:
-            number, at = _long(data, at)
+            number, at = long_at(data, at)
             _REACTION_COUNT(reaction, number)
         items.append(reaction)
     return at
 
 
-def _votes(data: bytes, at: int, count: int, items: list[Vote]) -> int:
+def read_votes(data: bytes, at: int, count: int, items: list[Vote]) -> int:
+    """Add `count` votes; gives where they end. Errors as `read_reactions`."""
     for _ in range(count):
-        user_id, at = _text(data, at)
-        poll_id, at = _text(data, at)
-        option, at = _optional(data, at, _long)
-        at_ms, at = _long(data, at)
+        user_id, at = text_at(data, at)
+        poll_id, at = text_at(data, at)
+        option, at = optional_at(data, at, long_at)
+        at_ms, at = long_at(data, at)
         items.append(Vote(user_id=user_id, poll_id=poll_id, option=option, at_ms=at_ms))
     return at
 
 
-def _optional(data: bytes, at: int, read: Callable[[bytes, int], tuple[Any, int]]) -> tuple[Any, int]:
+def optional_at(data: bytes, at: int, read: Callable[[bytes, int], tuple[Any, int]]) -> tuple[Any, int]:
     """A union of null and something: which of them, then the value."""
-    branch, at = _long(data, at)
+    branch, at = long_at(data, at)
     if branch not in (0, 1):
         raise ValueError(f"expected branch 0 or 1 of a union, found {branch}")
     return read(data, at) if branch else (None, at)
 
 
-def _text(data: bytes, at: int) -> tuple[str, int]:
+def text_at(data: bytes, at: int) -> tuple[str, int]:
     """A string: its length in bytes, then UTF-8."""
-    size, at = _long(data, at)
+    size, at = long_at(data, at)
     end = at + size
     if size < 0 or end > len(data):
         raise ValueError(f"expected a text of 0 to {len(data) - at} bytes, found {size}")
     return data[at:end].decode(), end
 
 
-def _long(data: bytes, at: int) -> tuple[int, int]:
+def long_at(data: bytes, at: int) -> tuple[int, int]:
     """An int or long: zigzag, seven bits a byte, least significant first, the last byte below 128."""
     byte = data[at]
     at += 1
