@@ -34,6 +34,7 @@ class Access:
         admin: whether it was an administrator when the token was made.
         session: the session that it belongs to.
         expires_ms: wall clock.
+        verified: whether the address for mail was verified when the token was made.
     """
 
     user_id: str
@@ -44,6 +45,7 @@ class Access:
     admin: bool
     session: str
     expires_ms: int
+    verified: bool = False
 
 
 def access_token(access: Access, secret: bytes) -> str:

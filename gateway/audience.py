@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 from gateway import feed_messages
+from gateway.channel_rules import RulesOfChannels
 from gateway.classifier import Classifier
 from gateway.conversation import Conversation, Verdict
 from gateway.feed_actions import Actions
@@ -86,6 +87,7 @@ class Audience:
         self.heat: Final = Heat(
             self.settings.hot_reactions_per_s, self.settings.hot_partitions, self.settings.partitions
         )
+        self.rules: Final = RulesOfChannels(state.settings)
         self.classifier: Final = Classifier(state.settings)
         self.secret: Final = state.secret
         self.run_id: Final = secrets.token_hex(6)

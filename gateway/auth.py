@@ -18,11 +18,15 @@ from gateway.origins import is_secure, must_be_own_origin
 from gateway.problems import Problem
 from gateway.rate_limits import RateLimits
 from gateway.state import GatewayState
+from stores.email_verifications import EmailVerifications
 from stores.sessions import Opened, Sessions
 from stores.users import User, Users
 
 COOKIE: Final = "logcast_refresh"
 COOKIE_PATH: Final = "/v1/auth"
+MAIL_EVERY_S: Final = 120
+"""So often an address is sent a link, in the long run."""
+MAILS_AT_ONCE: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +48,7 @@ class Attempts:
         self._refresh = RateLimits("refresh_address", per_second * 6, 12 * per_minute)
         self._lookup = RateLimits("account_lookups", 10, 60)
         self._change = RateLimits("account_changes", per_second * 3, 6 * per_minute)
+        self._mails = RateLimits("verification_mails", 1 / MAIL_EVERY_S, MAILS_AT_ONCE)
 
     def of_address(self, request: Request) -> None:
         """One try of an address.
@@ -94,6 +99,14 @@ class Attempts:
         """
         self._change.must_take(user.id)
 
+    def of_mail(self, email: str) -> None:
+        """One mail to an address that somebody says is theirs: nobody's mailbox is flooded by strangers.
+
+        Raises:
+            Problem: 429.
+        """
+        self._mails.must_take(email.lower())
+
 
 class Auth:
     """One for a gateway."""
@@ -131,6 +144,12 @@ class Auth:
         assert self.state.sessions is not None
         return self.state.sessions
 
+    @property
+    def verifications(self) -> EmailVerifications:
+        """The tokens that verify addresses, while the gateway is open."""
+        assert self.state.verifications is not None
+        return self.state.verifications
+
     async def logged_in(self, request: Request) -> LoggedIn:
         """Who asks, with an account and a session that is not over: looked up, where a change depends on it.
 
@@ -158,7 +177,8 @@ class Auth:
         """A new access token, as it is answered (RFC 6749 section 5.1)."""
         seconds = self.settings.access_token_s
         expires_ms = self.state.clock() + seconds * 1000
-        access = Access(user.id, user.number, user.name, user.colour, user.avatar, user.admin, session_id, expires_ms)
+        shown = user.name, user.colour, user.avatar
+        access = Access(user.id, user.number, *shown, user.admin, session_id, expires_ms, verified=user.email_verified)
         return {"access_token": access_token(access, self.state.secret), "token_type": "Bearer", "expires_in": seconds}
 
     def answer_opened(self, request: Request, opened: Opened, *, cookie: bool, status: int = 200) -> Response:

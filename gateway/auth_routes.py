@@ -1,5 +1,6 @@
 """`/v1/auth/…`: register, log in and out, refresh, sessions (docs/accounts.md)."""
 
+from contextlib import suppress
 from typing import Any
 
 from starlette.requests import Request
@@ -9,9 +10,12 @@ from starlette.routing import BaseRoute, Route
 from gateway import auth_forms as forms
 from gateway.api import HEADERS, answer, body_of
 from gateway.auth import COOKIE, Auth, wrong_login
+from gateway.authors import unverified_may_comment
 from gateway.channel_people import channel_people_routes
+from gateway.email_routes import email_routes, mail_link
 from gateway.identity import IdentityError
 from gateway.me_routes import me_routes
+from gateway.oidc_routes import PATH as OIDC_PATH
 from gateway.oidc_routes import oidc_routes
 from gateway.origins import is_own_origin, must_be_own_origin
 from gateway.password_routes import password_routes
@@ -26,6 +30,7 @@ def install(state: GatewayState) -> list[BaseRoute]:
     auth = Auth(state)
     routes = AuthRoutes(auth)
     return [
+        Route("/v1/auth", routes.ways, methods=["GET"]),
         Route("/v1/auth/register", routes.register, methods=["POST"]),
         Route("/v1/auth/login", routes.login, methods=["POST"]),
         Route("/v1/auth/refresh", routes.refresh, methods=["POST"]),
@@ -34,6 +39,7 @@ def install(state: GatewayState) -> list[BaseRoute]:
         Route("/v1/auth/sessions", routes.end_others, methods=["DELETE"]),
         Route("/v1/auth/sessions/{session}", routes.end, methods=["DELETE"]),
         *password_routes(auth),
+        *email_routes(auth),
         *oidc_routes(auth),
         *me_routes(auth),
         *channel_people_routes(auth),
@@ -45,6 +51,19 @@ class AuthRoutes:
 
     def __init__(self, auth: Auth) -> None:
         self._auth = auth
+
+    async def ways(self, _request: Request) -> Response:
+        """How one logs in here, for pages that offer it."""
+        settings = self._auth.settings
+        provider = {"name": settings.oidc_name, "start": f"{OIDC_PATH}/start"} if self._auth.oidc.is_set else None
+        return answer(
+            {
+                "registration": settings.registration,
+                "oidc": provider,
+                "mail": self._auth.mail.is_set,
+                "unverified_may_comment": unverified_may_comment(settings),
+            }
+        )
 
     async def register(self, request: Request) -> Response:
         """Make an account, and log it in."""
@@ -68,6 +87,8 @@ class AuthRoutes:
             )
         except NameTaken as error:
             raise forms.wrong_fields([{"field": "login", "rule": "taken", "message": str(error)}], 409) from error
+        with suppress(Problem):  # they have the account, and may have the mail sent later
+            mail_link(self._auth, user)
         opened = await self._auth.start(request, user)
         return self._auth.answer_opened(request, opened, cookie=cookie, status=201)
 

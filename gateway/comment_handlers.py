@@ -6,10 +6,10 @@ from typing import Any
 
 from gateway import feed_messages
 from gateway.audience import Audience, verdict_message
+from gateway.authors import author_of
 from gateway.feed_actions import Actions, Voice
 from gateway.feed_handlers import video_of
 from gateway.feed_messages import MessageError
-from gateway.speaking import Author
 from schemas.ids import COMMENT_ID
 
 
@@ -45,8 +45,7 @@ def add_comment_handlers(actions: Actions, audience: Audience) -> None:
     """Add them to the table."""
 
     async def revise(voice: Voice, wanted: Revise) -> None:
-        who, role = voice.identity, await voice.role()
-        author = Author(id=who.id, name=who.name, role=role.value, address=voice.address)
+        author = author_of(voice.identity, await voice.role(), voice.address)
         verdict = await audience.revise(video_of(voice), author, wanted.comment, wanted.id, wanted.text)
         if verdict is not None:
             voice.say(verdict_message(verdict))

@@ -18,6 +18,7 @@ from starlette.routing import BaseRoute, Route
 from gateway import feed_messages
 from gateway.api import answer, body_of, verdict_answer
 from gateway.audience import Audience
+from gateway.authors import author_of, must_be_verified
 from gateway.comment_pages import Page, Wanted, page_of, wanted_of
 from gateway.feed_messages import MessageError
 from gateway.history import HistoryError
@@ -116,7 +117,7 @@ class CommentApi:
     async def post(self, request: Request) -> Response:
         """Post a comment; idempotent by its id."""
         video = self._video(request)
-        author = await self._author(request, video)
+        author = await self._author(request, video, new=True)
         values = await body_of(request)
         try:
             post = feed_messages.post_of(values)
@@ -177,13 +178,15 @@ class CommentApi:
             raise Problem(403, "not_yours", "only its writer may change a comment; moderators hide it by an act")
         return comment
 
-    async def _author(self, request: Request, video: VideoChanged) -> Author:
-        """Who writes, within the limits of the address and of the user."""
+    async def _author(self, request: Request, video: VideoChanged, *, new: bool = False) -> Author:
+        """Who writes (something new, or about what they wrote), within the limits of the address and of the user."""
         self._of_address.must_take(client_address(request))
         identity = await self._identities.must_know(request)
         self._of_user.must_take(identity.id)
         role = await self._identities.role(identity, video.channel)
-        return Author(id=identity.id, name=identity.name, role=role.value, address=address_of(request))
+        if new:
+            must_be_verified(self._audience.settings, self._audience.rules.of(video.channel), identity, role)
+        return author_of(identity, role, address_of(request))
 
     async def _moderates(self, request: Request, video: VideoChanged) -> bool:
         try:

@@ -4,13 +4,13 @@ from dataclasses import replace
 
 from gateway import feed_messages
 from gateway.audience import Audience, verdict_message
+from gateway.authors import author_of, must_be_verified
 from gateway.feed_actions import Actions, Values, Voice
 from gateway.feed_messages import LikeWanted, Ping, Post, React, Renewal, Want
 from gateway.held_comments import HeldComments
 from gateway.identity import IdentityError
 from gateway.problems import Problem
 from gateway.rooms import Hearing
-from gateway.speaking import Author
 from schemas.events import CommentHeld, VideoChanged
 from stores.users import Role
 
@@ -24,10 +24,10 @@ class Handlers:
 
     async def comment(self, voice: Voice, post: Post) -> None:
         """Submit it, and tell its author what became of it."""
-        who = voice.identity
-        role = await voice.role()
-        author = Author(id=who.id, name=who.name, role=role.value, address=voice.address)
-        verdict = await self._audience.comment(video_of(voice), author, post)
+        video, role = video_of(voice), await voice.role()
+        must_be_verified(self._audience.settings, self._audience.rules.of(video.channel), voice.identity, role)
+        author = author_of(voice.identity, role, voice.address)
+        verdict = await self._audience.comment(video, author, post)
         if verdict is not None:
             voice.say(verdict_message(verdict))
         if isinstance(verdict, CommentHeld):

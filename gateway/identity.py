@@ -43,6 +43,7 @@ class Identity:
         owns: the channel whose stream key they hold.
         number: dense, of an account; 0 of others.
         session: of an account.
+        verified: the address for mail of an account was verified when the token was made.
     """
 
     id: UserId
@@ -54,6 +55,7 @@ class Identity:
     owns: str = ""
     number: int = 0
     session: str = ""
+    verified: bool = False
 
     @property
     def account(self) -> bool:
@@ -152,6 +154,7 @@ class Identities:
             admin=access.admin,
             number=access.number,
             session=access.session,
+            verified=access.verified,
         )
 
     async def _key_holder(self, token: str) -> Identity:

@@ -1,5 +1,6 @@
 """`/v1/me` and `/v1/users/ID`: who one is, how one is shown, who the others are."""
 
+from contextlib import suppress
 from typing import Any
 
 from starlette.requests import Request
@@ -9,8 +10,9 @@ from starlette.routing import BaseRoute, Route
 from gateway import auth_forms as forms
 from gateway.api import answer, body_of
 from gateway.auth import Auth, LoggedIn, user_row
+from gateway.email_routes import mail_link
 from gateway.identity import Identity
-from gateway.problems import not_found
+from gateway.problems import Problem, not_found
 from stores.users import NameTaken, User
 
 PROFILE = {"name": forms.display_name, "colour": forms.colour, "avatar": forms.avatar, "email": forms.email}
@@ -49,12 +51,16 @@ class MeRoutes:
         if not values:
             message = f"expected some of {', '.join(PROFILE)}"
             raise forms.wrong_fields([{"field": "body", "rule": "required", "message": message}])
-        if values.get("email", who.user.email) != who.user.email:
+        moved = values.get("email", who.user.email) != who.user.email
+        if moved:
             await self._must_know_password(request, who, password)
         try:
             user = await self._auth.users.set_profile(who.user.number, **values)
         except NameTaken as error:
             raise forms.wrong_fields([{"field": "name", "rule": "taken", "message": str(error)}], 409) from error
+        if moved:
+            with suppress(Problem):  # they may have it sent later
+                mail_link(self._auth, user)
         return answer(await self._row(user) | self._auth.access(user, who.identity.session))
 
     async def user(self, request: Request) -> Response:
@@ -77,11 +83,14 @@ class MeRoutes:
 
     async def _row(self, user: User) -> dict[str, Any]:
         grants = await self._auth.users.grants_of(user.number)
+        found = await self._auth.users.password_hash(user.login)
         return {
             **user_row(user),
             "guest": False,
             "admin": user.admin,
             "email": user.email,
+            "email_verified": user.email_verified,
+            "has_password": found is not None and found[1] is not None,
             "roles": [{"channel": grant.channel, "role": grant.role.value} for grant in grants],
             "follows": await self._auth.users.follows(user.number),
         }
@@ -99,6 +108,8 @@ def identity_row(identity: Identity) -> dict[str, Any]:
         "guest": identity.guest,
         "admin": identity.admin,
         "email": "",
+        "email_verified": False,
+        "has_password": False,
         "roles": [{"channel": identity.owns, "role": "owner"}] if identity.owns else [],
         "follows": [],
     }

@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from gateway.audience import Audience
-from gateway.channel_rules import RulesOfChannels
 from gateway.identity import Identities, Identity, signature_name
 from gateway.moderation_log import HELD_MS, ActsAwayError, ModerationLog
 from gateway.problems import Problem, not_found
@@ -62,7 +61,7 @@ class Moderation:
         self.identities: Final = Identities(audience.state)
         self.log: Final = ModerationLog(audience.state.cassandra, audience.state.clock)
         self.queue: Final = ReviewQueue()
-        self.rules: Final = RulesOfChannels(audience.settings)
+        self.rules: Final = audience.rules
         self.on_act: Callable[[ModerationActed], Awaitable[None]] = _nothing
         now_ms = audience.state.clock()
         audience.state.subscribe(MODERATION, self.log.apply, now_ms - HELD_MS)

@@ -86,6 +86,7 @@ class OidcRoutes:
         wanted: dict[str, Any] = {
             "outside": (claims.issuer, claims.subject),
             "email": _or_none(forms.email, claims.email),
+            "email_verified": True,  # the claim has none that is not
         }
         base = login_of(claims.login)
         for login in (base, *(f"{base[:26]}-{secrets.token_hex(2)}" for _ in range(4))):

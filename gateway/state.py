@@ -17,6 +17,7 @@ from gateway.videos import VideoDirectory
 from schemas.topics import VIDEOS, VIDEOS_SETTINGS, Topic
 from stores.accounts import Accounts
 from stores.block_lists import BlockLists
+from stores.email_verifications import EmailVerifications
 from stores.emotes import Emotes
 from stores.hot_tier import open_segment_store
 from stores.link_keys import link_keys_path
@@ -52,6 +53,7 @@ class GatewayState:
         emotes, block_lists: of channels, while the server runs.
         users: who has an account, while the server runs; on the same engine.
         sessions: of those who are logged in, likewise.
+        verifications: tokens that verify addresses for mail, likewise.
         standings: what users are to channels, kept for some seconds.
         secret: signs what gateways give out: guests, access tokens. The same on all of them when it is set.
         cassandra: the one session of the process, once it is there.
@@ -76,6 +78,7 @@ class GatewayState:
         self.emotes: Emotes | None = None
         self.block_lists: BlockLists | None = None
         self.sessions: Sessions | None = None
+        self.verifications: EmailVerifications | None = None
         self.standings: Final = Standings()
         self.secret: Final = settings.guest_secret.get_secret_value().encode() or secrets.token_bytes(32)
         self.cassandra: Final = CassandraLink(settings)
@@ -107,6 +110,7 @@ class GatewayState:
     def use_sql(self, engine: AsyncEngine) -> None:
         """Use the database of this engine, until its owner closes it."""
         self.accounts, self.users = Accounts(engine, self.clock), Users(engine, self.clock)
+        self.verifications = EmailVerifications(engine, self.clock)
         self.emotes, self.block_lists = Emotes(engine, self.clock), BlockLists(engine, self.clock)
         self.sessions = Sessions(engine, self.settings.session_days * 86_400_000, self.clock)
 

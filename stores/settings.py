@@ -177,7 +177,7 @@ class Settings(BaseSettings):
     )
     smtp_url: SecretStr = Field(
         SecretStr(""),
-        description="Mail server for password resets: `smtp://USER:PASSWORD@HOST:587` (STARTTLS where offered) or "
+        description="Mail server for password resets and to verify addresses: `smtp://USER:PASSWORD@HOST:587` (STARTTLS where offered) or "
         "`smtps://…:465`; empty: only `logcast user reset-password` gives resets out.",
     )
     mail_from: str = Field("", description="Sender of mail; empty: logcast@public_host.")
@@ -187,6 +187,13 @@ class Settings(BaseSettings):
     oidc_client_id: str = ""
     oidc_client_secret: SecretStr = SecretStr("")
     oidc_name: str = Field("single sign-on", max_length=40, description="What the page calls the provider.")
+    verify_token_s: Annotated[int, Field(ge=600, le=2_592_000)] = Field(
+        172_800, description="The link that verifies an address for mail works so long."
+    )
+    unverified_may_comment: Literal["auto", "yes", "no"] = Field(
+        "auto",
+        description="Whether accounts without a verified address may comment where guests may not; auto: only without a mail server.",
+    )
 
     # The feed (docs/feed.md)
     max_feed_connections_per_address: Annotated[int, Field(ge=0)] = Field(

@@ -4,7 +4,7 @@ Times are wall clock in ms since 1970. Of every secret there is a hash only. A u
 used again: sets of users are then small bitmaps.
 """
 
-from sqlalchemy import BigInteger, Boolean, Column, ForeignKey, Integer, LargeBinary, MetaData, String, Table
+from sqlalchemy import BigInteger, Boolean, Column, ForeignKey, Integer, LargeBinary, MetaData, String, Table, false
 
 metadata = MetaData()
 
@@ -41,6 +41,7 @@ users_table = Table(
     Column("admin", Boolean, nullable=False),
     Column("password_hash", String(255), nullable=True),
     Column("created_ms", BigInteger, nullable=False),
+    Column("email_verified", Boolean, nullable=False, server_default=false()),
 )
 roles_table = Table(
     "channel_roles",
@@ -83,6 +84,14 @@ password_resets_table = Table(
     metadata,
     Column("sha256", String(64), primary_key=True),
     Column("user_number", ForeignKey("users.number"), nullable=False, index=True),
+    Column("expires_ms", BigInteger, nullable=False),
+)
+email_verifications_table = Table(
+    "email_verifications",
+    metadata,
+    Column("sha256", String(64), primary_key=True),
+    Column("user_number", ForeignKey("users.number"), nullable=False, index=True),
+    Column("email", String(254), nullable=False),
     Column("expires_ms", BigInteger, nullable=False),
 )
 outside_identities_table = Table(

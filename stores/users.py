@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
 
-from sqlalchemy import Row, Select, delete, func, insert, or_, select, text, update
+from sqlalchemy import Row, Select, case, delete, false, func, insert, or_, select, text, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
@@ -102,6 +102,7 @@ class User:
         colour: of the name, `#rrggbb`, or empty.
         avatar: an https address of a picture, or empty.
         admin: may everything, everywhere.
+        email_verified: `email` was shown to be theirs.
     """
 
     number: int
@@ -113,6 +114,7 @@ class User:
     avatar: str
     admin: bool
     created_ms: int
+    email_verified: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +165,7 @@ class Users:
         name: str = "",
         email: str = "",
         admin: bool = False,
+        email_verified: bool = False,
         outside: tuple[str, str] | None = None,
     ) -> User:
         """Make a user; the caller has checked the forms (`gateway/auth_rules.py`).
@@ -173,6 +176,7 @@ class Users:
             name: what people read; the login when empty.
             email: where a password reset goes.
             admin: may everything.
+            email_verified: whether the address is known to be theirs.
             outside: issuer and subject at an identity provider.
 
         Raises:
@@ -182,34 +186,29 @@ class Users:
             async with self._write() as connection:
                 if await self._is_taken(connection, login, name or login):
                     raise _taken(login)
-                user = await self._insert(connection, login, password_hash, name or login, email, admin=admin)
+                values = {"login": login, "password_hash": password_hash, "name": name or login, "email": email}
+                flags = {"admin": admin, "email_verified": email_verified and bool(email)}
+                user = await self._insert(connection, values | flags)
                 if outside is not None:
-                    values = {"user_number": user.number, "created_ms": self._now_ms()}
-                    row = values | {"issuer": outside[0], "subject": outside[1]}
-                    await connection.execute(insert(outside_identities_table).values(row))
+                    known = {"issuer": outside[0], "subject": outside[1], "user_number": user.number}
+                    row = insert(outside_identities_table).values(**known, created_ms=self._now_ms())
+                    await connection.execute(row)
         except IntegrityError as error:
             raise _taken(login) from error
         return user
 
-    async def _insert(
-        self, connection: AsyncConnection, login: str, password_hash: str | None, name: str, email: str, *, admin: bool
-    ) -> User:
+    async def _insert(self, connection: AsyncConnection, given: dict[str, Any]) -> User:
         if connection.dialect.name == "postgresql":  # SQLite has one writer anyway
             await connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": NUMBERS_LOCK})
         last = (await connection.execute(select(func.coalesce(func.max(users_table.c.number), 0)))).scalar_one()
-        values = {
+        values: dict[str, Any] = {
             "number": last + 1,
             "id": "u_" + base32(int.from_bytes(self._random(10), "big"), 16),
-            "login": login,
-            "name": name,
-            "name_key": name_key(name),
-            "email": email,
+            "name_key": name_key(given["name"]),
             "colour": "",
             "avatar": "",
-            "admin": admin,
-            "password_hash": password_hash,
             "created_ms": self._now_ms(),
-        }
+        } | given
         return user_of((await connection.execute(insert(users_table).values(values).returning(*users_table.c))).one())
 
     async def _is_taken(self, connection: AsyncConnection, login: str, name: str, besides: int = 0) -> bool:
@@ -267,11 +266,16 @@ class Users:
     async def set_profile(self, number: int, **values: str) -> User:
         """Change some of `name`, `colour`, `avatar`, `email`; their forms have been checked.
 
+        Another address is not verified.
+
         Raises:
             NameTaken: somebody else has the name, or one that looks the same.
         """
         name = values.get("name")
         changed: dict[str, Any] = {**values, **({"name_key": name_key(name)} if name is not None else {})}
+        if "email" in changed:
+            same = users_table.c.email == changed["email"]
+            changed["email_verified"] = case((same, users_table.c.email_verified), else_=false())
         try:
             return await self._change(number, name=name, **{k: v for k, v in changed.items() if k != "name"})
         except IntegrityError as error:
@@ -468,4 +472,5 @@ def user_of(row: Row[Any]) -> User:
         row.avatar,
         row.admin,
         row.created_ms,
+        row.email_verified,
     )

@@ -6,8 +6,10 @@ runs already is used when LOGCAST_TEST_KAFKA and LOGCAST_TEST_CASSANDRA name it 
 
 import os
 import secrets
+import shutil
 import socket
 import subprocess
+import tempfile
 import time
 from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack, contextmanager
@@ -136,6 +138,52 @@ def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
     argv = ["redis-server", "--bind", "127.0.0.1", "--port", str(port), "--save", "", "--appendonly", "no"]
     with server(argv, directory, lambda: port_answers(port)):
         yield port
+
+
+HOW_POSTGRESQL = (
+    "PostgreSQL's server programs are not here: `make test-deps` (Debian: apt-get install postgresql) installs them"
+)
+
+
+def _postgresql_programs() -> Path | None:
+    """The directory of initdb and postgres, newest version first."""
+    found = shutil.which("initdb")
+    if found is not None:
+        return Path(found).parent
+    versions = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda p: int(p.parts[-3]), reverse=True)
+    return versions[0].parent if versions else None
+
+
+@pytest.fixture(scope="session")
+def postgresql_server() -> Iterator[str]:
+    """The address of a PostgreSQL server of our own, as `postgresql://…/` without a database name."""
+    programs = _postgresql_programs()
+    if programs is None:
+        if os.environ.get("CI"):
+            pytest.fail(HOW_POSTGRESQL)
+        pytest.skip(HOW_POSTGRESQL)
+    home = Path(tempfile.mkdtemp(prefix="logcast-postgresql-"))
+    as_user: list[str] = []
+    if os.geteuid() == 0:  # the server refuses root; pytest's own directory is closed to other users
+        as_user = ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"]
+        shutil.chown(home, "postgres", "postgres")
+    data = home / "data"
+    _run_to_end([*as_user, programs / "initdb", "-D", data, "-U", "logcast", "-A", "trust", "-N"], home)
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    options = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories='' -c fsync=off"
+    start = [programs / "pg_ctl", "-D", data, "-l", home / "log", "-w", "-o", options, "start"]
+    _run_to_end([*as_user, *map(str, start)], home)
+    try:
+        yield f"postgresql://logcast@127.0.0.1:{port}/"
+    finally:
+        _run_to_end([*as_user, programs / "pg_ctl", "-D", data, "-m", "immediate", "-w", "stop"], home)
+        shutil.rmtree(home)
+
+
+def _run_to_end(command: list[str | Path], cwd: Path) -> None:
+    done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, f"{command}: {done.stdout}{done.stderr}"
 
 
 @pytest.fixture(scope="session")

@@ -27,7 +27,7 @@ def command() -> None:
 @command.command("create")
 @click.argument("login")
 @click.option("--name", default="", help="Shown to others. [default: the login]")
-@click.option("--email", default="", help="Where a password reset is sent.")
+@click.option("--email", default="", help="Where a password reset is sent; taken for verified.")
 @click.option("--admin", is_flag=True, help="May everything, everywhere.")
 @click.option("--password-stdin", is_flag=True, help="Read the password from standard input. [default: one is made]")
 @data_option
@@ -54,7 +54,12 @@ def create(login: str, name: str, email: str, admin: bool, password_stdin: bool,
         finally:
             passwords.close()
         return await users.create(
-            values["login"], hashed, name=values.get("name", ""), email=values["email"], admin=admin
+            values["login"],
+            hashed,
+            name=values.get("name", ""),
+            email=values["email"],
+            admin=admin,
+            email_verified=True,
         )
 
     user = _with_users(settings, make)

@@ -1,9 +1,11 @@
 """A gateway's application without a log: tests fold events into it by hand, and ask it over ASGI."""
 
+import asyncio
 import secrets
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, field
 
+import asyncpg  # type: ignore[import-untyped]
 import httpx
 import pytest
 from starlette.applications import Starlette
@@ -15,6 +17,7 @@ from stores.cassandra import apply_schema
 from stores.log_reader import Place
 from stores.segments import LocalSegmentStore
 from stores.settings import Settings, load_settings
+from stores.sql import open_engine
 from tests.conftest import free_ports
 from tests.gateway.feed_system import System, running
 from tests.gateway.tape import START_MS, data_of
@@ -66,6 +69,38 @@ async def gateway(make_settings: Callable[..., Settings]) -> AsyncIterator[Gatew
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://gateway", timeout=10) as client:
         yield Gateway(app, state, client, LocalSegmentStore(settings.segments_path), clock)
+
+
+@pytest.fixture(scope="session")
+def postgresql_template(postgresql_server: str) -> str:
+    """The name of a database on the server that has the tables and nothing else; copying it is quicker than making them."""
+    name = "logcast_template"
+
+    async def make() -> None:
+        await in_postgresql(postgresql_server, f"CREATE DATABASE {name}")
+        async with open_engine(postgresql_server + name):
+            pass
+
+    asyncio.run(make())
+    return name
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest) -> str:
+    """Where the accounts of a test are: an empty URL (SQLite in its own directory), or a new database of PostgreSQL."""
+    if request.param == "sqlite":
+        return ""
+    server, template = (request.getfixturevalue(name) for name in ("postgresql_server", "postgresql_template"))
+    name = f"logcast_{secrets.token_hex(6)}"
+    asyncio.run(in_postgresql(server, f"CREATE DATABASE {name} TEMPLATE {template}"))
+    return f"{server}{name}"
+
+
+async def in_postgresql(server: str, statement: str) -> None:
+    """Do one thing on a server of PostgreSQL."""
+    connection = await asyncpg.connect(server + "postgres")
+    await connection.execute(statement)
+    await connection.close()
 
 
 @pytest.fixture(scope="session")

@@ -12,8 +12,8 @@ from tests.gateway.account_site import PASSWORD, Person, Site, account_site
 
 
 @pytest.fixture
-async def site(make_settings: Callable[..., Settings]) -> AsyncIterator[Site]:
-    async with account_site(make_settings, channels_per_user=2) as site:
+async def site(make_settings: Callable[..., Settings], database_url: str) -> AsyncIterator[Site]:
+    async with account_site(make_settings, database_url=database_url, channels_per_user=2) as site:
         yield site
 
 

@@ -55,7 +55,8 @@ async def test_who_logs_in_at_the_provider_gets_an_account_and_a_session_by_cook
     assert (fresh["user"]["login"], fresh["user"]["name"]) == ("ann", "Ann P.")
     assert "refresh_token" not in fresh
     assert login.site.state.users is not None
-    assert (await login.site.state.users.known("ann")).email == "ann@example.org"
+    ann = await login.site.state.users.known("ann")
+    assert (ann.email, ann.email_verified) == ("ann@example.org", True), "the provider has verified it"
     login.provider.claims |= {"preferred_username": "Renamed", "name": "Another"}
     async with login.site.browser() as login.browser:
         await login.and_back()

@@ -50,6 +50,8 @@ _ME: Final[dict[str, Schema]] = {
     "guest": {"type": "boolean"},
     "admin": {"type": "boolean"},
     "email": TEXT,
+    "email_verified": {"type": "boolean"},
+    "has_password": {"type": "boolean", "description": "false: they log in at the provider only"},
     "roles": {"type": "array", "items": members(channel=TEXT, role=_ROLE)},
     "follows": {"type": "array", "items": TEXT},
 }
@@ -61,6 +63,7 @@ SCHEMAS: Final[dict[str, Schema]] = {
     ),
     "RefreshToken": _form({}, {"refresh_token": _TOKEN}),
     "NewPassword": _form({"password": _GIVEN, "new_password": _PASSWORD}),
+    "MailedToken": _form({"token": _TOKEN}),
     "ResetPassword": _form({"token": _TOKEN, "password": _PASSWORD}),
     "WhoForgot": _form({"login": {"type": "string", "minLength": 1, "maxLength": 100}}),
     "Profile": _form({}, {**_PROFILE, "password": {**_GIVEN, "description": "To change the email"}}, minProperties=1),
@@ -76,6 +79,18 @@ SCHEMAS: Final[dict[str, Schema]] = {
         **members(**_ACCESS, user={"$ref": "#/components/schemas/Account"}),
         "description": "With `refresh_token` unless it is in the cookie",
     },
+    "WaysIn": members(
+        registration={"enum": ["open", "closed"]},
+        oidc={
+            "oneOf": [
+                members(name=TEXT, start={**TEXT, "description": "Where the browser begins, with `return_to`"}),
+                {"type": "null"},
+            ],
+            "description": "The provider to log in with, if there is one",
+        },
+        mail={"type": "boolean", "description": "Resets and links are sent by mail"},
+        unverified_may_comment={"type": "boolean", "description": "false: only where guests may, too"},
+    ),
     "Session": members(
         id=TEXT, device=TEXT, created_ms=TIME_MS, used_ms=TIME_MS, expires_ms=TIME_MS, current={"type": "boolean"}
     ),
@@ -141,6 +156,11 @@ def _optional_body(operation: Schema) -> Schema:
 
 
 PATHS: Final[dict[str, Schema]] = {
+    "/v1/auth": {"get": call("How one logs in here", answers={"200": "WaysIn"})},
+    "/v1/auth/email/verify": {
+        "post": _open("Verify an address by the one-time token of a mail", "MailedToken", {"204": None}, 410)
+    },
+    "/v1/auth/email/send": {"post": _own("Have that mail sent again", answers={"202": None}, problems=(409, 429, 503))},
     "/v1/auth/register": {
         "post": _open("Make an account and log it in", "NewAccount", {"201": "Opened"}, 403, 409, 503)
     },
