@@ -19,6 +19,7 @@ from gateway.guests import Guest
 from gateway.heat import Heat
 from gateway.history import History, HistoryError
 from gateway.identity import Identities
+from gateway.own_marks import Marks
 from gateway.poll_board import PollBoard
 from gateway.problems import Problem
 from gateway.rooms import RESTART, Rooms
@@ -82,6 +83,7 @@ class Audience:
         self.actions: Final = Actions()
         self.identities: Final = Identities(state)
         self.history: Final = History(state.cassandra)
+        self.marks: Final = Marks(self.history.marks, state.clock)
         self.polls: Final = PollBoard()
         self.viewer_counts: Final = ViewerCounts()
         self.heat: Final = Heat(
@@ -225,6 +227,7 @@ class Audience:
     def like(self, video: VideoChanged, guest: Guest, wanted: LikeWanted) -> None:
         """Like, or not any more."""
         self.speaker.like(video, guest, wanted)
+        self.marks.liked(video.video_id, guest.id, wanted.comment, liked=wanted.liked)
 
     def react(self, video: VideoChanged, guest: Guest, reaction: React) -> None:
         """React."""

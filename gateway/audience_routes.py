@@ -11,6 +11,7 @@ from gateway.engagement import Engagement
 from gateway.engagement_routes import engagement_routes
 from gateway.feeds import feed_routes
 from gateway.media_access import media_access
+from gateway.mine import mine_routes
 from gateway.moderation_routes import moderation_routes
 from gateway.part_news import PartNews
 from gateway.replay_routes import replay_routes
@@ -34,6 +35,7 @@ def install(state: GatewayState) -> list[BaseRoute]:
         *settings_routes(audience),
         *comment_routes(audience),
         *replay_routes(audience),
+        *mine_routes(audience),
         *moderation_routes(audience),
         *emote_routes(state),
         *api_routes(audience),

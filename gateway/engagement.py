@@ -84,6 +84,7 @@ class Engagement:
             last = len(poll.options) - 1
             raise Problem(422, "bad_option", f"expected option from 0 to {last}", extra={"field": "option"})
         self._audience.speaker.vote(video, user_id, wanted.poll, wanted.option)
+        self._audience.marks.voted(video.video_id, user_id, wanted.poll, wanted.option)
 
     def poll(self, video: VideoChanged, poll_id: str) -> PollChanged:
         """A poll of a video.

@@ -43,6 +43,7 @@ class Voice:
         subscriber: the connection.
         seen: gives the video that it is about now; None: there is none that it may see.
         identities: looks tokens and roles up.
+        returning: they came with a token, and may have been here before.
     """
 
     channel: str
@@ -52,6 +53,7 @@ class Voice:
     subscriber: Subscriber
     seen: Callable[[], VideoChanged | None]
     identities: Identities
+    returning: bool = False
 
     @property
     def video(self) -> VideoChanged | None:

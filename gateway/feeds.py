@@ -144,7 +144,16 @@ class FeedConnection:
         owns = self._right.operator or self._right.owns == self._channel
         hearing = Hearing(self._only_video, private, moderates or owns, join.wants)
         subscriber = Subscriber(self._outlet, hearing)
-        voice = Voice(self._channel, identity, token, self._address, subscriber, self._video, self._identities)
+        voice = Voice(
+            self._channel,
+            identity,
+            token,
+            self._address,
+            subscriber,
+            self._video,
+            self._identities,
+            join.token is not None,
+        )
         after, resumed, entries = await self._begin(video, join)
         joined = self._joined(voice, token, video) | {"after": after, "resumed": resumed}
         await self._enter(voice, video, after, entries, joined)

@@ -9,6 +9,7 @@ from schemas.events import TotalsChanged
 from stores.cassandra import Cassandra, CassandraError
 from stores.comments import CommentStore
 from stores.engagement import EngagementStore
+from stores.own_marks import OwnMarks, OwnMarkStore
 from stores.reaction_bursts import Burst, BurstStore
 
 T = TypeVar("T")
@@ -63,6 +64,10 @@ class History:
             reactions=found.reactions,
             comment_likes={},
         )
+
+    async def marks(self, video_id: str, user_id: str) -> OwnMarks:
+        """What a user likes of a video, and voted for. Errors as `latest`."""
+        return await self._with_session(lambda session: OwnMarkStore(session).of(video_id, user_id))
 
     async def bursts(self, video_id: str, from_ms: int, to_ms: int) -> list[Burst]:
         """Reactions by position. Errors as `latest`."""

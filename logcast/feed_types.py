@@ -83,6 +83,16 @@ class Reactions(Feedback):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Mine(Feedback):
+    """What one likes of the video oneself, and voted for: option by poll."""
+
+    video: str
+    liked: bool
+    comments: list[str]
+    votes: dict[str, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Viewers(Feedback):
     """How many watch."""
 
@@ -179,6 +189,7 @@ Message = (
     | Changed
     | Totals
     | Reactions
+    | Mine
     | Viewers
     | Video
     | Break
@@ -197,6 +208,7 @@ _TYPES: Final[dict[str, type[Message]]] = {
     "changed": Changed,
     "totals": Totals,
     "reactions": Reactions,
+    "mine": Mine,
     "viewers": Viewers,
     "video": Video,
     "break": Break,

@@ -11,6 +11,7 @@ from consumers.projections.segments import archive_writes, segment_writes
 from consumers.projections.totals import totals_writes
 from consumers.projections.videos import choice_writes, removal_writes, video_writes
 from consumers.projections.viewers import viewers_writes
+from consumers.projections.votes import vote_writes
 from schemas import codec
 from schemas.events import (
     BreakPlanned,
@@ -87,7 +88,7 @@ _WRITERS: Final[dict[type[Event], Callable[[Any], tuple[Write, ...]]]] = {
     RenditionRequested: lambda _: (),
     CommentAccepted: comment_writes,
     CommentChanged: change_writes,
-    ReactionsRecorded: like_writes,
+    ReactionsRecorded: lambda event: (*like_writes(event), *vote_writes(event)),
     PollOpened: lambda _: (),  # what becomes of it is on `totals`
     PollClosed: lambda _: (),
     ReactionsCounted: lambda _: (),

@@ -43,6 +43,7 @@ from schemas.events import (
     VideoState,
     ViewersChanged,
     Visibility,
+    Vote,
 )
 from schemas.ids import new_video_id
 from schemas.topics import (
@@ -341,7 +342,14 @@ class Broadcast:
             recorded_ms=at_ms,
             likes=(*videos, comment),
             reactions=(Reaction(user_id="g_1", kind="heart", count=3),),
+            votes=(self.vote(batch, at_ms),),
         )
+
+    def vote(self, batch: int, at_ms: int) -> Vote:
+        """Three users vote in turns; the first takes it back in the end."""
+        user = batch % 3
+        option = None if user == 0 and batch > 20 else batch % 2
+        return Vote(user_id=f"g_{user}", poll_id="poll-0001", option=option, at_ms=at_ms)
 
     def totals(self, offset: int) -> TotalsChanged:
         return TotalsChanged(
@@ -468,6 +476,7 @@ class Broadcast:
             "comments_by_clock": sorted((clock, c.submitted_ms, c.seq) for c in comments for clock in CLOCKS),
             "replies": sorted((c.seq, c.comment_id) for c in comments if c.root_id),
             "likes": sorted((user, target, liked) for (user, target), liked in last.items()),
+            "votes": [("g_0", "poll-0001", -1), ("g_1", "poll-0001", 0), ("g_2", "poll-0001", 1)],
             "totals": [(29, {"heart": 290}, 290)],
             "totals_by_minute": sorted((minute, offset // 10, offset) for minute, offset in minutes.items()),
             "totals_by_moment": sorted((at_ms // 5_000, offset) for at_ms, offset in moments.items()),
@@ -535,6 +544,7 @@ QUERIES = {
     ),
     "replies": ("seq, comment_id", f"{ONE} AND root_id = 'comment-1' AND bucket = 0"),
     "likes": ("user_id, comment_id, liked", f"{ONE} AND shard IN ({', '.join(map(str, range(32)))})"),
+    "votes": ("user_id, poll_id, option", SHARDED),
     "totals": ("likes, reactions, as_of_offset", ONE),
     "totals_by_minute": ("minute, likes, as_of_offset", ONE),
     "totals_by_moment": ("moment, as_of_offset", f"{ONE} AND bucket = {START_MS // 86_400_000}"),
@@ -561,6 +571,7 @@ WRITTEN = {
     "comments": "text",
     "comment_changes": "change",
     "likes": "liked",
+    "votes": "option",
     "totals": "likes",
     "totals_by_minute": "likes",
     "comment_totals": "likes",

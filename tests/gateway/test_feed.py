@@ -64,7 +64,12 @@ async def test_what_one_says_the_other_hears_and_cassandra_keeps(system: System)
         while not (liked["likes"] == 1 and liked["comment_likes"].get(comment_id) == 1):
             more = await next_of(bob, "totals")
             liked = more | {"comment_likes": liked["comment_likes"] | more["comment_likes"]}
+        async with FeedClient(system.url, "demo", token=ann.token) as elsewhere:
+            assert (await next_of(elsewhere, "mine"))["comments"] == [comment_id]
+        as_bob = {"Authorization": f"Bearer {bob.token}"}
     async with httpx.AsyncClient(base_url=system.url) as client:
+        mine = (await client.get(f"/v1/videos/{VIDEO}/me", headers=as_bob)).json()
+        assert (mine["liked"], mine["comments"], mine["votes"]) == (True, [], {})
 
         async def stored() -> list[dict[str, Any]]:
             page = (await client.get(f"/v1/videos/{VIDEO}/comments")).json().get("comments", [])

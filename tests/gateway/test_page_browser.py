@@ -673,6 +673,23 @@ def test_a_poll_shows_its_bars_and_a_vote_can_be_taken_back(page: Page, peer: Pe
     assert option.is_disabled()
 
 
+def test_what_the_server_says_is_ours_is_marked_and_a_click_is_newer(page: Page, peer: Peer) -> None:
+    watching(page, peer)
+    options = [{"text": "red", "votes": 1}, {"text": "blue", "votes": 0}]
+    peer.say({"type": "poll", "id": "poll-0001", "question": "Which?", "options": options, "state": "open"})
+    peer.say({"type": "mine", "video": VIDEO, "liked": True, "comments": ["comment-0009"], "votes": {"poll-0001": 0}})
+    page.wait_for_selector("#like[aria-pressed=true]", timeout=60_000)
+    page.wait_for_selector("[data-seq='9'] [data-testid=comment-like][aria-pressed=true]", timeout=60_000)
+    page.wait_for_selector("[data-seq='8'] [data-testid=comment-like][aria-pressed=false]", timeout=60_000)
+    assert page.get_by_test_id("poll-option").first.get_attribute("aria-pressed") == "true"
+    page.click("#like")
+    assert peer.next("like")["liked"] is False
+    peer.say({"type": "mine", "video": VIDEO, "liked": True, "comments": [], "votes": {}})
+    page.wait_for_selector("[data-seq='9'] [data-testid=comment-like][aria-pressed=false]", timeout=60_000)
+    assert page.get_attribute("#like", "aria-pressed") == "false"
+    assert page.get_by_test_id("poll-option").first.get_attribute("aria-pressed") == "false"
+
+
 def test_a_moderator_asks_the_viewers(page: Page, peer: Peer) -> None:
     page.set_default_timeout(60_000)
     watching(page, peer)

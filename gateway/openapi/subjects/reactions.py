@@ -3,7 +3,8 @@
 from typing import Final
 
 from gateway.feed_messages import MAX_REACTIONS, REACTIONS
-from gateway.openapi.words import COMMENT, VIDEO, WRITING, Schema, call
+from gateway.openapi.words import COMMENT, COUNTS, TEXT, VIDEO, WRITING, Schema, call, members
+from stores.own_marks import MOST_LIKED
 
 LIKING: Final = (400, 401, 404, 429)
 
@@ -16,6 +17,12 @@ SCHEMAS: Final[dict[str, Schema]] = {
         },
         "required": ["kind"],
     },
+    "Mine": members(
+        user=TEXT,
+        liked={"type": "boolean", "description": "The video"},
+        comments={"type": "array", "items": TEXT, "maxItems": MOST_LIKED, "description": "Ids of the liked ones"},
+        votes={**COUNTS, "description": "Option by poll"},
+    ),
 }
 
 PATHS: Final[dict[str, Schema]] = {
@@ -26,6 +33,15 @@ PATHS: Final[dict[str, Schema]] = {
     "/v1/videos/{video}/like": {
         "put": call("Like a video", VIDEO, answers={"202": None}, problems=LIKING, security="guest"),
         "delete": call("Like it no more", VIDEO, answers={"202": None}, problems=LIKING, security="guest"),
+    },
+    "/v1/videos/{video}/me": {
+        "get": call(
+            "What one likes oneself, and voted for",
+            VIDEO,
+            answers={"200": "Mine"},
+            problems=(401, 404, 429, 503),
+            security="guest",
+        )
     },
     "/v1/videos/{video}/reactions": {
         "post": call("React", VIDEO, body="NewReaction", answers={"202": None}, problems=WRITING, security="guest")

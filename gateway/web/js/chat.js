@@ -152,7 +152,7 @@ export class Chat {
     }
   }
 
-  /** Whether this visitor likes the video (`""`) or a comment, as far as this browser knows. */
+  /** Whether this visitor likes the video (`""`) or a comment. */
   isLiked(target = "") {
     return this.#likes.has(target);
   }
@@ -168,6 +168,7 @@ export class Chat {
     on("state", ({ state }) => this.#showState(state));
     on("video", ({ id }) => this.#videoIs(id));
     on("joined", ({ user, totals }) => {
+      if (this.#comments.me && this.#comments.me !== user?.id) this.#mine({ liked: false, comments: [], votes: {} }, true);
       this.#comments.me = user?.id ?? "";
       this.#comments.name = user?.name ?? "";
       this.#comments.setLikes(totals?.comment_likes ?? {});
@@ -176,6 +177,7 @@ export class Chat {
       this.#drawGate();
       this.#typed();
     });
+    on("mine", (mine) => mine.video === this.#likes.video && this.#mine(mine));
     on("comment", (comment) => this.#heard(comment));
     on("changed", (event) => {
       const known = this.#pinned.get(event.id) ?? this.#comments.get(event.id) ?? event.comment;
@@ -191,6 +193,14 @@ export class Chat {
     on("poll", (poll) => this.#polls.take(poll));
     on("totals", ({ comment_likes: likes }) => this.#comments.setLikes(likes ?? {}));
     on("error", ({ message }) => this.#say(message || "The server did not take that.", true));
+  }
+
+  /** What is this visitor's; `other`: of somebody else than before. */
+  #mine(mine, other = false) {
+    if (other) this.#likes.forget();
+    this.#likes.take(mine);
+    this.#comments.drawLiked();
+    this.#polls.takeVotes(mine.votes);
   }
 
   async #readPinned() {

@@ -90,6 +90,10 @@ export class CommentList {
     this.#me = userId;
   }
 
+  get me() {
+    return this.#me;
+  }
+
   /** Whether the reader moderates: each comment has its menu. */
   set moderated(moderates) {
     this.#list.dataset.moderated = String(moderates);
@@ -137,6 +141,11 @@ export class CommentList {
       if (row) this.#drawLikes(row, id);
     }
     while (this.#likes.size > 4 * ROWS) this.#likes.delete(this.#likes.keys().next().value);
+  }
+
+  /** What the reader likes is known anew. */
+  drawLiked() {
+    for (const row of this.#list.querySelectorAll(".comment")) this.#drawLikes(row, row.dataset.id);
   }
 
   /** Show the newest comments and follow them. */

@@ -12,7 +12,7 @@
  * a repeat is seen as one) and the wanted state of likes. Reactions of a broken moment are dropped.
  *
  * Events (CustomEvent, the message in `detail`): `state` {state, retryMs, closeCode}, and the server's own `joined`,
- * `comment`, `changed`, `totals`, `viewers`, `poll`, `reactions`, `review`, `acted`, `done`, `rules`, `part`, `video`, `break`, `error`.
+ * `comment`, `changed`, `totals`, `viewers`, `poll`, `reactions`, `mine`, `review`, `acted`, `done`, `rules`, `part`, `video`, `break`, `error`.
  * `joined` with `resumed` false after the first join: the server begins anew, forget what was there. A `video` event comes first whenever the feed turns to
  * another video (also found at a join): numbers start over, forget the comments.
  *
@@ -38,7 +38,7 @@ const REACTION_MS = 300;
 const UNSURE_MS = 40000; // a little more than it takes to notice a silent connection
 const OUTBOX = 20;
 /** What is passed on as it comes. */
-const TOLD = new Set(["totals", "viewers", "break", "poll", "reactions", "review", "rules", "part", "renewed", "acted", "done"]);
+const TOLD = new Set(["totals", "viewers", "break", "poll", "reactions", "mine", "review", "rules", "part", "renewed", "acted", "done"]);
 
 /** Close codes of the server that need more than "try again". */
 export const Close = Object.freeze({ BAD_TOKEN: 4401, NO_CHANNEL: 4404, ORIGIN: 4406, TOO_FAST: 4429, RESTART: 1012, TOO_SLOW: 1013, SILENT: 4000 });

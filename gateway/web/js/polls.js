@@ -1,5 +1,6 @@
 /**
- * Polls above the conversation: vote, and bars that move while others do. What a visitor voted only this browser remembers.
+ * Polls above the conversation: vote, and bars that move while others do. What a visitor voted the server says after a join;
+ * this browser remembers it, too.
  * @module polls
  */
 import { element, setText } from "./dom.js";
@@ -7,6 +8,8 @@ import { compact } from "./format.js";
 import { icon } from "./icons.js";
 
 const MOST = 2;
+/** A click is newer than what the server says so soon after it. */
+const CLICKED_MS = 10_000;
 
 /** @typedef {{id: string, question: string, options: {text: string, votes: number}[], state: "open"|"closed"}} Poll */
 
@@ -17,7 +20,8 @@ export function shares(options) {
 }
 
 export class Polls {
-  #cards = new Map(); // id -> {poll, row, update}
+  #cards = new Map(); // id -> {row, update, chosen}
+  #votes = null; // poll -> option, as the server said; null: it has not
   #vote;
   #close;
   element = element("div", { class: "polls", "data-testid": "polls", hidden: true });
@@ -33,8 +37,15 @@ export class Polls {
     this.element.dataset.moderated = String(moderates);
   }
 
+  /** Take what the server knows of this visitor's votes. @param {Record<string, number>} votes */
+  takeVotes(votes) {
+    this.#votes = votes;
+    for (const [id, card] of this.#cards) card.chosen(votes[id] ?? null);
+  }
+
   /** Forget all: another video. */
   clear() {
+    this.#votes = null;
     this.#cards.clear();
     this.#draw();
   }
@@ -56,12 +67,20 @@ export class Polls {
   }
 
   #card({ id, question, options }) {
-    let mine = remembered(id);
+    let mine = this.#votes === null ? remembered(id) : (this.#votes[id] ?? null);
     let shown = null;
+    let clickedMs = -Infinity;
+    const chosen = (option) => {
+      if (performance.now() - clickedMs < CLICKED_MS) return;
+      mine = option;
+      remember(id, mine);
+      if (shown) update(shown);
+    };
     const choose = (option) => {
       const wanted = mine === option ? null : option;
       if (!this.#vote(id, wanted)) return;
       mine = wanted;
+      clickedMs = performance.now();
       remember(id, mine);
       update(shown);
     };
@@ -82,7 +101,7 @@ export class Polls {
     const row = element("section", { class: "poll", "aria-label": `Poll: ${question}`, "data-id": id, "data-testid": "poll" },
       element("div", { class: "poll__head" }, element("h3", { class: "poll__question", dir: "auto" }, question), away),
       ...rows.map((option) => option.button), element("div", { class: "poll__foot" }, state, end));
-    return { row, update };
+    return { row, update, chosen };
   }
 
   #option(choose) {

@@ -120,6 +120,7 @@ function listen() {
     for (const one of message.breaks ?? []) breaks.take(one);
     showLike();
   });
+  on("mine", showLike);
   on("viewers", ({ n }) => showViewers(n));
   on("totals", (totals) => showLikes(totals.likes));
   on("reactions", ({ counts }) => {
