@@ -1,4 +1,4 @@
-"""The web page: four HTML documents and their static files, kept in memory, answered with validators.
+"""The web page: five HTML documents and their static files, kept in memory, answered with validators.
 
 Two kinds of address for one set of bytes:
 
@@ -181,6 +181,7 @@ def page_routes(public_host: str = "", rtmp_port: int = 1935, directory: Path = 
         Route("/", show("index.html")),
         Route("/watch/{name}", watch),
         Route("/studio", show("studio.html")),
+        Route("/account", show("account.html")),
         Route("/reset", show("reset.html")),
         Route("/static/{path:path}", static),
         Route("/favicon.ico", favicon),

@@ -12,7 +12,13 @@ from starlette.applications import Starlette
 
 from gateway.pages import CONTENT_SECURITY_POLICY, IMMUTABLE, REVALIDATE, WEB_DIR, page_routes, read_site, web_file
 
-DOCUMENTS = {"/": "index.html", "/watch/demo": "watch.html", "/studio": "studio.html", "/reset": "reset.html"}
+DOCUMENTS = {
+    "/": "index.html",
+    "/watch/demo": "watch.html",
+    "/studio": "studio.html",
+    "/reset": "reset.html",
+    "/account": "account.html",
+}
 VENDOR = "vendor/hls.js-1.7.4"
 
 
@@ -79,7 +85,13 @@ async def test_a_document_has_nothing_inline_and_all_it_refers_to_is_there_for_e
 
 @pytest.mark.parametrize(
     ("name", "entry"),
-    [("index.html", "home.js"), ("watch.html", "watch.js"), ("studio.html", "studio.js"), ("reset.html", "reset.js")],
+    [
+        ("index.html", "home.js"),
+        ("watch.html", "watch.js"),
+        ("studio.html", "studio.js"),
+        ("reset.html", "reset.js"),
+        ("account.html", "account_page.js"),
+    ],
 )
 def test_every_element_that_the_modules_ask_for_is_in_the_document(name: str, entry: str) -> None:
     ids = Markup((WEB_DIR / name).read_text()).ids
@@ -93,7 +105,13 @@ def test_every_element_that_the_modules_ask_for_is_in_the_document(name: str, en
 
 @pytest.mark.parametrize(
     ("name", "entry"),
-    [("index.html", "home.js"), ("watch.html", "watch.js"), ("studio.html", "studio.js"), ("reset.html", "reset.js")],
+    [
+        ("index.html", "home.js"),
+        ("watch.html", "watch.js"),
+        ("studio.html", "studio.js"),
+        ("reset.html", "reset.js"),
+        ("account.html", "account_page.js"),
+    ],
 )
 def test_a_document_names_every_module_up_front_so_that_none_waits_for_another(name: str, entry: str) -> None:
     addresses = Markup((WEB_DIR / name).read_text()).addresses

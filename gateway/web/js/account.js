@@ -2,27 +2,21 @@
  * The dialog of the account: log in, make an account, log out; and the button in the bar that opens it.
  * @module account
  */
+import { FieldForm } from "./account_forms.js";
+import { readWays } from "./api.js";
 import { element, setText } from "./dom.js";
 
-/** What people read for the rules of the server; where none fits, its own sentence. */
-const RULES = {
-  required: "Fill this in.",
-  "password.length": "8 to 256 characters.",
-  "password.common": "This is easily guessed. Choose another.",
-  "login.length": "2 to 32 of a–z, 0–9, - and _.",
-  "login.characters": "2 to 32 of a–z, 0–9, - and _.",
-  "login.taken": "Somebody has this login already.",
-  "login.reserved": "This name is kept for the operator.",
-};
 const MODES = {
   login: { title: "Log in", send: "Log in", other: "register", words: "No account yet? Make one", fields: ["login", "password"] },
-  register: { title: "Make an account", send: "Make the account", other: "login", words: "I have an account", fields: ["login", "name", "password"] },
+  register: { title: "Make an account", send: "Make the account", other: "login", words: "I have an account", fields: ["login", "name", "email", "password"] },
 };
 const FIELDS = {
-  login: { label: "Login", autocomplete: "username", maxlength: 32, autocapitalize: "none", spellcheck: "false" },
+  login: { label: "Login", required: true, autocomplete: "username", maxlength: 32, autocapitalize: "none", spellcheck: "false" },
   name: { label: "Name that others see (may be left out)", autocomplete: "nickname", maxlength: 32 },
-  password: { label: "Password", type: "password", maxlength: 256 },
+  email: { label: "E-mail, for a forgotten password (may be left out)", type: "email", autocomplete: "email", maxlength: 254 },
+  password: { label: "Password", required: true, type: "password", maxlength: 256 },
 };
+const REFUSALS = { wrong_login: "The login or the password is wrong.", registration_closed: "Accounts are made by the operator here." };
 
 export class AccountDialog {
   #session;
@@ -31,8 +25,8 @@ export class AccountDialog {
   #title;
   #body;
   #mode = "login";
-  #fields = {};
-  #note;
+  #form = null;
+  #ways = null;
 
   /**
    * @param {{session: import("./session.js").Session, button: HTMLElement, dialog: HTMLDialogElement, title: HTMLElement, body: HTMLElement}} parts
@@ -46,6 +40,15 @@ export class AccountDialog {
     button.addEventListener("click", () => this.open());
     for (const type of ["change", "renewed"]) session.addEventListener(type, () => this.#drawButton());
     this.#drawButton();
+  }
+
+  /** How one logs in here: `{registration, oidc: {name, start}|null, mail}`; asked for once. */
+  ways() {
+    this.#ways ??= readWays().catch(() => {
+      this.#ways = null;
+      return { registration: "open", oidc: null, mail: false };
+    });
+    return this.#ways;
   }
 
   /** Show it. @param {"login"|"register"} mode of who is not logged in */
@@ -63,87 +66,60 @@ export class AccountDialog {
   }
 
   #draw() {
-    this.#note = element("p", { class: "note", role: "alert", "data-testid": "account-note" });
     if (this.#session.user) this.#drawUser();
     else this.#drawForm();
   }
 
   #drawUser() {
     const { name, login } = this.#session.user;
+    const note = element("p", { class: "note", role: "alert", "data-testid": "account-note" });
+    const leave = () => this.#session.logOut().then(() => this.#dialog.close(), ({ message }) => setText(note, message));
     setText(this.#title, "Your account");
     this.#body.replaceChildren(
       element("p", { class: "account__who" }, "You are ", element("b", { "data-testid": "account-name" }, name), ` (${login}) here.`),
-      element("button", { type: "button", class: "button button--wide", "data-testid": "log-out", onclick: () => this.#try(() => this.#session.logOut()) }, "Log out"),
-      this.#note);
+      element("div", { class: "account" },
+        element("a", { class: "button button--wide", href: "/account", "data-testid": "account-page" }, "Profile, password, devices"),
+        element("button", { type: "button", class: "button button--wide", "data-testid": "log-out", onclick: leave }, "Log out")),
+      note);
   }
 
   #drawForm() {
     const mode = MODES[this.#mode];
     setText(this.#title, mode.title);
-    this.#fields = Object.fromEntries(mode.fields.map((name) => [name, this.#field(name)]));
+    const autocomplete = this.#mode === "login" ? "current-password" : "new-password";
+    const fields = Object.fromEntries(mode.fields.map((name) => [name, name === "password" ? { ...FIELDS[name], autocomplete } : FIELDS[name]]));
+    this.#form = new FieldForm({ id: "account", fields, send: mode.send, submit: (values) => this.#submit(values) });
     const other = element("button", { type: "button", class: "link link--small", "data-testid": "account-other", onclick: () => this.#turn(mode.other) }, mode.words);
-    this.#body.replaceChildren(
-      element("form", { class: "account", novalidate: true, onsubmit: (event) => this.#submit(event) },
-        ...Object.values(this.#fields).map(({ row }) => row), this.#note,
-        element("button", { class: "button button--main button--wide", "data-testid": "account-send" }, mode.send)),
-      other);
-  }
-
-  #field(name) {
-    const { label, ...attributes } = FIELDS[name];
-    const completes = name === "password" && { autocomplete: this.#mode === "login" ? "current-password" : "new-password" };
-    const wrong = element("span", { class: "field__wrong", id: `account-${name}-wrong`, "data-testid": `account-${name}-wrong` });
-    const input = element("input", { ...attributes, ...completes, name, "aria-describedby": wrong.id, "data-testid": `account-${name}` });
-    return { input, wrong, row: element("div", {}, element("label", { class: "field" }, element("span", {}, label), input), wrong) };
+    const elsewhere = element("div", { class: "account__else", hidden: true });
+    this.#body.replaceChildren(elsewhere, this.#form.root, other);
+    this.ways().then(({ oidc, registration }) => {
+      if (registration === "closed" && this.#mode === "login") other.hidden = true;
+      if (!oidc) return;
+      elsewhere.hidden = false;
+      elsewhere.replaceChildren(
+        element("button", { type: "button", class: "button button--wide", "data-testid": "log-in-elsewhere", onclick: () => this.#session.leaveTo(oidc.start) }, `Log in with ${oidc.name}`),
+        element("p", { class: "muted", "aria-hidden": "true" }, "or"));
+    });
   }
 
   #turn(mode) {
-    const login = this.#fields.login.input.value;
+    const login = this.#form.input("login").value;
     this.#mode = mode;
     this.#draw();
-    this.#fields.login.input.value = login;
-    this.#fields.login.input.focus();
+    this.#form.fill({ login });
+    this.#form.input("login").focus();
   }
 
-  #submit(event) {
-    event.preventDefault();
-    const form = Object.fromEntries(Object.entries(this.#fields).map(([name, { input }]) => [name, input.value]));
-    form.login = form.login.trim().toLowerCase();
-    if (!form.name?.trim()) delete form.name;
-    const empty = ["login", "password"].filter((name) => !form[name]);
-    this.#say(empty.map((field) => ({ field, rule: "required" })));
-    if (empty.length) return;
-    this.#try(() => (this.#mode === "login" ? this.#session.logIn(form.login, form.password) : this.#session.register(form)));
-  }
-
-  async #try(doing) {
-    const buttons = this.#body.querySelectorAll("button");
-    for (const button of buttons) button.disabled = true;
+  async #submit(values) {
+    const form = { ...values, login: values.login.trim().toLowerCase() };
+    for (const name of ["name", "email"]) if (!form[name]?.trim()) delete form[name];
     try {
-      await doing();
-      this.#dialog.close();
+      await (this.#mode === "login" ? this.#session.logIn(form.login, form.password) : this.#session.register(form));
     } catch (problem) {
-      this.#refused(problem);
-    } finally {
-      for (const button of buttons) button.disabled = false;
+      problem.message = REFUSALS[problem.reason] ?? problem.message;
+      throw problem;
     }
-  }
-
-  #refused({ reason, message, errors = [] }) {
-    const here = errors.filter(({ field }) => this.#fields[field]);
-    const words = { wrong_login: "The login or the password is wrong.", registration_closed: "Accounts are made by the operator here." };
-    this.#say(here, here.length ? "" : words[reason] ?? message);
-  }
-
-  /** Say what is wrong at the fields, and of the form as a whole; the cursor goes to the first. */
-  #say(errors, all = "") {
-    for (const [name, { input, wrong }] of Object.entries(this.#fields)) {
-      const error = errors.find(({ field }) => field === name);
-      setText(wrong, error ? RULES[`${name}.${error.rule}`] ?? RULES[error.rule] ?? error.message : "");
-      if (error) input.setAttribute("aria-invalid", "true");
-      else input.removeAttribute("aria-invalid");
-    }
-    setText(this.#note, all);
-    this.#body.querySelector("[aria-invalid]")?.focus();
+    this.#dialog.close();
+    return " ";
   }
 }

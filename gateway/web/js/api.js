@@ -121,3 +121,33 @@ export const rotateKey = async (name, token) => (await call(`/v1/channels/${enco
 /** Ask for an ad break. @throws {Problem} with the reason when it is refused. */
 export const requestBreak = (name, key, seconds) =>
   call(`/v1/channels/${encodeURIComponent(name)}/cues`, { method: "POST", token: key, body: { seconds } });
+
+/** How one logs in here: `{registration, oidc: {name, start}|null, mail, unverified_may_comment}`. */
+export const readWays = () => call("/v1/auth", { bare: true });
+
+/** Who the token stands for, with email, roles and follows. @throws {Problem} */
+export const readMe = (token) => call("/v1/me", { token, bare: true });
+
+/** Change name, colour, picture or address (that with `password`). @throws {Problem} with the wrong fields in `errors` */
+export const changeMe = (values, token) => call("/v1/me", { method: "PATCH", body: values, token, bare: true });
+
+/** Choose another password. @param {{password: string, new_password: string}} values Errors as `changeMe`. */
+export const changePassword = (values, token) => call("/v1/auth/password", { method: "POST", body: values, token, bare: true });
+
+/** Use the token of a mail. @throws {Problem} `link_over` */
+export const verifyEmail = (token) => call("/v1/auth/email/verify", { method: "POST", body: { token }, bare: true });
+
+/** Have that mail sent again. @throws {Problem} */
+export const sendLink = (token) => call("/v1/auth/email/send", { method: "POST", token, bare: true });
+
+/** Where one is logged in: `{sessions: [{id, device, created_ms, used_ms, current}]}`. @throws {Problem} */
+export const readSessions = (token) => call("/v1/auth/sessions", { token, bare: true });
+
+/** Log out there. @throws {Problem} */
+export const endSession = (id, token) => call(`/v1/auth/sessions/${encodeURIComponent(id)}`, { method: "DELETE", token, bare: true });
+
+/** Log out everywhere but here. @throws {Problem} */
+export const endOtherSessions = (token) => call("/v1/auth/sessions", { method: "DELETE", token, bare: true });
+
+/** Follow a channel, or no more. @throws {Problem} */
+export const follow = (channel, wanted, token) => call(`/v1/channels/${encodeURIComponent(channel)}/follow`, { method: wanted ? "PUT" : "DELETE", token, bare: true });

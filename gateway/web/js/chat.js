@@ -358,6 +358,7 @@ export class Chat {
         this.#typed();
         return this.#say(refused.message || "A moderator looks at it first.", false, "held");
       }
+      if (refused.reason === "email_unverified") this.#session.renew(); // the link may have been used since: the next try knows
       this.#say(refused.message || REASONS[refused.reason] || "The comment was not taken.", true, refused.reason);
     }
     return undefined;

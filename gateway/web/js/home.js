@@ -2,10 +2,13 @@
  * The start page: what is live, kept fresh while it is looked at.
  * @module home
  */
+import { AccountDialog } from "./account.js";
 import { listChannels, listVideos } from "./api.js";
 import { byId, element, mountCopyButtons, setText } from "./dom.js";
+import { Follows } from "./follows.js";
 import { ago, compact, counted } from "./format.js";
 import { icon, mountIcons } from "./icons.js";
+import { Session, browserStorage } from "./session.js";
 import { drawShelf, poster } from "./shelf.js";
 
 const REFRESH_MS = 4000;
@@ -15,10 +18,16 @@ const FRAME_MS = 20000;
 const LIVE_STATES = new Set(["live", "interrupted"]);
 
 let timer = 0;
+let shown = null; // what the server said last
 
 mountIcons();
 mountCopyButtons();
 for (const button of document.querySelectorAll("[data-copy]")) button.append(icon("copy"), icon("check"));
+const session = new Session(browserStorage());
+const follows = new Follows(session);
+new AccountDialog({ session, button: byId("account-open"), dialog: byId("account"), title: byId("account-title"), body: byId("account-body") });
+follows.addEventListener("change", () => shown && show(...shown));
+session.start();
 refresh();
 document.addEventListener("visibilitychange", () => document.visibilityState === "visible" && refresh());
 
@@ -27,7 +36,8 @@ async function refresh() {
   if (document.visibilityState === "hidden") return;
   try {
     const [channels, videos] = await Promise.all([listChannels(), listVideos().catch(() => [])]);
-    show(channels, videos);
+    shown = [channels, videos];
+    show(...shown);
   } catch (problem) {
     setText(byId("summary"), problem.message);
     byId("summary").dataset.wrong = "true";
@@ -36,9 +46,9 @@ async function refresh() {
 }
 
 function show(channels, videos) {
-  const live = channels.filter(({ state }) => LIVE_STATES.has(state)).sort((left, right) => (right.viewers ?? 0) - (left.viewers ?? 0));
-  const earlier = channels.filter(({ state, video_id: video }) => !LIVE_STATES.has(state) && video)
-    .sort((left, right) => (right.started_ms ?? 0) - (left.started_ms ?? 0)).slice(0, EARLIER);
+  const live = channels.filter(isLive).sort((left, right) => (right.viewers ?? 0) - (left.viewers ?? 0));
+  const earlier = channels.filter((channel) => !isLive(channel) && channel.video_id)
+    .sort((left, right) => (right.started_ms ?? 0) - (left.started_ms ?? 0));
   const watching = live.reduce((sum, { viewers }) => sum + (viewers ?? 0), 0);
   delete byId("summary").dataset.wrong;
   setText(byId("summary"), live.length ? `${counted(live.length, "stream")}, ${counted(watching, "viewer")}` : "No stream at the moment");
@@ -46,18 +56,35 @@ function show(channels, videos) {
   byId("past").hidden = videos.length === 0;
   drawShelf(byId("videos"), videos);
   const listed = new Set(videos.map(({ id }) => id));
-  const quiet = earlier.filter(({ video_id: video }) => !listed.has(video));
+  const quiet = others(earlier).filter(({ video_id: video }) => !listed.has(video)).slice(0, EARLIER);
   byId("quiet").hidden = quiet.length === 0;
-  draw(byId("live"), live, true);
-  draw(byId("earlier"), quiet, false);
+  showFollowed([...live, ...earlier], others(live));
+  draw(byId("live"), others(live));
+  draw(byId("earlier"), quiet);
 }
 
+/** Channels that one follows come first: those on the air, then the others, of which some may have shown nothing yet. */
+function showFollowed(channels, more) {
+  const known = channels.filter(({ name }) => follows.has(name));
+  const names = new Set(known.map(({ name }) => name));
+  const silent = follows.all.filter((name) => !names.has(name)).sort().map((name) => ({ name, state: "" }));
+  byId("following").hidden = known.length + silent.length === 0;
+  byId("others-title").hidden = more.length === 0;
+  draw(byId("followed"), [...known, ...silent]);
+}
+
+const isLive = ({ state }) => LIVE_STATES.has(state);
+
+const others = (channels) => channels.filter(({ name }) => !follows.has(name));
+
 /** Update the cards in place, so that focus and hover stay where they are. */
-function draw(list, channels, live) {
-  const old = new Map([...list.children].map((item) => [item.dataset.channel, item]));
+function draw(list, channels) {
+  const key = (name, live) => `${name} ${live}`; // one that goes on the air gets another picture
+  const old = new Map([...list.children].map((item) => [key(item.dataset.channel, item.dataset.live), item]));
   channels.forEach((channel, index) => {
-    const item = old.get(channel.name) ?? newCard(channel, live);
-    old.delete(channel.name);
+    const live = isLive(channel);
+    const item = old.get(key(channel.name, live)) ?? newCard(channel, live);
+    old.delete(key(channel.name, live));
     update(item, channel, live);
     if (list.children[index] !== item) list.insertBefore(item, list.children[index] ?? null);
   });
@@ -66,9 +93,10 @@ function draw(list, channels, live) {
 
 function newCard({ name, video_id: video }, live) {
   const badge = element("span", { class: live ? "badge badge--live" : "badge", "data-part": "badge" });
-  return element("li", { "data-channel": name },
-    element("a", { class: "card", "data-testid": "card" },
-      element("div", { class: "card__picture" }, poster(name, live ? frameOf(video) : `/v1/videos/${video}/poster.jpg?width=480`), badge),
+  const picture = live ? frameOf(video) : video && `/v1/videos/${video}/poster.jpg?width=480`;
+  return element("li", { "data-channel": name, "data-live": String(live) },
+    element("a", { class: live ? "card" : "card card--quiet", "data-testid": "card" },
+      element("div", { class: "card__picture" }, poster(name, picture), badge),
       element("div", { class: "card__text" },
         element("h3", { class: "card__title", "data-part": "title" }),
         element("p", { class: "card__channel", "data-part": "channel" }, name),
@@ -81,9 +109,9 @@ function newCard({ name, video_id: video }, live) {
 function update(item, { name, title, state, viewers, likes, started_ms: startedMs, video_id: video }, live) {
   const part = (key) => item.querySelector(`[data-part=${key}]`);
   const link = item.querySelector("a");
-  const href = live ? `/watch/${name}` : `/watch/${video}`;
+  const href = `/watch/${live ? name : video || name}`;
   if (link.getAttribute("href") !== href) link.setAttribute("href", href);
-  setText(part("badge"), live ? (state === "interrupted" ? "Reconnecting" : "Live") : "Ended");
+  setText(part("badge"), live ? (state === "interrupted" ? "Reconnecting" : "Live") : video ? "Ended" : "Off the air");
   part("badge").dataset.state = state ?? "";
   setText(part("title"), title || name);
   part("channel").hidden = !title;

@@ -54,6 +54,17 @@ export class Session extends EventTarget {
     this.#leave();
   }
 
+  /** Log in at a provider: the browser goes there, and comes back to this page with the cookie. @param {string} start of `readWays` */
+  leaveTo(start) {
+    this.#mark(true);
+    location.assign(`${start}?${new URLSearchParams({ return_to: location.pathname + location.search })}`);
+  }
+
+  /** The same user is shown otherwise now. @param {object} me the answer of `changeMe` */
+  changed(me) {
+    this.#take({ ...me, user: me });
+  }
+
   /** Get another access token now; several calls at once are one. */
   renew() {
     this.#renewing ??= this.#renew().finally(() => (this.#renewing = null));
@@ -107,6 +118,15 @@ export class Session extends EventTarget {
     } catch {
       // Storage is blocked: the session lasts as long as the page.
     }
+  }
+}
+
+/** The storage of this browser; one that keeps nothing where it is blocked. */
+export function browserStorage() {
+  try {
+    return localStorage;
+  } catch {
+    return { getItem: () => null, setItem: () => undefined };
   }
 }
 

@@ -14,13 +14,14 @@ import { Chat, viewersText } from "./chat.js";
 import { mountControls } from "./controls.js";
 import { byId, hue, setText } from "./dom.js";
 import { Close, Feed } from "./feed.js";
+import { Follows, mountFollow } from "./follows.js";
 import { ago, clock, compact } from "./format.js";
 import { mountIcons } from "./icons.js";
 import { Identity } from "./identity.js";
 import { OwnerTools } from "./owner.js";
 import { Player } from "./player.js";
 import { Burst, Taps } from "./reactions.js";
-import { Session } from "./session.js";
+import { Session, browserStorage } from "./session.js";
 import { at } from "./site.js";
 import { drawShelf } from "./shelf.js";
 import { mountStageCard } from "./stage.js";
@@ -36,8 +37,8 @@ mountIcons();
 const name = decodeURIComponent(location.pathname.split("/").filter(Boolean).pop() ?? "");
 const subject = await findSubject();
 const player = new Player(byId("video"));
-const identity = new Identity(storage());
-const session = new Session(storage());
+const identity = new Identity(browserStorage());
+const session = new Session(browserStorage());
 const feed = new Feed(subject.feed, { identity });
 const burst = new Burst(byId("burst"));
 const taps = new Taps();
@@ -52,6 +53,7 @@ window.logcast = { player, feed, breaks };
 mountControls(player, { breaks: () => breaks.list, thumbnails, openChat: () => chat.focus() });
 mountTools();
 mountLike();
+mountFollow(byId("follow"), { follows: new Follows(session), session, channel: subject.channel, logIn: () => account.open() });
 player.addEventListener("tick", () => {
   breaks.show(player.programMs);
   if (player.programMs !== null) chat.follow(player.live ? !player.following && farBack() : chat.follows || farBack(), video?.id ?? null);
@@ -243,12 +245,4 @@ function mountTools() {
     if (!opened) tools.open(subject.channel);
     opened = true;
   });
-}
-
-function storage() {
-  try {
-    return localStorage;
-  } catch {
-    return { getItem: () => null, setItem: () => undefined };
-  }
 }
