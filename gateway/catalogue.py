@@ -1,5 +1,6 @@
 """The one place that answers "the fold of this video": live while it is live, recorded once it has ended."""
 
+import asyncio
 import logging
 from collections import OrderedDict
 from collections.abc import Callable
@@ -20,6 +21,11 @@ log = logging.getLogger(__name__)
 
 LINGER_MS: Final = 120_000
 """Who followed a video to its end reloads the playlist that they know for so long after it."""
+
+UNSETTLED_MS: Final = 60_000
+SETTLE_S: Final = 3.0
+LOOK_S: Final = 0.25
+"""For so long after the end of a video its index may be behind; who asks then waits so long, and looks so often."""
 
 LAST_VIDEOS: Final = 20
 MAX_REMADE: Final = 20_000
@@ -99,6 +105,29 @@ class Catalogue:
             if live is None:
                 raise Problem(503, "index_away", str(error), headers={"Retry-After": "2"}) from error
             return live
+
+    async def on_demand(self, video_id: str) -> VideoFold | None:
+        """As `fold`; of a video that ended just now, waits a moment for what may still come of it.
+
+        Raises:
+            Problem: as `fold`.
+        """
+        deadline = asyncio.get_running_loop().time() + SETTLE_S
+        while True:
+            fold = await self.fold(video_id)
+            video = fold.video if fold is not None else None
+            if (
+                fold is None
+                or video is None
+                or video.state is not VideoState.ENDED
+                or fold.recorded
+                or fold.is_on_demand
+            ):
+                return fold
+            young = self._clock() - video.changed_ms < UNSETTLED_MS
+            if not young or asyncio.get_running_loop().time() > deadline:
+                return fold
+            await asyncio.sleep(LOOK_S)
 
     def lingering(self, video_id: str) -> VideoFold | None:
         """The window of a video that ended a moment ago, for those who followed it: its playlist may only grow."""

@@ -189,7 +189,7 @@ class MediaRoutes:
 
     async def _multivariant(self, scope: Scope, request: Request, send: Send, video_id: str, prefix: str) -> None:
         wish, vary = wish_of_request(scope["query_string"], request)
-        fold = await self._catalogue.fold(video_id)
+        fold = await self._catalogue.on_demand(video_id)
         known = await self._catalogue.state(video_id)
         if fold is None and known is None:
             raise not_found(f"there is no video {video_id[:40]!r}", "no_such_video")
@@ -224,7 +224,7 @@ class MediaRoutes:
         """
         params = scope["path_params"]
         fold = self._catalogue.lingering(params["video"]) if follow else None
-        fold = fold or await self._catalogue.fold(params["video"])
+        fold = fold or await self._catalogue.on_demand(params["video"])
         rendition = fold.renditions.get(params["rendition"]) if fold is not None else None
         if fold is None or fold.video is None or rendition is None:
             raise _no_media(scope)

@@ -174,7 +174,7 @@ def window_of(
         part_target_ms=targets.get(rendition.name, video.part_target_ms),
         part_hold_back_ms=PART_HOLD_BACK_TARGETS * max(targets.values(), default=video.part_target_ms),
         ended=fold.has_ended(rendition),
-        vod=vod and fold.whole,
+        vod=vod and fold.is_on_demand,
         next_init_uri=rendition.next_init_uri,
         reports=tuple(
             _report(r, query, targets[r.name])

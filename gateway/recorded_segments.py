@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from itertools import pairwise
 from typing import Final
 
 from media.hls import Segment
@@ -13,6 +14,9 @@ AUDIO_PATIENCE_MS: Final = 30_000
 
 VIDEO_PATIENCE_MS: Final = 180_000
 """A rendition that has not reached the last segment so long after the end will not: its worker is gone."""
+
+HOLE_PATIENCE_MS: Final = 60_000
+"""What is missing before the last segment is on its way, or lost: so long after the end nobody waits for it any more."""
 
 LOST_PATIENCE_MS: Final = 600_000
 """No rendition has the last segment: the ingest died before a chunk of it was on the log."""
@@ -26,18 +30,42 @@ Rows = Mapping[str, Sequence[IndexedSegment]]
 def is_whole(video: VideoChanged, renditions: Sequence[IndexedRendition], rows: Rows, now_ms: int) -> bool:
     """Whether the index holds an ended video to its last segment, so that its playlists may say that they are complete.
 
-    The consumers may be behind when a video ends. Each rendition is waited for, but not for ever.
+    The consumers may be behind when a video ends, at its end and in its midst: what is read while they write has the one
+    row and not the other. Each rendition is waited for, but not for ever.
     """
     ended_for_ms = now_ms - video.changed_ms
     behind = [r for r in renditions if not _reaches(rows.get(r.name, ()), video.last_segment)]
     if not renditions or len(behind) == len(renditions):
         return bool(renditions) and ended_for_ms > LOST_PATIENCE_MS
     patience_ms = {Track.AUDIO: AUDIO_PATIENCE_MS, Track.VIDEO: VIDEO_PATIENCE_MS}
-    return all(ended_for_ms > patience_ms[rendition.track] for rendition in behind)
+    if not all(ended_for_ms > patience_ms[rendition.track] for rendition in behind):
+        return False
+    epochs = {row.number: row.epoch for of in rows.values() for row in of if row.parts}
+    patience_ms[Track.VIDEO] = HOLE_PATIENCE_MS
+    return all(ended_for_ms > patience_ms[r.track] or not _has_hole(rows.get(r.name, ()), epochs) for r in renditions)
 
 
 def _reaches(rows: Sequence[IndexedSegment], last: int) -> bool:
     return bool(rows) and rows[-1].number >= last and rows[-1].settled
+
+
+def _has_hole(rows: Sequence[IndexedSegment], epochs: Mapping[int, int]) -> bool:
+    """Whether something of a rendition may still come before its last segment: between its rows, in one, or before them.
+
+    A rendition that began later than others did so with an epoch; `epochs` are those of all segments.
+    """
+    begun = [row for row in rows if row.parts]
+    if not begun:
+        return False
+    first = begun[0]
+    if epochs.get(first.number - 1) == first.epoch and not any(
+        row.settled for row in rows if row.number < first.number
+    ):
+        return True
+    told = [row for row in rows if row.number >= first.number]
+    if told[-1].number - first.number >= len(told):
+        return True
+    return any(not row.settled and not _meets(row, after) for row, after in pairwise(told))
 
 
 def recorded_segments(rows: Rows) -> dict[str, list[Segment]]:

@@ -33,6 +33,7 @@ class VideoFold:
         breaks: planned ones by id.
         changed: names of renditions that changed since it was last cleared.
         version: rises with every event that changed something.
+        recorded: it was made of the index, which has all that there is.
     """
 
     def __init__(self, video_id: str, limits: Limits, log_start_ms: int = 0) -> None:
@@ -42,6 +43,7 @@ class VideoFold:
         self.breaks: dict[str, BreakPlanned] = {}
         self.changed: set[str] = set()
         self.version = 0
+        self.recorded = False
         self._events = 0
         self._limits = limits
         self._from_start = started_ms(video_id) >= log_start_ms
@@ -58,6 +60,7 @@ class VideoFold:
         """A video that is over, from its renditions; `whole` as the property."""
         fold = cls(video.video_id, Limits(0, 0))
         fold._from_start = whole
+        fold.recorded = True
         fold.video = video
         fold.renditions = {rendition.name: rendition for rendition in renditions}
         fold.breaks = {planned.break_id: planned for planned in breaks}
@@ -136,6 +139,11 @@ class VideoFold:
     def whole(self) -> bool:
         """Whether the playlists hold the video from its first segment on."""
         return self._from_start and bool(self.listed) and not any(r.trimmed for r in self.renditions.values())
+
+    @property
+    def is_on_demand(self) -> bool:
+        """Whether its playlists are those of a video on demand once it is over: whole, and nothing in them may still come."""
+        return self.whole and (self.recorded or not self.has_gaps)
 
     @property
     def has_gaps(self) -> bool:

@@ -15,7 +15,7 @@ from tests.e2e.hls_viewer import HlsViewer, Variant
 from tests.e2e.live_stack import Channel, LiveStack
 from tests.e2e.numbered import Seen, numbered_clip, seen
 from tests.e2e.publishing import FRAME_RATE, Clip, publishing
-from tests.gateway.playlist_reader import ReadPlaylist, read
+from tests.gateway.playlist_reader import read
 from tests.waiting import eventually_async
 
 pytestmark = pytest.mark.e2e
@@ -55,13 +55,8 @@ class Recording:
         return [await asyncio.to_thread(seen, [source[epoch], audio[epoch]]) for epoch in sorted(source)]
 
     async def _epochs(self, variant: Variant) -> dict[int, bytes]:
-        async def whole() -> ReadPlaylist | None:
-            """Right after the end of an import the index may still be written: until then there are gaps."""
-            found = read((await self._http.get(variant.url)).text)
-            return None if any(segment.gap for segment in found.segments) else found
-
-        playlist = await eventually_async(whole, ENDED_DEADLINE_S, "a playlist without gaps")
-        assert playlist is not None
+        playlist = read((await self._http.get(variant.url)).text)
+        assert not any(segment.gap for segment in playlist.segments)
         assert playlist.type == "VOD"
         assert playlist.sequence == 0
         found: dict[int, bytes] = {}
@@ -132,19 +127,11 @@ async def test_only_what_was_never_sent_is_missing_after_a_drop_and_return(
 
 
 async def imported(stack: LiveStack, clip: Clip, say: Callable[[str], None]) -> Channel:
-    """Import a clip; gives the channel. One that fails is done again, as its message says, and is shown in full."""
-    for again in (True, False):
-        channel, began = stack.new_channel(), time.monotonic()
-        try:
-            done = await stack.run("import", str(clip.path), "--channel", channel.name, "--title", "A talk")
-            assert done.returncode == 0, f"{done.stderr}\n{stack.last_lines()}"
-        except AssertionError as failed:
-            if not again:
-                raise
-            say(f"imported again after {time.monotonic() - began:.1f} s: {failed}")
-        else:
-            say(f"imported {clip.seconds} s in {time.monotonic() - began:.1f} s")
-            break
+    """Import a clip; gives the channel."""
+    channel, began = stack.new_channel(), time.monotonic()
+    done = await stack.run("import", str(clip.path), "--channel", channel.name, "--title", "A talk")
+    assert done.returncode == 0, f"{done.stderr}\n{stack.last_lines()}"
+    say(f"imported {clip.seconds} s in {time.monotonic() - began:.1f} s")
     return channel
 
 

@@ -10,6 +10,7 @@ import pytest
 from starlette.applications import Starlette
 
 from consumers.projections.table import writes_of_event
+from gateway import catalogue, recorded
 from gateway.app import create_app
 from gateway.recorded import BUILT
 from gateway.recorded_segments import AUDIO_PATIENCE_MS
@@ -286,11 +287,37 @@ async def test_what_the_window_gave_up_is_found_when_it_came_late(restarted: tup
     gateway.fold(replace(recorder.ended, state=VideoState.LIVE, ended_ms=None, last_segment=-1))
     gateway.fold(*(event for event in tape.events() if event != late), late, recorder.ended)
     assert "#EXT-X-GAP" in (await gateway.get(recorder.playlist)).text
+    await recorder.write(event for event in tape.events() if event.segment != 50)
+    behind = (await gateway.get(recorder.playlist + "?vod=1")).text
+    assert "#EXT-X-PLAYLIST-TYPE" not in behind, "what is missing may still come"
     await recorder.write(tape.events())
+    gateway.clock.now_ms += 5_000
     playlist = read((await gateway.get(recorder.playlist + "?vod=1")).text)
+    assert playlist.type == "VOD"
     assert not any(segment.gap for segment in playlist.segments)
     whole = await gateway.get(f"/v1/videos/{recorder.video_id}/source/00000050.m4s")
     assert whole.content == b"".join(data_of(tape.part(50, part).name) for part in range(4))
+
+
+async def test_who_asks_for_a_video_that_ended_just_now_waits_until_the_index_has_all_of_it(
+    restarted: tuple[Gateway, Recorder], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gateway, recorder = restarted
+    monkeypatch.setattr(recorded, "AGAIN_MS", 0)
+    monkeypatch.setattr(catalogue, "SETTLE_S", 60.0)
+    tape = recorder.tape([4] * 80)
+    gateway.clock.now_ms = recorder.ended.changed_ms + 1_000
+    gateway.fold(replace(recorder.ended, state=VideoState.LIVE, ended_ms=None, last_segment=-1))
+    gateway.fold(*(event for event in tape.events() if event.segment != 40), recorder.ended)
+    await recorder.write(event for event in tape.events() if event.segment != 40)
+    waiting = asyncio.create_task(gateway.get(recorder.playlist + "?vod=1"))
+    before = BUILT.labels("false")._value.get()
+    await eventually(lambda: BUILT.labels("false")._value.get() > before + 1, what="a second look")
+    assert not waiting.done()
+    await recorder.write(tape.segment(40))
+    playlist = read((await waiting).text)
+    assert playlist.type == "VOD"
+    assert not any(segment.gap for segment in playlist.segments)
 
 
 async def test_a_video_is_built_once_for_all_who_ask_at_the_same_time(restarted: tuple[Gateway, Recorder]) -> None:

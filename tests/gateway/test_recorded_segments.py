@@ -3,12 +3,14 @@
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.recorded import info_of
 from gateway.recorded_segments import (
     AUDIO_PATIENCE_MS,
+    HOLE_PATIENCE_MS,
     LOST_PATIENCE_MS,
     VIDEO_PATIENCE_MS,
     is_whole,
@@ -94,6 +96,32 @@ def test_the_index_is_whole_when_every_rendition_has_the_last_segment() -> None:
 def test_the_last_segment_is_not_whole_while_one_of_its_parts_is_missing() -> None:
     events = [e for e in Tape(COUNTS).events() if not (isinstance(e, PartReady) and (e.segment, e.part) == (9, 3))]
     assert not is_whole(ENDED, *indexed(events), ENDED.changed_ms + VIDEO_PATIENCE_MS + 1)
+
+
+@pytest.mark.parametrize("number", [0, 4, 8])
+@pytest.mark.parametrize("without", ["a part", "a row", "a part and the marker"])
+def test_the_index_is_not_whole_while_something_before_the_last_segment_is_missing(number: int, without: str) -> None:
+    events = [event for name in ("source", "480p") for event in Tape(COUNTS, name).events()]
+
+    def is_missing(event: Media) -> bool:
+        here = (event.rendition, event.segment) == ("480p", number)
+        return here and (
+            without == "a row"
+            or (event.part == 1 if isinstance(event, PartReady) else without == "a part and the marker")
+        )
+
+    index = indexed(event for event in events if not is_missing(event))
+    assert is_whole(ENDED, *indexed(events), ENDED.changed_ms + 1)
+    assert not is_whole(ENDED, *index, ENDED.changed_ms + 1_000)
+    assert is_whole(ENDED, *index, ENDED.changed_ms + HOLE_PATIENCE_MS + 1)
+
+
+def test_what_is_known_to_be_lost_is_not_waited_for_nor_what_a_later_epoch_brought() -> None:
+    cut = frozenset({4})
+    late = Tape(COUNTS, "480p", epochs=cut)
+    events = [e for e in late.events(4) if e.segment != 6]
+    index = indexed([*Tape(COUNTS, epochs=cut).events(), *events, late.closed(6, parts=0)])
+    assert is_whole(ENDED, *index, ENDED.changed_ms + 1)
 
 
 def test_audio_that_stopped_earlier_is_not_waited_for_long() -> None:

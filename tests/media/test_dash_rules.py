@@ -466,6 +466,23 @@ def assert_same_segments(before: ReadRepresentation, after: ReadRepresentation) 
         assert again.get(segment.number, segment) == segment
 
 
+@pytest.mark.parametrize("lengths", [(3, 1, 2), (3, 3, 1), (4, 2, 3)])
+def test_5_4_1_a_period_that_was_shown_stays_when_a_rendition_begins_late_in_an_earlier_one(
+    lengths: tuple[int, ...],
+) -> None:
+    tape = BroadcastTape([Stretch(count, parts=4, away_ms=7_000 * bool(n)) for n, count in enumerate(lengths)])
+    lost = {(0, 1), (3, 0)}
+    fold, before = tape.fold(), None
+    for event in tape.events():
+        if isinstance(event, PartReady) and event.rendition == "480p" and (event.segment, event.part) in lost:
+            continue
+        apply(fold, event)
+        now = read_manifest(text) if (text := text_of(fold)) else None
+        if before is not None and now is not None and now.time("publishTime") != before.time("publishTime"):
+            assert_goes_on(before, now)
+        before = now or before
+
+
 @settings(max_examples=40, deadline=None)
 @given(histories(), st.sampled_from([Limits(60_000, 1_000), Limits(8_000, 12)]))
 def test_5_4_1_whatever_order_the_log_has_every_mpd_is_valid_and_goes_on_from_the_one_before(
