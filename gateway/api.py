@@ -67,19 +67,19 @@ class Api:
         video = self._videos.of_channel(name)
         right: Right = request.scope.get(RIGHT, Right())
         if video is not None and right.opens(video):
-            return answer(self._channel_row(name, video))
+            return answer(self._channel_row(name, video) | {"description": video.description})
         assert self._audience.accounts is not None
         known = await self._audience.accounts.channel(name)
         if known is None:
             raise not_found(f"there is no channel {name}; `logcast channel create` makes one", "no_channel")
-        return answer(
-            {"name": name, "title": known.title, "state": "offline", "video_id": None, "viewers": 0, "likes": 0}
-        )
+        about = {"title": known.title, "tags": list(known.tags), "description": known.description}
+        return answer({"name": name, "state": "offline", "video_id": None, "viewers": 0, "likes": 0} | about)
 
     def _channel_row(self, name: str, video: VideoChanged) -> dict[str, Any]:
         return {
             "name": name,
             "title": video.title,
+            "tags": list(video.tags),
             "state": video.state.value,
             "video_id": video.video_id,
             "started_ms": video.started_ms,

@@ -17,6 +17,7 @@ from gateway.part_news import PartNews
 from gateway.replay_routes import replay_routes
 from gateway.settings_routes import settings_routes
 from gateway.state import GatewayState
+from gateway.studio_routes import studio_routes
 from schemas.topics import MEDIA_PARTS
 
 
@@ -33,6 +34,7 @@ def install(state: GatewayState) -> list[BaseRoute]:
         *feed_routes(audience),
         *engagement_routes(audience, engagement),
         *settings_routes(audience),
+        *studio_routes(audience),
         *comment_routes(audience),
         *replay_routes(audience),
         *mine_routes(audience),

@@ -269,6 +269,8 @@ def video(event: VideoChanged) -> dict[str, Any]:
         "title": event.title,
         "started_ms": event.started_ms,
         "ended_ms": event.ended_ms,
+        "tags": list(event.tags),
+        "description": event.description,
     }
 
 

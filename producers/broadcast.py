@@ -17,6 +17,7 @@ from typing import Final
 from prometheus_client import Counter
 
 from media import flv, packager
+from producers.meter import Meter
 from producers.video_index import Standing, VideoIndex, ended, interrupted
 from schemas import events
 from schemas.events import Origin, VideoChanged, VideoState
@@ -66,6 +67,7 @@ class Broadcast:
         self.on_room: Callable[[], None] = lambda: None
         self.failure: Exception | None = None
         self.backlog_bytes = 0
+        self.meter = Meter(clock.now_ms())
         self._settings = settings
         self._of = channel
         self._origin = origin
@@ -98,6 +100,11 @@ class Broadcast:
         """The video that this broadcast is part of."""
         assert self._video is not None
         return self._video.video_id
+
+    def measured(self, *, left: bool = False) -> events.IngestMeasured:
+        """How the publisher's stream arrived since the last time, once the broadcast is open."""
+        assert self._packager is not None
+        return self.meter.measured(self.video_id, self.channel, self._clock.now_ms(), self._packager.counts, left=left)
 
     @property
     def overfull(self) -> bool:
@@ -149,6 +156,8 @@ class Broadcast:
             keep_days=self._settings.keep_days_default if self._of.keep_days is None else self._of.keep_days,
             visibility=self._of.visibility,
             origin=self._origin,
+            tags=self._of.tags,
+            description=self._of.description,
         )
 
     async def _close_gop_of_before(self, standing: Standing) -> None:
@@ -170,6 +179,7 @@ class Broadcast:
     def feed_metadata(self, values: Mapping[str, object]) -> None:
         """Take what `onMetaData` says: whether there will be a picture."""
         said = flv.read_metadata(values)
+        self.meter.encoder = said.encoder or self.meter.encoder
         assert self._packager is not None
         if said.width or said.height or said.frame_rate:
             self._packager.expect_video()
@@ -196,6 +206,8 @@ class Broadcast:
             self._put(self._packager.video_config(tag.data, VIDEO_CODECS[tag.codec]))
         elif tag.kind is flv.TagKind.FRAME:
             now_ms = self._clock.now_ms()
+            size = len(tag.data)
+            self.meter.video(timestamp_ms, tag.composition_ms, size, now_ms, keyframe=tag.keyframe)
             self._put(self._packager.video(timestamp_ms, tag.composition_ms, tag.keyframe, tag.data, now_ms))
 
     def feed_audio(self, timestamp_ms: int, payload: bytes) -> None:
@@ -212,7 +224,9 @@ class Broadcast:
             self._has_audio = True
             self._put(self._packager.audio_config(tag.data))
         elif tag.kind is flv.TagKind.FRAME:
-            self._put(self._packager.audio(timestamp_ms, tag.data, self._clock.now_ms()))
+            now_ms = self._clock.now_ms()
+            self.meter.audio(len(tag.data), now_ms)
+            self._put(self._packager.audio(timestamp_ms, tag.data, now_ms))
 
     async def finish(self) -> None:
         """Write what is left, then say that the publisher left; the video goes on if it returns in time."""
@@ -235,6 +249,7 @@ class Broadcast:
         for output in outputs:
             if isinstance(output, packager.Chunk):
                 self.backlog_bytes += len(output.data)
+                self.meter.chunk(output)
             self._outputs.put_nowait((output, now_ms))
 
     async def _deliver(self) -> None:

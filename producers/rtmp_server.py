@@ -153,6 +153,8 @@ class RtmpPublisher(asyncio.Protocol):
         if self._timer is not None:
             self._timer.cancel()
         self._server.part(self)
+        if self._broadcast is not None:
+            self._broadcast.meter.went_wrong("the connection was cut: the encoder or the network went away")
         self._leave()
 
     # -- what the protocol says
@@ -228,6 +230,8 @@ class RtmpPublisher(asyncio.Protocol):
         """Tell the publisher why, and close."""
         REFUSED.labels(why).inc()
         log.warning("ending %s: %s", self.peer, description)
+        if self._broadcast is not None:
+            self._broadcast.meter.went_wrong(description)
         if self._connection.state is not State.AWAITING_C1:
             with contextlib.suppress(WrongStateError):
                 self._connection.report("error", code, description)
@@ -284,6 +288,8 @@ class RtmpPublisher(asyncio.Protocol):
             self._transport.pause_reading()
         if why not in self._holds:
             HELD_BACK.labels(why.name.lower()).inc()
+            if why in {Hold.RATE, Hold.LOG} and self._broadcast is not None:
+                self._broadcast.meter.held_back += 1
         self._holds.add(why)
 
     def _release(self, why: Hold) -> None:

@@ -1,6 +1,7 @@
 """Who may publish what: stream keys, one publisher a channel, and the life of videos over reconnects."""
 
 import asyncio
+import contextlib
 import logging
 from dataclasses import dataclass
 from typing import Final
@@ -8,7 +9,7 @@ from typing import Final
 from producers.broadcast import Broadcast, Clock
 from producers.rtmp_server import Refusal, RtmpPublisher
 from producers.video_index import VideoIndex
-from schemas.topics import VIDEOS
+from schemas.topics import INGEST_HEALTH, VIDEOS
 from stores.accounts import Accounts
 from stores.kafka import EventProducer, LogError
 from stores.log_reader import LogReader
@@ -18,6 +19,7 @@ log = logging.getLogger(__name__)
 
 LOST_AFTER_S: Final = 5.0
 """A publisher that is silent for so long may be replaced by its own return over a new connection."""
+TWO: Final = "stop one of the two, or make another key"
 LEAVE_TIMEOUT_S: Final = 10.0
 SWEEP_S: Final = 1.0
 
@@ -86,6 +88,7 @@ class Studio:
         if held.broadcast is not None and held.publisher.silent_s > LOST_AFTER_S:
             held.publisher.end("replaced", "NetStream.Publish.Rejected", "replaced by a new connection with this key")
         elif held.broadcast is not None and not held.publisher.leaving:
+            held.broadcast.meter.went_wrong(f"a second encoder came with the same key; it was refused: {TWO}")
             raise Refusal("NetStream.Publish.BadName", f"channel {channel} is on the air already with this key")
         try:
             async with asyncio.timeout(LEAVE_TIMEOUT_S):
@@ -99,10 +102,24 @@ class Studio:
         """Write what the publisher sent, then free its channel."""
         try:
             await broadcast.finish()
+            self._tell_health(broadcast, left=True)
         finally:
             seat = self._on_air.get(broadcast.channel)
             if seat is not None and seat.publisher is publisher:
                 self._vacate(broadcast.channel, seat)
+
+    def _tell_healths(self) -> None:
+        """Say of each publisher whose time it is how its stream arrives."""
+        now_ms = self._clock.now_ms()
+        for seat in list(self._on_air.values()):
+            if seat.broadcast is not None and not seat.publisher.leaving and seat.broadcast.meter.is_due(now_ms):
+                self._tell_health(seat.broadcast)
+
+    def _tell_health(self, broadcast: Broadcast, *, left: bool = False) -> None:
+        """Give a measurement to the log, and wait for nothing: what it does not take is not told again."""
+        with contextlib.suppress(LogError):
+            told = self._producer.send(INGEST_HEALTH, broadcast.channel, broadcast.measured(left=left))
+            told.add_done_callback(lambda future: future.cancelled() or future.exception())
 
     def _vacate(self, channel: str, seat: OnAir) -> None:
         if self._on_air.get(channel) is seat:
@@ -113,6 +130,7 @@ class Studio:
         """Once a second, say what time has brought: videos whose publisher was lost, videos whose grace is over."""
         while True:
             await asyncio.sleep(SWEEP_S)
+            self._tell_healths()
             here = frozenset(seat.broadcast.video_id for seat in self._on_air.values() if seat.broadcast is not None)
             busy = frozenset(self._on_air)
             for change in self._index.due(self._clock.now_ms(), self._settings.grace_s * 1000, here):

@@ -135,10 +135,12 @@ def _revive_video(values: dict[str, Any]) -> None:
     values["state"] = events.VideoState(values["state"])
     values["visibility"] = events.Visibility(values["visibility"])
     values["origin"] = events.Origin(values["origin"])
+    values["tags"] = tuple(values["tags"])
 
 
 def _revive_settings(values: dict[str, Any]) -> None:
     values["visibility"] = events.Visibility(values["visibility"])
+    values["tags"] = tuple(values["tags"])
 
 
 def _revive_request(values: dict[str, Any]) -> None:

@@ -168,6 +168,8 @@ class VideoChanged:
     keep_days: int = 0
     visibility: Visibility = Visibility.PUBLIC
     origin: Origin = Origin.LIVE
+    tags: tuple[str, ...] = ()
+    description: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -181,6 +183,8 @@ class VideoSettingsChanged:
     visibility: Visibility
     changed_ms: int
     changed_by: str
+    tags: tuple[str, ...] = ()
+    description: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -756,6 +760,40 @@ class ViewersChanged:
     as_of_ms: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IngestMeasured:
+    """How a publisher's stream arrives, every few seconds and once when it has gone (topic `ingest.health`)."""
+
+    video_id: str
+    channel: str
+    connected_ms: int
+    measured_ms: int
+    span_ms: int
+    left: bool
+    problem: str
+    encoder: str
+    video_bytes: int
+    audio_bytes: int
+    video_frames: int
+    audio_frames: int
+    media_ms: int
+    keyframe_ms: int
+    since_keyframe_ms: int
+    silence_ms: int
+    width: int
+    height: int
+    frame_rate: float
+    video_codecs: str
+    audio_codecs: str
+    sample_rate: int
+    channels: int
+    reordered: bool
+    left_out: int
+    silence_inserted: int
+    leaps: int
+    held_back: int
+
+
 Event = (
     MediaChunk
     | GopClosed
@@ -793,4 +831,5 @@ Event = (
     | PollChanged
     | PresenceRecorded
     | ViewersChanged
+    | IngestMeasured
 )

@@ -89,6 +89,7 @@ MEDIA_JOBS: Final = Topic("media.jobs", "video_id", ("RenditionRequested", "Task
 MEDIA_TASKS: Final = Topic("media.tasks", "video_id/rendition/task", ("TranscodeTask",), retention_ms=7 * DAY_MS)
 MEDIA_RENDITIONS: Final = Topic("media.renditions", "video_id/rendition", ("RenditionChanged",), Cleanup.COMPACT)
 JOBS_STATE: Final = Topic("jobs.state", "state row", (), Cleanup.COMPACT)
+INGEST_HEALTH: Final = Topic("ingest.health", "channel", ("IngestMeasured",), retention_ms=DAY_MS)
 DEAD_LETTERS: Final = Topic(
     "dead.letters", "source topic", ("DeadLetter",), retention_ms=30 * DAY_MS, max_message_bytes=9 * MIB, partitions=1
 )
@@ -121,6 +122,7 @@ ALL_TOPICS: Final = (
     MEDIA_TASKS,
     MEDIA_RENDITIONS,
     JOBS_STATE,
+    INGEST_HEALTH,
     DEAD_LETTERS,
 )
 

@@ -11,10 +11,17 @@ DAY_MS = 24 * 3_600_000
 
 
 def settled(video: VideoChanged, chosen: VideoSettingsChanged | None) -> VideoChanged:
-    """The video with the title, keep time and visibility that hold; a choice wins, whenever the ingest repeats its own."""
+    """The video as its owner wants it kept and shown; a choice wins, whenever the ingest repeats its own."""
     if chosen is None:
         return video
-    return dataclasses.replace(video, title=chosen.title, keep_days=chosen.keep_days, visibility=chosen.visibility)
+    return dataclasses.replace(
+        video,
+        title=chosen.title,
+        keep_days=chosen.keep_days,
+        visibility=chosen.visibility,
+        tags=chosen.tags,
+        description=chosen.description,
+    )
 
 
 def expires_ms(video: VideoChanged) -> int | None:

@@ -6,14 +6,14 @@ work factor a key is found by one look into a unique index. The key itself is sh
 `rotate_key`, and is in no `repr`, no log and no error.
 
 Errors: `AccountsError` is the base of `BadChannelName`, `BadTitle`, `BadKeepDays`, `ChannelExists`,
-`TooManyChannels`, `NoSuchChannel`; opening raises
+`TooManyChannels`, `NoSuchChannel`; tags and descriptions raise `stores.descriptions.BadText`, opening
 `stores.sql.DatabaseError`.
 """
 
 import re
 import secrets
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from hashlib import sha256
@@ -26,13 +26,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from schemas.events import Visibility
 from schemas.ids import ALPHABET, CHANNEL_NAME, ChannelName, base32
 from schemas.video_settings import KEPT_FOR_EVER, MAX_KEEP_DAYS
+from stores.descriptions import MAX_TITLE, SEPARATOR, checked_description, checked_tags
 from stores.settings import Settings
 from stores.sql import open_engine
 from stores.sql_tables import channels_table, roles_table, stream_keys_table, users_table
 
 KEY_BYTES: Final = 20
 STREAM_KEY: Final = re.compile(f"lc_[{ALPHABET}]{{32}}")
-MAX_TITLE: Final = 200
 
 
 class AccountsError(Exception):
@@ -75,6 +75,7 @@ class Channel:
         keep_days: how long its new videos are kept, in days after the end; 0: not, -1: for ever, None: as the settings
             say.
         visibility: of its new videos.
+        tags, description: of its new videos.
     """
 
     id: int
@@ -83,6 +84,8 @@ class Channel:
     created_ms: int
     keep_days: int | None = None
     visibility: Visibility = Visibility.PUBLIC
+    tags: tuple[str, ...] = ()
+    description: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,11 +206,13 @@ class Accounts:
         title: str | None = None,
         keep_days: int | None = None,
         visibility: Visibility | None = None,
+        tags: Sequence[str] | None = None,
+        description: str | None = None,
     ) -> Channel:
         """Change what is given, for the channel's next videos.
 
         Raises:
-            BadTitle, BadKeepDays: a value is wrong.
+            BadTitle, BadKeepDays, BadText: a value is wrong.
             NoSuchChannel: no channel has this name.
         """
         values: dict[str, object] = {}
@@ -217,6 +222,10 @@ class Accounts:
             values["keep_days"] = checked_keep_days(keep_days)
         if visibility is not None:
             values["visibility"] = visibility.value
+        if tags is not None:
+            values["tags"] = SEPARATOR.join(checked_tags(tags)) or None
+        if description is not None:
+            values["description"] = checked_description(description) or None
         async with self._write() as connection:
             if values:
                 named = channels_table.c.name == name
@@ -279,7 +288,9 @@ def _by_name(name: str) -> Select[tuple[object, ...]]:
 
 def _channel(row: Row[tuple[object, ...]]) -> Channel:
     visibility = Visibility(row.visibility) if row.visibility else Visibility.PUBLIC
-    return Channel(row.id, ChannelName(row.name), row.title, row.created_ms, row.keep_days, visibility)
+    tags = tuple(row.tags.split(SEPARATOR)) if row.tags else ()
+    about = visibility, tags, row.description or ""
+    return Channel(row.id, ChannelName(row.name), row.title, row.created_ms, row.keep_days, *about)
 
 
 def checked_keep_days(keep_days: int) -> int:

@@ -18,7 +18,7 @@ PAGE_ROWS: Final = 200
 
 _VIDEO: Final = (
     "SELECT video_id, channel, title, state, started_ms, changed_ms, ended_ms, last_segment, part_target_ms, "
-    "segment_max_ms, audio, video, keep_days, visibility, origin, removed_ms FROM $keyspace.videos WHERE video_id = ?"
+    "segment_max_ms, audio, video, keep_days, visibility, origin, tags, description, removed_ms FROM $keyspace.videos WHERE video_id = ?"
 )
 _RENDITIONS: Final = (
     "SELECT rendition, track, codecs, width, height, frame_rate, sample_rate, channels FROM $keyspace.renditions "
@@ -150,6 +150,8 @@ def _video(row: Row) -> VideoChanged:
         keep_days=row.keep_days or NOT_KEPT,
         visibility=Visibility(row.visibility or Visibility.PUBLIC),
         origin=Origin(row.origin or Origin.LIVE),
+        tags=tuple(row.tags or ()),
+        description=row.description or "",
     )
 
 

@@ -4,7 +4,19 @@ Times are wall clock in ms since 1970. Of every secret there is a hash only. A u
 used again: sets of users are then small bitmaps.
 """
 
-from sqlalchemy import BigInteger, Boolean, Column, ForeignKey, Integer, LargeBinary, MetaData, String, Table, false
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    ForeignKey,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    false,
+)
 
 metadata = MetaData()
 
@@ -17,6 +29,8 @@ channels_table = Table(
     Column("created_ms", BigInteger, nullable=False),
     Column("keep_days", Integer, nullable=True),
     Column("visibility", String(16), nullable=True),
+    Column("tags", String(400), nullable=True),
+    Column("description", Text, nullable=True),
 )
 stream_keys_table = Table(
     "stream_keys",

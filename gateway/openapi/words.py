@@ -5,6 +5,7 @@ from typing import Any, Final
 from schemas.events import Visibility
 from schemas.ids import CHANNEL_NAME, COMMENT_ID, VIDEO_ID
 from schemas.video_settings import MAX_KEEP_DAYS
+from stores.descriptions import MAX_DESCRIPTION, MAX_TAG, MAX_TAGS
 
 Schema = dict[str, Any]
 
@@ -24,6 +25,13 @@ VISIBILITY: Final[Schema] = {
     "enum": [visibility.value for visibility in Visibility],
     "description": "public: listed and open; unlisted: open to who has the address; private: with a signed link or its owner",
 }
+TAGS: Final[Schema] = {
+    "type": "array",
+    "maxItems": MAX_TAGS,
+    "items": {"type": "string", "minLength": 1, "maxLength": MAX_TAG},
+    "description": "What it is about: no commas, each once",
+}
+DESCRIPTION: Final[Schema] = {"type": "string", "maxLength": MAX_DESCRIPTION}
 COUNTS: Final[Schema] = {"type": "object", "additionalProperties": WHOLE}
 
 

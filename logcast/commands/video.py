@@ -59,6 +59,8 @@ def set_(video: str, title: str | None, keep: int | None, visibility: str | None
             visibility=Visibility(visibility) if visibility else known.visibility,
             changed_ms=now_ms(),
             changed_by="operator",
+            tags=known.tags,
+            description=known.description,
         )
         asyncio.run(_choose(settings, chosen))
     click.echo(f"{video}: {chosen.title!r}, keep {keep_text(chosen.keep_days)}, {chosen.visibility.value}")

@@ -25,7 +25,7 @@ from schemas.topics import VIDEOS, VIDEOS_SETTINGS
 from stores.accounts import Accounts
 from stores.kafka import EventProducer, read_to_end
 from stores.settings import Settings
-from tests.waiting import eventually
+from tests.waiting import eventually, eventually_async
 
 integration = pytest.mark.integration
 
@@ -189,7 +189,7 @@ async def test_the_owner_of_one_channel_cannot_reach_a_video_of_another_through_
 def test_what_is_wrong_is_named_with_its_rule(body: dict[str, Any], field: str, rule: str) -> None:
     with pytest.raises(Problem) as caught:
         wanted_of(body)
-    assert (caught.value.status, caught.value.extra) == (422, {"field": field})
+    assert (caught.value.status, caught.value.extra["field"]) == (422, field)
     assert rule in caught.value.detail
 
 
@@ -221,7 +221,8 @@ async def test_what_is_not_there_is_a_404(site: Site) -> None:
 @integration
 async def test_a_channel_s_choice_is_for_its_next_videos(site: Site) -> None:
     answer = await site.patch("/v1/channels/ann", {"keep_days": 30, "visibility": "unlisted"}, site.keys["ann"])
-    assert answer.json() == {"name": "ann", "title": "ann", "keep_days": 30, "visibility": "unlisted"}
+    about = {"tags": [], "description": ""}
+    assert answer.json() == {"name": "ann", "title": "ann", "keep_days": 30, "visibility": "unlisted"} | about
     held = site.states[0].videos.get(ANN)
     assert held is not None
     assert (held.keep_days, held.visibility) == (7, Visibility.PUBLIC)
@@ -285,3 +286,36 @@ def test_a_removed_video_is_nowhere_and_the_channel_shows_the_one_before(order: 
     assert current is not None
     assert current.video_id == ANN
     assert [v.video_id for v in directory.all_of("ann")] == [ANN]
+
+
+@integration
+async def test_what_a_channel_is_about_holds_for_the_video_on_the_air_and_is_shown(site: Site) -> None:
+    about = {"title": "Ann paints again", "tags": ["#Oil", "oil", "still life"], "description": "Every day.\nAt noon."}
+    answer = await site.patch("/v1/channels/ann", about, site.keys["ann"])
+    assert answer.status_code == 200, answer.text
+    assert (answer.json()["tags"], answer.json()["description"]) == (["Oil", "still life"], about["description"])
+    for at in (0, 1):
+        shown = await eventually_async(partial(_titled, site, at), 60)
+        assert (shown["tags"], shown["description"]) == (["Oil", "still life"], about["description"])
+    (listed,) = [row for row in (await site.call("GET", "/v1/channels")).json()["channels"] if row["name"] == "ann"]
+    assert listed["tags"] == ["Oil", "still life"]
+    kept = (await site.patch("/v1/channels/ann", {"keep_days": 3}, site.keys["ann"])).json()
+    assert (kept["title"], kept["tags"]) == ("Ann paints again", ["Oil", "still life"])
+    events = [event for event in await asyncio.to_thread(site.chosen) if isinstance(event, VideoSettingsChanged)]
+    assert [(event.title, event.tags) for event in events] == [("Ann paints again", ("Oil", "still life"))]
+
+
+async def _titled(site: Site, at: int) -> Any:
+    row = (await site.call("GET", "/v1/channels/ann", at=at)).json()
+    return row if row["title"] == "Ann paints again" else None
+
+
+def test_every_wrong_field_is_named_with_its_rule() -> None:
+    with pytest.raises(Problem) as refused:
+        wanted_of({"title": " ", "tags": ["a,b"], "description": 7, "colour": "red"})
+    assert [(error["field"], error["rule"]) for error in refused.value.extra["errors"]] == [
+        ("title", "required"),
+        ("tags", "tag"),
+        ("description", "form"),
+        ("colour", "unknown"),
+    ]

@@ -13,8 +13,8 @@ import av
 import pytest
 
 from producers.ingest import run_ingest
-from schemas.events import Event, GopClosed, GopOpened, MediaChunk, Track, VideoChanged
-from schemas.topics import MEDIA_GOPS, MEDIA_SOURCE, VIDEOS
+from schemas.events import Event, GopClosed, GopOpened, IngestMeasured, MediaChunk, Track, VideoChanged
+from schemas.topics import INGEST_HEALTH, MEDIA_GOPS, MEDIA_SOURCE, VIDEOS
 from stores.accounts import Accounts
 from stores.log_reader import LogReader, Subscription
 from stores.settings import Settings
@@ -41,12 +41,15 @@ class Seen:
     def closed(self, channel: str) -> list[GopClosed]:
         return [e for e in self.events if isinstance(e, GopClosed) and e.channel == channel]
 
+    def measured(self, channel: str) -> list[IngestMeasured]:
+        return [e for e in self.events if isinstance(e, IngestMeasured) and e.channel == channel]
+
 
 @contextlib.asynccontextmanager
 async def log_of(settings: Settings) -> AsyncIterator[Seen]:
     """Everything on the ingest's topics, as it comes."""
     seen = Seen()
-    topics = (MEDIA_SOURCE, MEDIA_GOPS, VIDEOS)
+    topics = (MEDIA_SOURCE, MEDIA_GOPS, VIDEOS, INGEST_HEALTH)
     subscriptions = [Subscription(topic, lambda event, _place: seen.events.append(event)) for topic in topics]
     async with LogReader(settings, subscriptions, role="test"):
         yield seen

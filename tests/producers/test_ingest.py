@@ -41,6 +41,32 @@ async def test_every_frame_of_a_push_is_on_the_log_and_decodes(
         assert last.video_id == first.video_id
 
 
+async def test_how_a_stream_arrives_is_measured_and_why_it_ended_is_said(
+    ingest: str, ingest_settings: Settings, keys: dict[str, str], make_clip: MakeClip
+) -> None:
+    clip = make_clip(3)
+    async with log_of(ingest_settings) as seen:
+        assert (await (await push(clip, ingest + keys["one"])).ended())[0] == 0
+        (last,) = await eventually(lambda: [m for m in seen.measured("one") if m.left], 60)
+        measured = seen.measured("one")
+        assert sum(m.video_frames for m in measured) == clip.video_frames
+        assert (last.width, last.height, last.video_codecs[:4], last.audio_codecs) == (320, 180, "avc1", "mp4a.40.2")
+        assert {(m.video_id, m.connected_ms) for m in measured} == {(last.video_id, last.connected_ms)}
+        assert last.encoder.startswith("Lavf")
+        assert "cut" not in last.problem, "ffmpeg says goodbye"
+        async with await open_publisher(
+            "127.0.0.1", ingest_settings.rtmp_port, app="live", stream_key=keys["two"]
+        ) as other:
+            await other.status()
+            async with await open_publisher(
+                "127.0.0.1", ingest_settings.rtmp_port, app="live", stream_key=keys["two"]
+            ) as second:
+                assert await second.status() == "NetStream.Publish.BadName"
+            await eventually(lambda: any("second encoder" in m.problem for m in seen.measured("two")), 60)
+        (gone,) = await eventually(lambda: [m for m in seen.measured("two") if m.left], 60)
+        assert "the connection was cut" in gone.problem
+
+
 async def test_a_video_takes_what_its_channel_chose_else_what_the_settings_say(
     ingest: str, ingest_settings: Settings, keys: dict[str, str], make_clip: MakeClip
 ) -> None:

@@ -86,6 +86,9 @@ async def test_what_a_channel_chose_is_kept_and_what_it_did_not_name_stays(accou
     other = (await accounts.create_channel("bob")).channel
     changed = await accounts.set_channel("ann", keep_days=30)
     assert (changed.title, changed.keep_days, changed.visibility) == ("Ann paints", 30, Visibility.PUBLIC)
+    changed = await accounts.set_channel("ann", tags=["oil", "still life"], description="Every day.")
+    assert (changed.tags, changed.description) == (("oil", "still life"), "Every day.")
+    assert (await accounts.set_channel("ann", tags=[])).tags == ()
     changed = await accounts.set_channel("ann", title="Ann", visibility=Visibility.PRIVATE)
     assert (changed.title, changed.keep_days, changed.visibility) == ("Ann", 30, Visibility.PRIVATE)
     assert await accounts.channel("ann") == changed

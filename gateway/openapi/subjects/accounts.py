@@ -3,7 +3,7 @@
 from typing import Any, Final
 
 from gateway.openapi.words import CHANNEL, TEXT, TIME_MS, WHOLE, Schema, call, list_of, members, query
-from stores.accounts import MAX_TITLE
+from stores.descriptions import MAX_TITLE
 from stores.users import LOGIN, USER_ID
 
 _LOGIN: Final[Schema] = {"type": "string", "pattern": f"^{LOGIN.pattern}$"}

@@ -5,8 +5,10 @@ from typing import Final
 from gateway.openapi.words import (
     CHANNEL,
     CHOOSING,
+    DESCRIPTION,
     OPTIONAL_TEXT,
     OPTIONAL_TIME_MS,
+    TAGS,
     TEXT,
     VISIBILITY,
     WHOLE,
@@ -28,8 +30,10 @@ SCHEMAS: Final[dict[str, Schema]] = {
             "ended_ms": OPTIONAL_TIME_MS,
             "viewers": {**WHOLE, "description": "Over all gateways"},
             "likes": WHOLE,
+            "tags": TAGS,
+            "description": {**DESCRIPTION, "description": "Of one channel; lists leave it out"},
         },
-        "required": ["name", "title", "state", "video_id", "viewers", "likes"],
+        "required": ["name", "title", "state", "video_id", "viewers", "likes", "tags"],
     },
     "Channels": members(channels=list_of("Channel")),
     "ChannelSettings": members(
@@ -37,6 +41,8 @@ SCHEMAS: Final[dict[str, Schema]] = {
         title=TEXT,
         keep_days={"type": ["integer", "null"], "description": "null: as the server's settings say"},
         visibility=VISIBILITY,
+        tags=TAGS,
+        description=DESCRIPTION,
     ),
 }
 
@@ -45,7 +51,7 @@ PATHS: Final[dict[str, Schema]] = {
     "/v1/channels/{channel}": {
         "get": call("One channel", CHANNEL, answers={"200": "Channel"}, problems=(404,)),
         "patch": call(
-            "Choose how the channel's next videos are kept and shown",
+            "Choose how the channel's next videos are kept and shown; title, tags and description are the live one's, too",
             CHANNEL,
             body="Choice",
             answers={"200": "ChannelSettings"},

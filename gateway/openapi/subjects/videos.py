@@ -6,9 +6,11 @@ from gateway.openapi.words import (
     CHANNEL,
     CHOOSING,
     COUNTS,
+    DESCRIPTION,
     KEEP_DAYS,
     OPTIONAL_TIME_MS,
     OPTIONAL_WHOLE,
+    TAGS,
     TEXT,
     TIME_MS,
     VIDEO,
@@ -22,7 +24,7 @@ from gateway.openapi.words import (
 )
 from gateway.shelf_routes import MOST
 from schemas.events import Origin
-from stores.accounts import MAX_TITLE
+from stores.descriptions import MAX_TITLE
 
 LIMIT: Final = query("limit", "How many", type="integer", minimum=1, maximum=MOST, default=50)
 
@@ -35,6 +37,8 @@ SCHEMAS: Final[dict[str, Schema]] = {
         state={"enum": ["live", "interrupted", "ended"]},
         started_ms=TIME_MS,
         ended_ms=OPTIONAL_TIME_MS,
+        tags=TAGS,
+        description=DESCRIPTION,
         keep_days=KEEP_DAYS,
         visibility=VISIBILITY,
         origin={"enum": [origin.value for origin in Origin]},
@@ -51,6 +55,8 @@ SCHEMAS: Final[dict[str, Schema]] = {
         state={"enum": ["live", "interrupted", "ended"]},
         started_ms=TIME_MS,
         ended_ms=OPTIONAL_TIME_MS,
+        tags=TAGS,
+        description=DESCRIPTION,
         duration_ms=OPTIONAL_WHOLE,
         keep_days=KEEP_DAYS,
         visibility=VISIBILITY,
@@ -62,6 +68,8 @@ SCHEMAS: Final[dict[str, Schema]] = {
             "title": {"type": "string", "minLength": 1, "maxLength": MAX_TITLE},
             "keep_days": KEEP_DAYS,
             "visibility": VISIBILITY,
+            "tags": TAGS,
+            "description": DESCRIPTION,
         },
         "minProperties": 1,
         "additionalProperties": False,
