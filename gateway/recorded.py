@@ -37,6 +37,10 @@ UNSETTLED_MS: Final = 15_000
 
 HOT_MARGIN_MS: Final = 60_000
 UNKEPT_MS: Final = 30_000
+GAPS_MS: Final = 30_000
+MENDING_MS: Final = 3 * 3_600_000
+"""For so long after the end gaps may be filled: what a busy worker left out is made when there is time."""
+
 FOREVER_MS: Final = 1 << 62
 
 HELD = Gauge("logcast_gateway_recorded_entries", "Segments of recorded videos that are remembered.")
@@ -205,7 +209,9 @@ class RecordedVideos:
                 for name, of_rendition in fold.renditions.items():
                     of_rendition.origins = epoch_origins(rows[name])
                 fold.breaks = {planned.break_id: planned for planned in await index.breaks(video.video_id)}
-        self._keep(video, fold, self._good_until_ms(video, now_ms, whole=whole))
+        self._keep(
+            video, fold, self._good_until_ms(video, now_ms, whole=whole, gaps=fold is not None and fold.has_gaps)
+        )
         return fold
 
     async def _infos(
@@ -224,9 +230,11 @@ class RecordedVideos:
             return segments
         return {name: [s for s in of if s.start_ms > now_ms - self._hot_ms] for name, of in segments.items()}
 
-    def _good_until_ms(self, video: VideoChanged, now_ms: int, *, whole: bool) -> int:
+    def _good_until_ms(self, video: VideoChanged, now_ms: int, *, whole: bool, gaps: bool) -> int:
         if not whole or now_ms - self._touched_ms.get(video.video_id, -FOREVER_MS) < UNSETTLED_MS:
             return now_ms + AGAIN_MS
+        if gaps and now_ms - video.changed_ms < MENDING_MS:
+            return now_ms + GAPS_MS
         return now_ms + UNKEPT_MS if video.keep_days == 0 else FOREVER_MS
 
     def _keep(self, video: VideoChanged, fold: VideoFold | None, good_until_ms: int) -> None:

@@ -117,6 +117,15 @@ def requested_rendition(source_width: int, source_height: int, rung: Rung) -> Re
     return replace(_rendition(rung, source_width, source_height, 1.0), name=requested_name(rung))
 
 
+def ladder_rendition(source_width: int, source_height: int, rung: Rung) -> Rendition:
+    """A rung of the ladder by itself, to be made later than the others; its bit rate is taken as it is.
+
+    LadderError for a source that no encoder takes.
+    """
+    choose_ladder(source_width, source_height, 0, ())
+    return _rendition(rung, source_width, source_height, 1.0)
+
+
 def usual_bitrate_bps(short_side: int, rungs: tuple[Rung, ...] = DEFAULT_RUNGS) -> int:
     """A bit rate for a height that the ladder does not have: that of the nearest rung, by the area of the picture."""
     nearest = min(rungs or DEFAULT_RUNGS, key=lambda rung: abs(rung.short_side - short_side))

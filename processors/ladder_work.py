@@ -3,16 +3,16 @@
 import asyncio
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from typing import ParamSpec, TypeVar
 
-from media.ladder import Rung, rung_names
+from media.ladder import Rendition, Rung, rung_names
 from processors import metrics, parts
 from processors.gop import Gop, Scaled, renditions_of
 from processors.part_writer import Arrived, PartWriter
 from processors.parts import SegmentCount
-from schemas.events import MediaChunk, Track
+from schemas.events import MediaChunk, Track, TranscodeTask
 
 log = logging.getLogger(__name__)
 
@@ -23,7 +23,11 @@ T = TypeVar("T")
 class LadderWork:
     """The renditions of one GOP.
 
-    With `skip` nothing is encoded and every segment of every rendition is a gap: the worker is behind.
+    Args:
+        admit: how many rungs, from the largest, to leave out, given the pixels of the source and of each rung. Every
+            segment of theirs is a gap; when the GOP is over they are put on the log as tasks, for the recording.
+        spent: told the CPU seconds of each step.
+        now_ms: the wall clock, ms since 1970.
     """
 
     def __init__(
@@ -34,16 +38,21 @@ class LadderWork:
         rungs: tuple[Rung, ...],
         preset: str,
         *,
-        skip: bool,
+        admit: Callable[[Sequence[int]], int],
+        spent: Callable[[float], None],
+        now_ms: Callable[[], int],
     ) -> None:
         self._first = first
         self._writer = writer
         self._encoders = encoders
         self._rungs = rungs
         self._preset = preset
-        self._skip = skip
+        self._admit = admit
+        self._spent = spent
+        self._now_ms = now_ms
         self._gop: Gop | None = None
         self._counts: list[SegmentCount] = []
+        self._left_out: tuple[Rendition, ...] = ()
         self._stored: set[str] = set()
 
     async def chunk(self, arrived: Arrived) -> None:
@@ -73,14 +82,36 @@ class LadderWork:
             scaled = await self._on_encoders(self._gop.finish)
             if scaled:
                 await self._emit(self._gop, scaled)
-        for count in self._counts:
+        without = [SegmentCount(self._first, rendition.name) for rendition in self._left_out]
+        for count in (*without, *self._counts):
             await self._writer.announce(*count.close(last_segment))
+        if self._left_out:
+            await self._writer.defer(*(self._task(rendition, last_segment) for rendition in self._left_out))
 
     async def _begin(self, chunk: MediaChunk) -> None:
         renditions = renditions_of(chunk, self._rungs)
+        if not renditions:
+            return
+        left_out = self._admit([chunk.width * chunk.height, *(r.width * r.height for r in renditions)])
+        self._left_out, renditions = renditions[:left_out], renditions[left_out:]
         self._counts = [SegmentCount(self._first, rendition.name) for rendition in renditions]
-        if renditions and not self._skip:
+        if renditions:
             self._gop = await self._on_encoders(Gop, chunk, renditions, self._preset)
+
+    def _task(self, rendition: Rendition, last_segment: int) -> TranscodeTask:
+        """What is left out, to be made when there is time."""
+        first = self._first
+        return TranscodeTask(
+            video_id=first.video_id,
+            channel=first.channel,
+            rendition=rendition.name,
+            height=min(rendition.width, rendition.height),
+            bitrate_bps=rendition.video_bitrate_bps,
+            task=first.gop,
+            first_segment=first.segment,
+            last_segment=last_segment,
+            requested_ms=self._now_ms(),
+        )
 
     async def _emit(self, gop: Gop, scaled: Scaled) -> None:
         """Encode all renditions side by side."""
@@ -98,16 +129,19 @@ class LadderWork:
 
     async def _on_encoders(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T | None:
         """Run a step in a thread; None when it failed: then the GOP gets no more parts."""
+        loop = asyncio.get_running_loop()
 
         def timed() -> T:
             before = time.thread_time()
             try:
                 return work(*args, **kwargs)
             finally:
-                metrics.ENCODE_CPU.inc(time.thread_time() - before)
+                cpu_s = time.thread_time() - before
+                metrics.ENCODE_CPU.inc(cpu_s)
+                loop.call_soon_threadsafe(self._spent, cpu_s)
 
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._encoders, timed)
+            return await loop.run_in_executor(self._encoders, timed)
         except Exception:
             # Only data from a stranger gets here, and the same data would fail again: do without, never stop.
             log.exception(

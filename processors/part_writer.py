@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from processors import metrics
-from schemas.events import CaptionsFound, DeadLetter, MediaChunk, PartReady, SegmentClosed
-from schemas.topics import DEAD_LETTERS, MEDIA_PARTS
+from schemas.events import CaptionsFound, DeadLetter, MediaChunk, PartReady, SegmentClosed, TranscodeTask
+from schemas.topics import DEAD_LETTERS, MEDIA_PARTS, MEDIA_TASKS
 from stores.kafka import EventProducer
 from stores.segments import SegmentStore, SegmentStoreError
 
@@ -86,6 +86,12 @@ class PartWriter:
         """Write events of one video, in this order; they are on the log when this returns."""
         for written in [await self._producer.enqueue(MEDIA_PARTS, event.video_id, event) for event in events]:
             await written
+
+    async def defer(self, *tasks: TranscodeTask) -> None:
+        """Leave work to whoever has time for it; it is on the log when this returns."""
+        for task in tasks:
+            key = f"{task.video_id}/{task.rendition}/{task.task}"
+            await self._producer.deliver(MEDIA_TASKS, key, task)
 
     async def dead_letter(self, record: Record, cause: str) -> None:
         """Keep a record that could not be processed, with the cause."""

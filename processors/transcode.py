@@ -17,7 +17,7 @@ import asyncio
 import logging
 import time
 from collections import OrderedDict, defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
 from dataclasses import replace
@@ -31,9 +31,10 @@ from faust.types import TP, AppT
 from media.ladder import parse_rungs
 from processors import metrics
 from processors.acks import AckQueue, Held
+from processors.admission import LIVE_MS, Admission
+from processors.encoder_pool import EncoderPool
 from processors.gop_work import GopWork
 from processors.ladder_work import LadderWork
-from processors.overload import skip_transcoding
 from processors.part_writer import Arrived, PartWriter, Record
 from processors.records import ack_of, end_process, record_of, wall_ms
 from processors.relay import Relay
@@ -57,6 +58,7 @@ IDLE_S: Final = 30.0
 STORE_THREADS: Final = 4
 REMEMBERED_GOPS: Final = 8_192
 WARN_EVERY_S: Final = 10.0
+MEND: Final = "give this worker more cores, start another one, or shorten the ladder"
 
 GopKey = tuple[str, int]
 
@@ -81,7 +83,8 @@ class Transcoder:
     ) -> None:
         self._rungs = parse_rungs(settings.ladder)
         self._preset = settings.encoder_preset
-        self.encoders = ThreadPoolExecutor(settings.worker_threads, "encode")
+        self.encoders = EncoderPool(settings.worker_threads)
+        self._admission = Admission(settings.worker_threads, settings.shed_lag_ms / 1000, settings.late_gop_s * 1000)
         self._storing = ThreadPoolExecutor(STORE_THREADS, "segments")
         self._writer = PartWriter(store, producer, self._storing, NAME, now_ms)
         self._relay_room, self._ladder_room = Room(RELAY_ROOM_BYTES), Room(LADDER_ROOM_BYTES)
@@ -162,14 +165,18 @@ class Transcoder:
     def watch_lag(self) -> None:
         """Say how far transcoding is behind."""
         lag_s, now_s = self._lag_s(), self._now_s()
+        self._admission.adjust(lag_s, now_s)
         metrics.TRANSCODE_LAG.set(lag_s)
         metrics.WAITING_BYTES.set(self.waiting_bytes)
-        if lag_s > 1 and now_s - self._warned_s > WARN_EVERY_S:
+        metrics.ENCODERS_BUSY.set(self._admission.busy(now_s))
+        metrics.RUNGS_LEFT_OUT.set(self._admission.left_out)
+        if (lag_s > 1 or self._admission.left_out) and now_s - self._warned_s > WARN_EVERY_S:
             self._warned_s = now_s
-            log.warning(
-                "transcoding is %.1f s behind; give this worker more cores, start another one, or shorten the ladder",
-                lag_s,
-            )
+            log.warning("transcoding is %.1f s behind%s; %s", lag_s, self._said_left_out(), MEND)
+
+    def _said_left_out(self) -> str:
+        left_out = self._admission.left_out
+        return f", the largest {left_out} of the renditions are left out for now" if left_out else ""
 
     async def _chunk(self, record: Record, chunk: MediaChunk, held: Held) -> None:
         metrics.CHUNKS.labels(chunk.track.value).inc()
@@ -199,12 +206,18 @@ class Transcoder:
         """The work on a GOP, begun with its first chunk."""
         if key in self._open:
             return self._open[key][1]
-        skip = skip_transcoding(self._now_ms() - first.received_ms, self._lag_s())
-        if skip:
-            metrics.GOPS_SKIPPED.inc()
-            log.warning("%s/%d: not transcoded, this worker is too far behind", *key)
+        age_ms, lag_s = self._now_ms() - first.received_ms, self._lag_s()
         head = replace(first, data=b"", init=None)
-        ladder = LadderWork(head, self._writer, self.encoders, self._rungs, self._preset, skip=skip)
+        ladder = LadderWork(
+            head,
+            self._writer,
+            self.encoders if age_ms < LIVE_MS else self.encoders.later,
+            self._rungs,
+            self._preset,
+            admit=lambda pixels: self._admit(key, pixels, age_ms, lag_s),
+            spent=lambda cpu_s: self._admission.spent(cpu_s, self._now_s()),
+            now_ms=self._now_ms,
+        )
         relay = Relay(head, self._writer)
         work = GopWork(head, relay, ladder, self._relay_room, self._ladder_room)
         task = asyncio.create_task(work.run(), name="gop-{}-{}".format(*key))
@@ -212,6 +225,16 @@ class Transcoder:
         metrics.GOPS_OPEN.set(len(self._open))
         task.add_done_callback(lambda done: self._ended(key, work, done))
         return work
+
+    def _admit(self, key: GopKey, pixels: Sequence[int], age_ms: int, lag_s: float) -> int:
+        """How many rungs of a new GOP are left out."""
+        left_out = self._admission.rungs(pixels, age_ms, lag_s)
+        if left_out:
+            metrics.RUNGS_DEFERRED.inc(left_out)
+        if left_out == len(pixels) - 1:
+            metrics.GOPS_SKIPPED.inc()
+            log.warning("%s/%d: not transcoded now, it is too late or this worker is too far behind", *key)
+        return left_out
 
     def _ended(self, key: GopKey, work: GopWork, task: asyncio.Task[None]) -> None:
         del self._open[key]

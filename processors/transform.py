@@ -22,7 +22,7 @@ from faust import Stream
 from faust.types import TP, AppT
 
 from media.errors import MediaError
-from media.ladder import Rendition, checked_rung, requested_rendition
+from media.ladder import Rendition, Rung, checked_rung, ladder_rendition, requested_rendition, rung_names
 from processors import metrics
 from processors.acks import AckQueue, Held
 from processors.part_writer import PartWriter, Record
@@ -32,6 +32,7 @@ from schemas import codec
 from schemas.codec import CodecError
 from schemas.events import TaskFinished, TranscodeTask
 from schemas.topics import MEDIA_JOBS, MEDIA_TASKS
+from schemas.video_settings import NOT_KEPT
 from stores.cassandra import Cassandra, CassandraAwayError
 from stores.hot_tier import open_segment_store
 from stores.kafka import EventProducer
@@ -48,6 +49,8 @@ CONCURRENT: Final = 3
 """One task is transcoded while others are read and written."""
 LOW_PRIORITY: Final = 10
 BACKOFF_S: Final = 0.25
+INDEX_PATIENCE_MS: Final = 60_000
+"""The consumers may be behind by so much, or wait for Cassandra; then what is not in the index is lost."""
 MAX_BACKOFF_S: Final = 15.0
 MAX_GOP_SEGMENTS: Final = 256
 """A GOP of an hour has no more; a task for more is a mistake."""
@@ -70,6 +73,16 @@ class SourceReader:
         """What the source of a video is; None where the video is gone or has no picture."""
         found = {rendition.name: rendition for rendition in await self._index.renditions(video_id)}.get(SOURCE)
         return Source(video_id, channel, found.info) if found else None
+
+    async def is_kept(self, video_id: str) -> bool:
+        """Whether the recording of a video is wanted; one that the index does not know (yet) is taken to be."""
+        video = await self._index.video(video_id)
+        return video is None or video.keep_days != NOT_KEPT
+
+    async def is_indexed(self, video_id: str, first: int, last: int) -> bool:
+        """Whether the index has all that it will have of these segments of the source."""
+        settled = [row.settled async for row in self._index.segments(video_id, SOURCE, first, last)]
+        return len(settled) == last - first + 1 and all(settled)
 
     async def gop(self, video_id: str, first: int, last: int) -> list[StoredSegment]:
         """The segments of a GOP, up to the first that is not there."""
@@ -207,6 +220,10 @@ class Transformer:
         source = await self._patiently(lambda: self._reader.source(task.video_id, task.channel))
         if source is None:
             return lost(first, last, "the video is gone, or has no picture")
+        if _is_left_out(task):
+            if not await self._patiently(lambda: self._reader.is_kept(task.video_id)):
+                return lost(first, last, "the video is not kept")
+            await self._indexed(task)
         stored = await self._patiently(lambda: self._reader.gop(task.video_id, first, last))
         if not stored:
             return lost(first, last, f"the source of segment {first} is lost")
@@ -217,6 +234,16 @@ class Transformer:
         made = await self._encoded(source, stored, rendition)
         rest = lost(first + len(stored), last, f"the source of segment {first + len(stored)} is lost")
         return made if not rest.segments else made.with_lost(rest)
+
+    async def _indexed(self, task: TranscodeTask) -> None:
+        """Wait until the index has the source of a GOP that ended a moment ago, or until it will not get it."""
+        deadline_ms = self._now_ms() + INDEX_PATIENCE_MS
+        while not await self._patiently(
+            lambda: self._reader.is_indexed(task.video_id, task.first_segment, task.last_segment)
+        ):
+            if self._now_ms() > deadline_ms:
+                return
+            await asyncio.sleep(BACKOFF_S)
 
     async def _encoded(self, source: Source, stored: list[StoredSegment], rendition: Rendition) -> Remade:
         def timed() -> Remade:
@@ -263,7 +290,14 @@ def _checked(event: object) -> TranscodeTask:
 
 def _rendition(task: TranscodeTask, source: Source, first: StoredSegment) -> Rendition:
     width, height = source_size(source, first.init)
+    if _is_left_out(task):
+        return ladder_rendition(width, height, Rung(task.height, task.bitrate_bps))
     return requested_rendition(width, height, checked_rung(task.height, task.bitrate_bps))
+
+
+def _is_left_out(task: TranscodeTask) -> bool:
+    """Whether a task is a rung of the ladder that a busy worker left out; else somebody asked for it."""
+    return task.rendition in rung_names(task.height + 1, (Rung(task.height, task.bitrate_bps),))
 
 
 def _go_last() -> None:

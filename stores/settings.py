@@ -85,6 +85,12 @@ class Settings(BaseSettings):
     ladder: str = Field("720:2800,480:1200,360:700,240:350", description="height:kbit/s, largest first.")
     encoder_preset: Literal["ultrafast", "superfast", "veryfast", "faster", "fast"] = "superfast"
     worker_threads: Annotated[int, Field(ge=1, le=256)] = Field(default_factory=lambda: os.cpu_count() or 1)
+    shed_lag_ms: Annotated[int, Field(ge=500, le=6_000)] = Field(
+        2_000, description="Transcoding further behind leaves the largest renditions out for now."
+    )
+    late_gop_s: Annotated[int, Field(ge=5)] = Field(
+        12, description="A GOP that a worker reads later is made for the recording alone: playlists gave it up."
+    )
     worker_agents: str = Field(
         "transcode,comments,reactions,viewers,cues,jobs,transform", description="Which agents a worker runs."
     )

@@ -1,6 +1,6 @@
 """What was made on request (`media.jobs`, `media.renditions`) → the segment index."""
 
-from consumers.projections.segments import ADD_PART, BUCKET, CLOSE, INSERT_RENDITION
+from consumers.projections.segments import ADD_PART, ARCHIVE, BUCKET, CLOSE, INSERT_RENDITION
 from schemas.events import JobState, MadePart, MadeSegment, RenditionChanged, TaskFinished, Track
 from stores.cassandra import Write
 
@@ -25,7 +25,12 @@ def requested_writes(event: RenditionChanged) -> tuple[Write, ...]:
 def _segment(event: TaskFinished, segment: MadeSegment) -> tuple[Write, ...]:
     row = event.video_id, event.rendition, segment.segment // BUCKET, segment.segment
     parts = [_part(event.channel, segment, number, part, row) for number, part in enumerate(segment.parts)]
-    return *parts, Write(CLOSE, (len(parts), len(parts), *row), ("segments", *row[:3]))
+    closed = Write(CLOSE, (len(parts), len(parts), *row), ("segments", *row[:3]))
+    if not parts:
+        return (closed,)
+    nothing_missing: list[int] = []
+    stored = event.finished_ms * 1_000, sum(part.size for part in segment.parts), nothing_missing, *row
+    return *parts, closed, Write(ARCHIVE, stored, ("segments", *row[:3]))
 
 
 def _part(channel: str, segment: MadeSegment, number: int, part: MadePart, row: Row) -> Write:

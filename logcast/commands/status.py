@@ -19,10 +19,13 @@ def command(data_dir: Path | None, *, as_json: bool) -> None:
 
     from logcast.stack.status import read_status
     from logcast.stack.table import stack_table
+    from logcast.stack.workload import worker_notes
     from stores.hot_tier import hot_tier_place, hot_tier_problem
 
     settings = absolute_settings(data_dir)
     status = read_status(settings.data_dir, time.time())
+    ready = [(p.name, p.port) for p in status.processes if p.name.startswith("worker") and p.state == "ready"]
+    status = status.with_notes(worker_notes(settings, ready))
     place, problem = hot_tier_place(settings), hot_tier_problem(settings)
     if as_json:
         hot_store = {"place": place, "ready": not problem, "note": problem}

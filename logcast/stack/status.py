@@ -1,7 +1,7 @@
 """What runs on a data directory, as a program or a person wants to know it."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +38,11 @@ class StackStatus:
     def ready(self) -> bool:
         """Whether every process serves."""
         return all(process.state == ProcessState.READY.value for process in self.processes)
+
+    def with_notes(self, notes: Mapping[str, str]) -> "StackStatus":
+        """The same, with more to say of some processes."""
+        told = (replace(p, note=notes[p.name]) if notes.get(p.name) and not p.note else p for p in self.processes)
+        return replace(self, processes=tuple(told))
 
     def as_json(self) -> dict[str, Any]:
         """For `--json`; keys are only ever added."""

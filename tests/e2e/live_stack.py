@@ -62,6 +62,8 @@ class LiveStack:
             "LOGCAST_HEALTH_PORT_WORKER": str(worker),
             "LOGCAST_HEALTH_PORT_CONSUMERS": str(consumers),
             "LOGCAST_GRACE_S": str(GRACE_S),
+            "LOGCAST_SHED_LAG_MS": "6000",  # the tests ask for every part
+            "LOGCAST_LATE_GOP_S": "120",
             "LOGCAST_ENCODER_PRESET": "ultrafast",  # two cores carry the whole system, the publisher and a browser
         }
         self.server = f"http://127.0.0.1:{self.http_port}"

@@ -2,9 +2,6 @@
 
 from dataclasses import replace
 
-import pytest
-
-from processors.overload import skip_transcoding
 from processors.parts import SegmentCount, passed_on
 from schemas.events import PartReady, SegmentClosed
 from tests.processors.gops import Clip, make_gops
@@ -49,11 +46,3 @@ def test_a_segment_that_no_part_came_for_is_lost() -> None:
 
 def test_a_gop_without_any_part_is_lost_whole() -> None:
     assert closed(*SegmentCount(FIRST, "96p").close(2)) == [(0, 0), (1, 0), (2, 0)]
-
-
-@pytest.mark.parametrize(
-    ("age_ms", "lag_s", "skipped"),
-    [(100, 0.1, False), (100, 5.9, False), (100, 7.0, True), (60_000, 7.0, False), (60_000, 600.0, False)],
-)
-def test_gops_are_skipped_only_live_and_only_when_far_behind(age_ms: int, lag_s: float, skipped: bool) -> None:
-    assert skip_transcoding(age_ms, lag_s) is skipped

@@ -9,12 +9,12 @@ from functools import partial
 import pytest
 
 from processors import part_writer, transcode
-from processors.overload import BEHIND_S
+from processors.admission import BEHIND_S
 from processors.part_writer import Record
 from processors.transcode import IDLE_S, Transcoder
 from schemas import codec
-from schemas.events import Event, PartReady, SegmentClosed, Track
-from schemas.topics import MEDIA_PARTS
+from schemas.events import Event, PartReady, SegmentClosed, Track, TranscodeTask
+from schemas.topics import MEDIA_PARTS, MEDIA_TASKS
 from stores.kafka import EventProducer
 from stores.segments import LocalSegmentStore, SegmentStoreError, part_name
 from stores.settings import Settings
@@ -28,9 +28,10 @@ pytestmark = pytest.mark.integration
 class Rig:
     """A transcoder with clocks that stand still, and the records of one partition."""
 
-    def __init__(self, settings: Settings, producer: EventProducer, reader: LogReader) -> None:
+    def __init__(self, settings: Settings, producer: EventProducer, reader: LogReader, ladder: str = "64:150") -> None:
         self.reader = reader
-        self.settings = settings.model_copy(update={"ladder": "64:150", "worker_threads": 1})
+        self.producer = producer
+        self.settings = settings.model_copy(update={"ladder": ladder, "worker_threads": 1})
         self.now_s = 100.0
         self.now_ms = WALL_MS
         self.failures: list[BaseException] = []
@@ -183,24 +184,56 @@ async def test_a_store_that_comes_back_is_waited_for(rig: Rig, caplog: pytest.Lo
     assert rig.failures == []
 
 
-async def test_the_source_never_waits_for_the_encoders_and_a_worker_too_far_behind_skips_gops(rig: Rig) -> None:
-    gops = make_gops(Clip(gops=3))
+async def test_the_source_never_waits_for_the_encoders_and_what_is_too_late_for_viewers_is_left_for_later(
+    rig: Rig,
+) -> None:
+    gops = make_gops(Clip(gops=4))
     busy = threading.Event()
     rig.transcoder.encoders.submit(busy.wait)
     try:
         await rig.give(*gops[0].events)
         rig.now_s += BEHIND_S + 1
         await rig.give(*gops[1].events)
-        rig.now_ms += 3_600_000  # the same, long after: catching up, so nothing is skipped
+        rig.now_ms += (
+            1000 * rig.settings.late_gop_s - 3_000
+        )  # old, but not too old: it is caught up with, so nothing is left out
         await rig.give(*gops[2].events)
+        rig.now_ms += 3_600_000
+        await rig.give(*gops[3].events)
         await eventually(lambda: parts(gops, 4, "source") <= rig.announced()[0], what="the source")
         assert parts(gops, 1, "64p").isdisjoint(rig.announced()[0])
     finally:
         busy.set()
-    await eventually(lambda: len(rig.acked) == 15)
+    await eventually(lambda: len(rig.acked) == 20)
     closed = rig.announced()[1]
-    assert [closed["64p", segment] for segment in range(3)] == [4, 0, 4]
-    assert [closed["source", segment] for segment in range(3)] == [4, 4, 4]
+    assert [closed["64p", segment] for segment in range(4)] == [4, 0, 4, 0]
+    assert [closed["source", segment] for segment in range(4)] == [4, 4, 4, 4]
+    with reading(rig.settings, MEDIA_TASKS) as reader:
+        reader.read_to_now()
+    tasks = [event for event in reader.events if isinstance(event, TranscodeTask)]
+    assert sorted((task.rendition, task.first_segment, task.last_segment) for task in tasks) == [
+        ("64p", 1, 1),
+        ("64p", 3, 3),
+    ]
+
+
+async def test_a_worker_that_does_not_keep_up_leaves_out_the_largest_rendition(rig: Rig) -> None:
+    rig = Rig(rig.settings, rig.producer, rig.reader, ladder="96:200,64:150")
+    gops = make_gops(Clip(gops=2))
+    busy = threading.Event()
+    async with rig.transcoder:
+        rig.transcoder.encoders.submit(busy.wait)
+        try:
+            await rig.give(*gops[0].events)
+            await eventually(lambda: parts(gops[:1], 4, "source") <= rig.announced()[0], what="the first GOP is begun")
+            rig.now_s += rig.settings.shed_lag_ms / 1000 + 1
+            rig.transcoder.watch_lag()
+            await rig.give(*gops[1].events)
+        finally:
+            busy.set()
+        await eventually(lambda: len(rig.acked) == 10)
+    closed = rig.announced()[1]
+    assert [[closed[name, segment] for segment in range(2)] for name in ("96p", "64p")] == [[4, 0], [4, 4]]
 
 
 async def test_what_waits_is_bounded_but_a_gop_always_gets_through(

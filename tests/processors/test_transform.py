@@ -9,7 +9,7 @@ from itertools import groupby
 import pytest
 
 from consumers.projections.table import writes_of_event
-from media.ladder import Rung, requested_rendition
+from media.ladder import Rendition, Rung, choose_ladder, requested_rendition
 from processors.parts import SegmentCount, passed_on
 from processors.remake import Source, remake
 from processors.replay import Replay, ReplayError, stored_segments, video_on_log
@@ -29,6 +29,7 @@ from schemas.topics import MEDIA_JOBS, MEDIA_RENDITIONS, MEDIA_SOURCE, MEDIA_TAS
 from stores.cassandra import Cassandra, apply_schema
 from stores.kafka import EventProducer
 from stores.recordings import Recordings, open_recordings, segment_name
+from stores.segment_index import SegmentIndex
 from stores.segments import init_name
 from stores.settings import Settings
 from tests.processors.gops import VIDEO_ID, WALL_MS, Clip, SourceGop, make_gops
@@ -87,9 +88,9 @@ async def recordings(topics: Settings) -> AsyncIterator[Recordings]:
         yield opened
 
 
-def expected(gops: Sequence[SourceGop]) -> dict[str, bytes]:
+def expected(gops: Sequence[SourceGop], rendition: Rendition | None = None) -> dict[str, bytes]:
     """What the source is made into, by name."""
-    rendition = requested_rendition(CLIP.width, CLIP.height, RUNG)
+    rendition = rendition or requested_rendition(CLIP.width, CLIP.height, RUNG)
     found: dict[str, bytes] = {}
     for gop in gops:
         first = gop.video[0]
@@ -97,7 +98,7 @@ def expected(gops: Sequence[SourceGop]) -> dict[str, bytes]:
             codecs=first.codecs, width=CLIP.width, height=CLIP.height, frame_rate=30.0, sample_rate=0, channels=0
         )
         made = remake(Source(VIDEO_ID, "ann", info), stored_segments(gop.video), rendition, "superfast")
-        found |= {f"{VIDEO_ID}/{NAME}/{file}": data for file, data in made.objects.items()}
+        found |= {f"{VIDEO_ID}/{rendition.name}/{file}": data for file, data in made.objects.items()}
     return found
 
 
@@ -198,6 +199,45 @@ async def log(settings: Settings, gops: Sequence[SourceGop]) -> None:
             partition = source_partition(VIDEO_ID, number, settings.partitions)
             for event in gop.events:
                 await producer.deliver(MEDIA_SOURCE, f"{VIDEO_ID}/{number}", event, partition=partition)
+
+
+async def left_out(settings: Settings, count: int) -> list[TaskFinished]:
+    """What became of so many GOPs that were too late for viewers when a worker read them."""
+    with (
+        worker(settings, worker_agents="transcode,jobs,transform", ladder="64:100", late_gop_s="12"),
+        reading(settings, MEDIA_JOBS) as jobs,
+    ):
+        await eventually(lambda: len(jobs.read_to_now()) == count, DEADLINE_S, "all tasks are done")
+    return [event for event in jobs.events if isinstance(event, TaskFinished)]
+
+
+async def test_what_a_worker_leaves_out_is_made_later_with_the_bytes_that_it_would_have_had_live(
+    topics: Settings, cassandra_session: Cassandra, recordings: Recordings
+) -> None:
+    gops = make_gops(CLIP)[:4]
+    await keep(gops, recordings, cassandra_session)
+    await log(topics, gops)
+    found = await left_out(topics, 4)
+    assert {event.rendition for event in found} == {"64p"}
+    assert [event.problem for event in found] == [""] * 4
+    (_, rung) = choose_ladder(CLIP.width, CLIP.height, 30.0, (RUNG,))
+    assert await stored(recordings, "64p") == expected(gops, rung)
+    index = SegmentIndex(cassandra_session)
+    await cassandra_session.write([write for event in found for write in writes_of_event(event)])
+    rows = [row async for row in index.segments(VIDEO_ID, "64p", 0, LAST)]
+    assert [row.complete for row in rows] == [True] * 8
+
+
+async def test_what_a_worker_leaves_out_of_a_video_that_is_not_kept_is_never_made(
+    topics: Settings, cassandra_session: Cassandra, recordings: Recordings
+) -> None:
+    gops = make_gops(CLIP)[:1]
+    await keep(gops, recordings, cassandra_session)
+    await cassandra_session.write(list(writes_of_event(replace(VIDEO, keep_days=0))))
+    await log(topics, gops)
+    (found,) = await left_out(topics, 1)
+    assert found.problem == "the video is not kept"
+    assert await stored(recordings, "64p") == {}
 
 
 async def test_the_log_gives_the_same_bytes_and_the_source_too(topics: Settings, recordings: Recordings) -> None:
