@@ -110,17 +110,20 @@ async def write(session: Cassandra, video_id: str, comments: int) -> None:
 
 
 async def measure(name: str, reads: int, read: Callable[[], Awaitable[int]]) -> None:
-    """Print the times of one kind of read, in ms."""
+    """Print the times of one kind of read, in ms, and what they took of this process."""
     for _ in range(20):
         await read()
-    times, rows = [], 0
+    times, rows, cpu = [], 0, time.process_time()
     for _ in range(reads):
         began = time.perf_counter()
         rows += await read()
         times.append((time.perf_counter() - began) * 1_000)
+    cpu = (time.process_time() - cpu) * 1_000 / reads
     times.sort()
     p50, p99 = (times[min(len(times) - 1, int(len(times) * part))] for part in (0.5, 0.99))
-    print(f"{name}: p50 {p50:.1f} ms, p99 {p99:.1f} ms, {rows / reads:.0f} comments a page")
+    print(
+        f"{name}: p50 {p50:.1f} ms, p99 {p99:.1f} ms, CPU of the reader {cpu:.2f} ms, {rows / reads:.0f} comments a page"
+    )
 
 
 async def run(settings: Settings, comments: int, reads: int) -> None:
@@ -174,7 +177,9 @@ def main() -> None:
     parser.add_argument("--reads", type=int, default=2_000)
     options = parser.parse_args()
     with node() as settings:
+        print(f"load {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores")
         asyncio.run(run(settings, options.comments, options.reads))
+        print(f"load {os.getloadavg()[0]:.1f}")
 
 
 if __name__ == "__main__":

@@ -24,6 +24,8 @@ class History:
 
     def __init__(self, link: CassandraLink) -> None:
         self._link = link
+        self._session: Cassandra | None = None
+        self._store: CommentStore | None = None
 
     @property
     def ready(self) -> bool:
@@ -75,7 +77,13 @@ class History:
 
     async def asked(self, ask: Callable[[CommentStore], Awaitable[T]]) -> T:
         """What the comments of Cassandra answer to a question. Errors as `latest`."""
-        return await self._with_session(lambda session: ask(CommentStore(session)))
+        return await self._with_session(lambda session: ask(self._store_of(session)))
+
+    def _store_of(self, session: Cassandra) -> CommentStore:
+        """The store over the session: one for long, because it remembers where feeds end."""
+        if self._store is None or self._session is not session:
+            self._session, self._store = session, CommentStore(session)
+        return self._store
 
     async def _with_session(self, ask: Callable[[Cassandra], Awaitable[T]]) -> T:
         session = self._link.session

@@ -11,10 +11,11 @@ Errors: `CassandraError` is the base of
 import asyncio
 import ssl
 import struct
-from collections import defaultdict
+from collections import defaultdict, namedtuple
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from functools import cache
 from importlib.resources import files
 from string import Template
 from typing import Any, Final, Self
@@ -123,12 +124,13 @@ class Cassandra:
         Raises:
             CassandraAwayError, CassandraRefusedError.
         """
-        found: list[Row] = []
-        async for row in self.every_row(cql, values, page_rows=limit):
-            found.append(row)
-            if len(found) == limit:
-                break
-        return found
+        bound = _bind(await self._statement(cql), values)
+        bound.fetch_size = limit
+        found, state = await self._answer(bound)
+        while state is not None and len(found) < limit:
+            more, state = await self._answer(bound, state)
+            found += more
+        return found[:limit]
 
     async def every_row(
         self, cql: str, values: Sequence[Any] = (), *, page_rows: int = PAGE_ROWS
@@ -262,6 +264,7 @@ def _cluster(settings: Settings) -> Cluster:
         retry_policy=RetryIdempotent(),
         consistency_level=_consistency(settings),
         request_timeout=REQUEST_TIMEOUT_S,
+        row_factory=_rows,
     )
     return Cluster(
         [host.strip() for host in settings.cassandra_hosts.split(",")],
@@ -311,6 +314,16 @@ def _bind(prepared: PreparedStatement, values: Sequence[Any]) -> BoundStatement:
 
 def _size(write: Write) -> int:
     return sum(len(value) if isinstance(value, str) else 16 for value in write.values)
+
+
+def _rows(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> list[Row]:
+    """Named tuples, as the driver makes by itself; but it makes a class for every answer, which takes longer than the rows."""
+    return list(map(_row_type(tuple(columns))._make, rows))
+
+
+@cache
+def _row_type(columns: tuple[str, ...]) -> Any:
+    return namedtuple("Row", columns, rename=True)  # noqa: PYI024  (its fields are known when it is asked for)
 
 
 def _next_page(response: ResponseFuture) -> bytes | None:

@@ -7,7 +7,8 @@ says how all of it is written.
 
 import asyncio
 import zlib
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections import OrderedDict
+from collections.abc import AsyncIterator, Awaitable, Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
@@ -21,6 +22,9 @@ INDEX_BUCKET: Final = 100_000
 CLOCK_BUCKET_MS: Final = 60_000
 MAX_LIMIT: Final = 1_000
 MAX_PINS: Final = 100
+MAX_SEQ: Final = 2**53
+MAX_HEADS: Final = 10_000
+"""Videos of which a store remembers where their feed ended."""
 SHARDS: Final = 32
 MINUTES_AT_ONCE: Final = 8
 MAX_MINUTES: Final = 240
@@ -89,11 +93,21 @@ class CommentStore:
 
     def __init__(self, cassandra: Cassandra) -> None:
         self._cassandra = cassandra
+        self._heads: OrderedDict[str, int] = OrderedDict()
 
     async def head(self, video_id: str) -> int:
         """The highest number of a video's feed, 0 if it has none."""
         rows = await self._cassandra.rows(_HEAD, (video_id,))
-        return int(rows[0].seq) if rows else 0
+        head = int(rows[0].seq) if rows else 0
+        self._heads[video_id] = head
+        self._heads.move_to_end(video_id)
+        if len(self._heads) > MAX_HEADS:
+            self._heads.popitem(last=False)
+        return head
+
+    def _least_head(self, video_id: str) -> int:
+        """What the head was: it only rises, and so it mostly says already in which bucket it is."""
+        return self._heads.get(video_id, 0)
 
     async def shown(self, video_id: str) -> int:
         """How many comments of a video are shown; where that was not written yet, its highest number."""
@@ -104,30 +118,39 @@ class CommentStore:
 
     async def latest(self, video_id: str, limit: int) -> list[CommentNow]:
         """The newest `limit` (1 to `MAX_LIMIT`) comments, oldest first."""
-        return await self.before(video_id, await self.head(video_id) + 1, limit)
+        return await self.before(video_id, MAX_SEQ, limit)
 
     async def before(self, video_id: str, seq: int, limit: int) -> list[CommentNow]:
         """The `limit` (1 to `MAX_LIMIT`) comments just before number `seq`, oldest first."""
         _check(limit)
-        seq = min(seq, await self.head(video_id) + 1)
-        found: list[CommentNow] = []
-        for bucket in range((seq - 1) // BUCKET, -1, -1):
-            seq, rows = await self._whole(_BEFORE, (video_id, bucket), seq, limit - len(found))
-            found += rows
+        probably = min(seq - 1, self._least_head(video_id)) // BUCKET
+        head, (reached, found) = await asyncio.gather(
+            self.head(video_id), self._whole(_BEFORE, (video_id, max(0, probably)), seq, limit)
+        )
+        begin = min(seq - 1, head) // BUCKET
+        if begin != probably:
+            reached, found = seq, []
+        for bucket in range(begin - (begin == probably), -1, -1):
             if len(found) == limit:
                 break
+            reached, rows = await self._whole(_BEFORE, (video_id, bucket), reached, limit - len(found))
+            found += rows
         return found[::-1]
 
     async def after(self, video_id: str, seq: int, limit: int) -> list[CommentNow]:
         """The `limit` (1 to `MAX_LIMIT`) comments just after number `seq`, oldest first."""
         _check(limit)
+        return await self._after(video_id, seq, limit, self.head(video_id))
+
+    async def _after(self, video_id: str, seq: int, limit: int, head: Awaitable[int]) -> list[CommentNow]:
         seq = max(0, seq)
-        found: list[CommentNow] = []
-        for bucket in range((seq + 1) // BUCKET, await self.head(video_id) // BUCKET + 1):
-            seq, rows = await self._whole(_AFTER, (video_id, bucket), seq, limit - len(found))
-            found += rows
+        begin = (seq + 1) // BUCKET
+        end, (seq, found) = await asyncio.gather(head, self._whole(_AFTER, (video_id, begin), seq, limit))
+        for bucket in range(begin + 1, end // BUCKET + 1):
             if len(found) == limit:
                 break
+            seq, rows = await self._whole(_AFTER, (video_id, bucket), seq, limit - len(found))
+            found += rows
         return found
 
     async def _whole(self, cql: str, partition: tuple[str, int], seq: int, limit: int) -> tuple[int, list[CommentNow]]:
@@ -145,8 +168,9 @@ class CommentStore:
     async def entries(self, video_id: str, seq: int, limit: int) -> list[Entry]:
         """What has the next numbers after `seq`: comments as they are now, and changes; at most `limit`."""
         _check(limit)
+        head = asyncio.ensure_future(self.head(video_id))
         comments, changes = await asyncio.gather(
-            self.after(video_id, seq, limit), self._changes_after(video_id, seq, limit)
+            self._after(video_id, seq, limit, head), self._changes_after(video_id, seq, limit, head)
         )
         either: list[Entry] = [*comments, *changes]
         merged = sorted(either, key=lambda entry: entry.seq)[:limit]
@@ -161,13 +185,14 @@ class CommentStore:
         """What has the newest `limit` numbers, oldest first."""
         return await self.entries(video_id, await self.head(video_id) - limit, limit)
 
-    async def _changes_after(self, video_id: str, seq: int, limit: int) -> list[CommentChanged]:
+    async def _changes_after(self, video_id: str, seq: int, limit: int, head: Awaitable[int]) -> list[CommentChanged]:
         seq = max(0, seq)
-        found: list[Row] = []
-        for bucket in range((seq + 1) // BUCKET, await self.head(video_id) // BUCKET + 1):
-            found += await self._rows(_CHANGES, (video_id, bucket, seq), limit - len(found))
+        begin = (seq + 1) // BUCKET
+        end, found = await asyncio.gather(head, self._rows(_CHANGES, (video_id, begin, seq), limit))
+        for bucket in range(begin + 1, end // BUCKET + 1):
             if len(found) == limit:
                 break
+            found += await self._rows(_CHANGES, (video_id, bucket, seq), limit - len(found))
         return list(map(_change, found))
 
     async def every(self, video_id: str) -> AsyncIterator[CommentNow]:
@@ -216,21 +241,20 @@ class CommentStore:
         self, cql: str, key: tuple[str, str], limit: int, after: int | None, before: int | None
     ) -> list[CommentNow]:
         _check(limit)
-        head = await self.head(key[0])
-        found: list[int] = []
         if after is not None:
-            seq, order, buckets = (
-                max(0, after),
-                _NEWER,
-                range((max(0, after) + 1) // INDEX_BUCKET, head // INDEX_BUCKET + 1),
-            )
+            seq, order, step = max(0, after), _NEWER, 1
+            probably = (seq + 1) // INDEX_BUCKET
         else:
-            seq = head + 1 if before is None else min(before, head + 1)
-            order, buckets = _OLDER, range((seq - 1) // INDEX_BUCKET, -1, -1)
-        for bucket in buckets:
-            found += [row.seq for row in await self._rows(cql + order, (*key, bucket, seq), limit - len(found))]
+            seq, order, step = MAX_SEQ if before is None else before, _OLDER, -1
+            probably = max(0, min(seq - 1, self._least_head(key[0])) // INDEX_BUCKET)
+        head, rows = await asyncio.gather(self.head(key[0]), self._rows(cql + order, (*key, probably, seq), limit))
+        begin = probably if step > 0 else min(seq - 1, head) // INDEX_BUCKET
+        found = [row.seq for row in rows] if begin == probably else []
+        end = head // INDEX_BUCKET + 1 if step > 0 else -1
+        for bucket in range(begin + step * (begin == probably), end, step):
             if len(found) == limit:
                 break
+            found += [row.seq for row in await self._rows(cql + order, (*key, bucket, seq), limit - len(found))]
         return await self.these(key[0], found)
 
     # -- by time

@@ -127,6 +127,15 @@ async def test_a_bucket_that_is_missing_is_stepped_over(store: Book, video: str)
 
 
 @pytest.mark.integration
+async def test_the_newest_are_found_when_the_feed_has_gone_on_into_another_bucket(store: Book, video: str) -> None:
+    at = [3, BUCKET - 1, BUCKET, 4 * BUCKET + 1, INDEX_BUCKET + 1]
+    for number, seq in enumerate(at, start=1):
+        await store.append([comment(video, seq)])
+        assert numbers(await store.latest(video, 2)) == at[max(0, number - 2) : number]
+        assert numbers(await store.by_author(video, comment(video, seq).user_id, 10))[-1] == seq
+
+
+@pytest.mark.integration
 async def test_the_end_of_the_feed_never_goes_back(store: Book, video: str) -> None:
     await store.append([comment(video, 9)])
     await store.append([comment(video, 3)])
