@@ -26,6 +26,7 @@ from schemas.events import (
     CommentChanged,
     CommentHeld,
     CommentRejected,
+    Queued,
     VideoChanged,
     VideoState,
     Visibility,
@@ -229,6 +230,8 @@ def verdict_answer(comment_id: str, verdict: Verdict | None) -> Response:
     match verdict:
         case CommentAccepted() | CommentChanged():
             return answer({"id": comment_id, "state": "accepted", "seq": verdict.seq}, 202)
+        case CommentHeld(state=Queued.WITHDRAWN):
+            return answer({"id": comment_id, "state": "withdrawn"}, 202)
         case CommentHeld():
             held = {"id": comment_id, "state": "held", "reason": verdict.reason, "message": verdict.message}
             return answer(held, 202)

@@ -22,6 +22,7 @@ from gateway.identity import Identities
 from gateway.own_marks import Marks
 from gateway.poll_board import PollBoard
 from gateway.problems import Problem
+from gateway.review_queue import ReviewQueue
 from gateway.rooms import RESTART, Rooms
 from gateway.speaking import Author, Speaker
 from gateway.state import GatewayState
@@ -35,6 +36,7 @@ from schemas.events import (
     CommentRejected,
     CommentSubmitted,
     Event,
+    Queued,
     TotalsChanged,
     VideoChanged,
     VideoSettingsChanged,
@@ -83,6 +85,7 @@ class Audience:
         self.actions: Final = Actions()
         self.identities: Final = Identities(state)
         self.history: Final = History(state.cassandra)
+        self.review: Final = ReviewQueue()
         self.marks: Final = Marks(self.history.marks, state.clock)
         self.polls: Final = PollBoard()
         self.viewer_counts: Final = ViewerCounts()
@@ -342,7 +345,9 @@ def verdict_message(verdict: Verdict) -> dict[str, Any]:
             return feed_messages.accepted(verdict.comment_id, verdict.seq)
         case CommentChanged():
             return feed_messages.accepted(verdict.revision_id, verdict.seq)
+        case CommentHeld(state=Queued.WITHDRAWN):
+            return feed_messages.withdrawn(verdict.revision_id, verdict.comment_id)
         case CommentHeld():
-            return feed_messages.held(verdict.comment_id, verdict.reason, verdict.message)
+            return feed_messages.held(verdict.revision_id or verdict.comment_id, verdict.reason, verdict.message)
         case CommentRejected():
             return feed_messages.rejected(verdict.revision_id or verdict.comment_id, verdict.reason, verdict.message)

@@ -27,7 +27,7 @@ from gateway.problems import Problem, not_found
 from gateway.rate_limits import RateLimits
 from gateway.speaking import Author
 from schemas.comment_state import CommentNow
-from schemas.events import VideoChanged
+from schemas.events import CommentHeld, VideoChanged
 from schemas.ids import COMMENT_ID
 from stores.users import Role
 
@@ -126,27 +126,27 @@ class CommentApi:
         return verdict_answer(post.id, await self._audience.comment(video, author, post))
 
     async def edit(self, request: Request) -> Response:
-        """Change the text of one's own comment; idempotent by the id of the revision."""
+        """Change the text of one's own comment, also one that waits; idempotent by the id of the revision."""
         video = self._video(request)
         author = await self._author(request, video)
         values = await body_of(request)
-        comment = await self._own(request, author)
+        comment = await self._own(request, video, author)
         try:
             text = feed_messages.text_of_comment(values)
         except MessageError as error:
             raise wrong_field(error) from error
         revision_id = _revision_id(values.get("revision"))
-        if comment.removed:
+        if isinstance(comment, CommentNow) and comment.removed:
             raise Problem(409, "removed", "you have removed the comment; post another one")
         verdict = await self._audience.revise(video, author, comment.comment_id, revision_id, text)
         return verdict_answer(comment.comment_id, verdict)
 
     async def remove(self, request: Request) -> Response:
-        """Remove one's own comment, for good; again changes nothing."""
+        """Remove one's own comment, for good; again changes nothing. One that waits is withdrawn."""
         video = self._video(request)
         author = await self._author(request, video)
-        comment = await self._own(request, author)
-        if comment.removed:
+        comment = await self._own(request, video, author)
+        if isinstance(comment, CommentNow) and comment.removed:
             return answer({"id": comment.comment_id, "state": "accepted", "seq": comment.seq}, 202)
         revision_id = _revision_id(request.query_params.get("revision"))
         verdict = await self._audience.revise(video, author, comment.comment_id, revision_id, None)
@@ -172,7 +172,11 @@ class CommentApi:
             raise not_found(f"the video has no comment {comment_id}", "no_comment")
         return known
 
-    async def _own(self, request: Request, author: Author) -> CommentNow:
+    async def _own(self, request: Request, video: VideoChanged, author: Author) -> CommentNow | CommentHeld:
+        """The comment of a request's path, which is the author's, also while it waits for a moderator."""
+        held = self._audience.review.get(video.channel, video.video_id, str(request.path_params["comment"]))
+        if held is not None and held.user_id == author.id:
+            return held
         comment = await self._comment(request)
         if comment.accepted.user_id != author.id:
             raise Problem(403, "not_yours", "only its writer may change a comment; moderators hide it by an act")

@@ -19,6 +19,7 @@ from schemas.events import (
     CommentRejected,
     CueDecided,
     Event,
+    Queued,
     TotalsChanged,
 )
 
@@ -121,7 +122,6 @@ class Conversation:
         self._decisions: defaultdict[str, list[asyncio.Future[CueDecided]]] = defaultdict(list)
         self.on_comment: Callable[[CommentNow], None] = lambda _: None
         self.on_change: Callable[[CommentChanged, CommentNow | None], None] = lambda _, __: None
-        self.on_held: Callable[[CommentHeld], None] = lambda _: None
         self.on_totals: Callable[[TotalsChanged], None] = lambda _: None
         self.on_break: Callable[[BreakPlanned], None] = lambda _: None
 
@@ -180,13 +180,18 @@ class Conversation:
 
     def _apply_held(self, event: CommentHeld) -> None:
         talk = self.talk(event.video_id)
+        if event.state is not Queued.WAITING:
+            talk.held.pop(event.comment_id, None)
+            if event.state is Queued.WITHDRAWN:
+                self._settle(event, event.comment_id)
+                self._settle(event, event.revision_id)
+            return
         if event.comment_id in talk.places:
             return  # it was approved before this was read
         talk.held[event.comment_id] = event
         while len(talk.held) > MAX_HELD:
             talk.held.popitem(last=False)
-        self.on_held(event)
-        self._settle(event, event.comment_id)
+        self._settle(event, event.revision_id or event.comment_id)
 
     def _apply_rejection(self, event: CommentRejected) -> None:
         if not event.revision_id:

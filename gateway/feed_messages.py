@@ -303,6 +303,11 @@ def held(comment_id: str, reason: str, message: str) -> dict[str, Any]:
     return {"type": "held", "id": comment_id, "reason": reason, "message": message}
 
 
+def withdrawn(revision_id: str, comment_id: str) -> dict[str, Any]:
+    """To the author: the comment that waited is taken back."""
+    return {"type": "withdrawn", "id": revision_id, "comment": comment_id}
+
+
 def accepted(comment_id: str, seq: int) -> dict[str, Any]:
     """To the author: the comment has its number."""
     return {"type": "accepted", "id": comment_id, "seq": seq}

@@ -7,7 +7,7 @@ from gateway import feed_messages
 from gateway.audience import Audience, verdict_message
 from gateway.conversation import Verdict
 from gateway.feed_actions import Voice
-from schemas.events import CommentAccepted, CommentHeld
+from schemas.events import CommentAccepted, CommentHeld, Queued
 
 MOST_OF_ONE: Final = 20
 
@@ -40,7 +40,7 @@ class HeldComments:
             return
         self._waiting.get(id(voice), {}).pop(held.comment_id, None)
         verdict = done.result()
-        if isinstance(verdict, CommentHeld):  # held again: the decision was taken back
+        if isinstance(verdict, CommentHeld) and verdict.state is Queued.WAITING:  # again: the decision was taken back
             self.wait(voice, verdict)
         else:
             voice.say(verdict_message(verdict))

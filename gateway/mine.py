@@ -16,6 +16,7 @@ from gateway.identity import Identities, client_address
 from gateway.own_marks import marks_row
 from gateway.problems import Problem, not_found
 from gateway.rate_limits import RateLimits
+from schemas.events import CommentHeld, VideoChanged
 
 
 class Mine:
@@ -36,17 +37,19 @@ class Mine:
         if video is None:
             raise not_found(f"there is no video {request.path_params['video']:.40}", "no_video")
         try:
-            return answer({"user": identity.id} | await self._row(video.video_id, identity.id))
+            return answer({"user": identity.id} | await self._row(video, identity.id))
         except HistoryError as error:
             raise Problem(503, "history_away", str(error), headers={"Retry-After": "5"}) from error
 
-    async def _row(self, video_id: str, user_id: str) -> dict[str, Any]:
-        return marks_row(await self._audience.marks.of(video_id, user_id))
+    async def _row(self, video: VideoChanged, user_id: str) -> dict[str, Any]:
+        marks = await self._audience.marks.of(video.video_id, user_id)
+        held = self._audience.review.of_user(video.channel, video.video_id, user_id)
+        return marks_row(marks) | {"held": [_held_row(event) for event in held]}
 
     def _came(self, voice: Voice) -> None:
         """Who came with a token may have been here before."""
         if voice.returning and voice.video is not None:
-            task = asyncio.create_task(self._tell(voice, voice.video.video_id), name="mine")
+            task = asyncio.create_task(self._tell(voice, voice.video), name="mine")
             self._telling[id(voice)] = task
             task.add_done_callback(lambda _: self._telling.pop(id(voice), None))
 
@@ -54,10 +57,15 @@ class Mine:
         if (task := self._telling.get(id(voice))) is not None:
             task.cancel()
 
-    async def _tell(self, voice: Voice, video_id: str) -> None:
+    async def _tell(self, voice: Voice, video: VideoChanged) -> None:
         with contextlib.suppress(HistoryError):
-            row = await self._row(video_id, voice.identity.id)
-            voice.say({"type": "mine", "video": video_id} | row)
+            row = await self._row(video, voice.identity.id)
+            voice.say({"type": "mine", "video": video.video_id} | row)
+
+
+def _held_row(event: CommentHeld) -> dict[str, Any]:
+    """A comment that waits, for its writer."""
+    return {"id": event.comment_id, "text": event.text, "parent": event.parent_id, "message": event.message}
 
 
 def mine_routes(audience: Audience) -> list[BaseRoute]:

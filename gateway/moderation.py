@@ -14,7 +14,6 @@ from gateway.audience import Audience
 from gateway.identity import Identities, Identity, signature_name
 from gateway.moderation_log import HELD_MS, ActsAwayError, ModerationLog
 from gateway.problems import Problem, not_found
-from gateway.review_queue import ReviewQueue
 from schemas.acts import OF_COMMENTS, OF_USERS, in_force, undoing
 from schemas.events import Act, ChannelRules, CommentAccepted, CommentHeld, ModerationActed, RulesChanged
 from schemas.ids import UserId, new_video_id
@@ -60,7 +59,7 @@ class Moderation:
         self.audience: Final = audience
         self.identities: Final = Identities(audience.state)
         self.log: Final = ModerationLog(audience.state.cassandra, audience.state.clock)
-        self.queue: Final = ReviewQueue()
+        self.queue: Final = audience.review
         self.rules: Final = audience.rules
         self.on_act: Callable[[ModerationActed], Awaitable[None]] = _nothing
         now_ms = audience.state.clock()

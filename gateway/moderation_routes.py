@@ -20,7 +20,7 @@ from gateway.moderation_forms import order_of, selection_of
 from gateway.moderation_log import ActsAwayError
 from gateway.problems import Problem
 from gateway.rate_limits import RateLimits
-from schemas.events import CommentHeld, Event, ModerationActed, RulesChanged
+from schemas.events import CommentHeld, Event, ModerationActed, Queued, RulesChanged
 from schemas.ids import VIDEO_ID
 from schemas.topics import CHANNELS_RULES, COMMENTS_REVIEW, MODERATION
 from stores.users import Role
@@ -155,7 +155,9 @@ class Telling:
         if isinstance(event, CommentHeld):
             self._moderation.queue.apply(event)
             waiting = len(self._moderation.queue.of(event.channel))
-            message = {"type": "review", "held": [held_row(event)], "waiting": waiting}
+            waits = event.state is Queued.WAITING
+            changed = {"held": [held_row(event)]} if waits else {"held": [], "gone": [event.comment_id]}
+            message = {"type": "review", **changed, "waiting": waiting}
             self._rooms.send(event.channel, message, moderators=True)
 
     def _tell_act(self, event: Event, _place: object = None) -> None:

@@ -1,14 +1,15 @@
 """The comments that wait for a moderator: a fold of `comments.review` and of what was done about them (`moderation`).
 
-The two topics have no order between them, so nothing is taken away: a held comment is listed unless an act that holds
-approves or declines it.
+What was told of a comment last says whether it waits. A decision is known a moment before that: the two topics have no
+order between them, so a comment that waits is listed unless an act that holds approves or declines it.
 """
 
 from collections import OrderedDict
+from collections.abc import Mapping
 from typing import Final, TypeVar
 
 from schemas.acts import in_force
-from schemas.events import Act, CommentHeld, Event, ModerationActed
+from schemas.events import Act, CommentHeld, Event, ModerationActed, Queued
 
 HELD_MS: Final = 7 * 24 * 3_600_000
 MAX_HELD: Final = 2_000
@@ -33,6 +34,9 @@ class ReviewQueue:
         """Fold a held comment or an act; repeats change nothing."""
         if isinstance(event, CommentHeld):
             queue = self._held.setdefault(event.channel, OrderedDict())
+            if event.state is not Queued.WAITING:
+                queue.pop((event.video_id, event.comment_id), None)
+                return
             queue[event.video_id, event.comment_id] = event
             _trim(queue, MAX_HELD)
             _trim(self._held, MAX_CHANNELS)
@@ -44,9 +48,31 @@ class ReviewQueue:
 
     def of(self, channel: str) -> list[CommentHeld]:
         """What waits in a channel, oldest first."""
+        return self._undecided(channel, self._of_channel(channel))
+
+    def of_user(self, channel: str, video_id: str, user_id: str) -> list[CommentHeld]:
+        """What of a user waits on a video, oldest first."""
+        held = self._of_channel(channel)
+        return self._undecided(
+            channel,
+            {key: event for key, event in held.items() if (event.video_id, event.user_id) == (video_id, user_id)},
+        )
+
+    def get(self, channel: str, video_id: str, comment_id: str) -> CommentHeld | None:
+        """A comment that waits."""
+        event = self._of_channel(channel).get((video_id, comment_id))
+        found = {} if event is None else self._undecided(channel, {(video_id, comment_id): event})
+        return event if found else None
+
+    def _of_channel(self, channel: str) -> Mapping[Key, CommentHeld]:
+        return self._held.get(channel, OrderedDict())
+
+    def _undecided(self, channel: str, held: Mapping[Key, CommentHeld]) -> list[CommentHeld]:
+        if not held:
+            return []
         acts = in_force(list(self._decisions.get(channel, {}).values())).values()
         settled = {(act.video_id, act.comment_id) for act in acts}
-        return [event for key, event in self._held.get(channel, {}).items() if key not in settled]
+        return [event for key, event in held.items() if key not in settled]
 
 
 def _trim(held: OrderedDict[K, V], most: int) -> None:

@@ -158,6 +158,14 @@ class Rejected(Feedback):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Withdrawn(Feedback):
+    """To the author: a comment that waited is taken back, as the revision `id` wanted."""
+
+    id: str
+    comment: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Failed(Feedback):
     """Something that was said could not be taken; `id` when it had one."""
 
@@ -197,6 +205,7 @@ Message = (
     | Accepted
     | Held
     | Rejected
+    | Withdrawn
     | Failed
     | Goodbye
     | Other
@@ -216,6 +225,7 @@ _TYPES: Final[dict[str, type[Message]]] = {
     "accepted": Accepted,
     "held": Held,
     "rejected": Rejected,
+    "withdrawn": Withdrawn,
     "error": Failed,
     "goodbye": Goodbye,
 }

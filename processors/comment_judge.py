@@ -48,6 +48,20 @@ def judge_revision(state: CommentState, revised: Held, event: CommentRevised) ->
     return _of_writer(state, rules, revised, event.address, rank) or rules.of_words(revised.text, rank)
 
 
+def judge_held_revision(state: CommentState, held: Held, revised: Held, event: CommentRevised) -> Finding | None:
+    """Why another text of a comment that waits is rejected. What would be held waits anyway."""
+    if held.user_id != event.user_id:
+        return Finding(Reason.UNKNOWN_COMMENT)  # nobody else knows of it
+    if event.text is None:
+        return None
+    rules, rank = state.rules.of(held.channel), rank_of(event.role)
+    finding = rules.of_size(revised.text)
+    if finding or rank >= Rank.MODERATOR:
+        return finding
+    of_words = rules.of_words(revised.text, rank)
+    return _of_writer(state, rules, revised, event.address, rank) or (None if of_words and of_words.held else of_words)
+
+
 def _of_right(comment: Comment | None, event: CommentRevised) -> Finding | None:
     """A comment is changed by its writer, as long as it is shown; also one that is hidden can be removed."""
     if comment is None or (comment.marks is not None and comment.marks.removed):

@@ -15,11 +15,15 @@ from processors.state_rows import StateRows
 MAX_WAITING: Final = 2_000
 MAX_OF_USER: Final = 5
 MAX_DECLINED: Final = 500
+MAX_REVISIONS: Final = 16
 
 
 @dataclass(slots=True, eq=False, kw_only=True)
 class Held:
-    """A comment on its way: as it was submitted, and cleaned. `root`: of its thread; `offset`: of its record."""
+    """A comment on its way: as it was submitted, and cleaned.
+
+    `root`: of its thread; `offset`: of its record; `revisions`: the last ones that its writer made while it waited.
+    """
 
     video_id: str
     comment_id: str
@@ -38,6 +42,7 @@ class Held:
     digest: int
     offset: int
     acts: list[Entry] = field(default_factory=list)
+    revisions: list[str] = field(default_factory=list)
 
     @property
     def key(self) -> str:
@@ -91,6 +96,14 @@ class Queue:
         mine = self._of_writer.get(row_key(video_id, user_id), {})
         return (held for held in mine.values() if not held.declined)
 
+    def of_user(self, channel: str, user_id: str, video_id: str = "") -> list[Held]:
+        """Those of a user in a channel, on one video or all, that wait or were declined; in their order."""
+        return [
+            held
+            for held in self._held.values()
+            if held.user_id == user_id and held.channel == channel and video_id in {"", held.video_id}
+        ]
+
     def is_full_for(self, video_id: str, user_id: str) -> bool:
         """Whether a further comment of this user has no room."""
         if len(self._held) - len(self._declined) >= MAX_WAITING:
@@ -102,8 +115,14 @@ class Queue:
         self._put(held)
         self.changed(held)
 
+    def rewrite(self, held: Held, text: str, digest: int, revision_id: str) -> None:
+        """Its writer gave it another text."""
+        held.text, held.digest = text, digest
+        held.revisions = [*held.revisions, revision_id][-MAX_REVISIONS:]
+        self.changed(held)
+
     def changed(self, held: Held) -> None:
-        """Its acts changed; of too many declined ones the oldest is forgotten."""
+        """Its acts or its text changed; of too many declined ones the oldest is forgotten."""
         self._rows.later(f"h/{held.key}", held.packed)
         self._count(held)
         while len(self._declined) > MAX_DECLINED:

@@ -28,6 +28,7 @@ from schemas.events import (
     CommentRevised,
     ModerationActed,
     ModerationOrdered,
+    Queued,
 )
 from schemas.topics import COMMENTS_FEED, COMMENTS_REJECTED, COMMENTS_REVIEW, COMMENTS_STATE, COMMENTS_SUBMITTED
 
@@ -92,32 +93,48 @@ class CommentState:
         for forgotten in self.comments.remember(comment):
             self._unpin_for_ever(forgotten)
         if approved:
-            self.comments.marked(comment).acts.append(Entry(approved.act_id, Act.APPROVE))
+            marks = self.comments.marked(comment)
+            marks.acts.append(Entry(approved.act_id, Act.APPROVE))
+            marks.revisions += held.revisions
+            self.tell_held(held, offset, Queued.APPROVED)
 
     def hold(self, held: Held) -> None:
         """A comment waits for a moderator."""
         self.queue.hold(held)
         self.tell_held(held, held.offset)
 
-    def tell_held(self, held: Held, offset: int) -> None:
-        """Tell that a comment waits, for the first time or again."""
+    def withdraw(self, held: Held, revision_id: str) -> None:
+        """The writer of a comment that waits takes it back; nothing of it stays."""
+        self.queue.remove(held)
+        self.tell_held(held, held.offset, Queued.WITHDRAWN, revision_id)
+
+    def tell_held(self, held: Held, offset: int, state: Queued = Queued.WAITING, revision_id: str = "") -> None:
+        """Tell that a comment waits, for the first time, again or with another text; or how it left the queue."""
+        waits = state is Queued.WAITING
         event = CommentHeld(
             video_id=held.video_id,
             channel=held.channel,
             comment_id=held.comment_id,
             user_id=held.user_id,
             name=held.name,
-            text=held.text,
+            text=held.text if waits else "",
             parent_id=held.parent_id,
             reason=held.reason,
             message=held.message,
-            note=held.note,
+            note=held.note if waits else "",
             role=held.role,
             submitted_ms=held.submitted_ms,
             media_ms=held.media_ms,
             source_offset=offset,
+            state=state,
+            revision_id=revision_id,
         )
         self._results.append(result(COMMENTS_REVIEW, event))
+
+    def decline(self, held: Held, offset: int) -> None:
+        """A comment that waited is declined: its writer and the moderators are told."""
+        self.reject(held, Reason.DECLINED, offset)
+        self.tell_held(held, offset, Queued.DECLINED)
 
     def reject(self, comment: Held, reason: Reason, offset: int, revision_id: str = "") -> None:
         """A comment or a revision is not taken."""

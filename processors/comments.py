@@ -18,7 +18,7 @@ from typing import Final
 
 import faust
 
-from processors.comment_judge import judge, judge_revision
+from processors.comment_judge import judge, judge_held_revision, judge_revision
 from processors.comment_memory import REMEMBERED
 from processors.comment_queue import Held
 from processors.comment_rules import MAX_USER_ID, Rank, Reason, operators_rules, rank_of
@@ -110,6 +110,10 @@ class CommentsFold:
 
     def _revise(self, event: CommentRevised, offset: int) -> None:
         state = self._state
+        held = state.queue.get(event.video_id, event.comment_id)
+        if held is not None and not held.declined:
+            self._revise_held(held, event, offset)
+            return
         comment = state.comments.get(event.video_id, event.comment_id)
         if comment is not None and comment.marks is not None and event.revision_id in comment.marks.revisions:
             return
@@ -126,6 +130,20 @@ class CommentsFold:
         change = Change.REMOVED if text is None else Change.EDITED
         state.change(comment, video, change, event, offset, comment.shown - was)
         state.repin(video, event, offset)
+
+    def _revise_held(self, held: Held, event: CommentRevised, offset: int) -> None:
+        """The writer of a comment that waits changes it, or takes it back; moderators see that."""
+        if event.revision_id in held.revisions:
+            return
+        state, revised = self._state, _revised(event, offset)
+        finding = judge_held_revision(state, held, revised, event)
+        if finding is not None:
+            state.reject(revised, finding.reason, offset, event.revision_id)
+        elif event.text is None:
+            state.withdraw(held, event.revision_id)
+        else:
+            state.queue.rewrite(held, revised.text, revised.digest, event.revision_id)
+            state.tell_held(held, held.offset, revision_id=event.revision_id)
 
 
 def _revised(event: CommentRevised, offset: int) -> Held:

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from processors.act_entries import CLEARED, Entry, add, switch
 from processors.comment_memory import Comment
+from processors.comment_queue import Held
 from processors.comment_rules import Reason
 from processors.comment_state import CommentState
 from processors.comment_videos import Pin, Pinned, Video
@@ -86,6 +87,10 @@ def _touch(state: CommentState, noted: Ordered, act: ModerationActed) -> None:
         was = comment.shown
         add(state.comments.marked(comment).acts, Entry(noted.act_id, noted.kind))
         _tell(state, comment, act, noted.offset, was=was)
+    if noted.kind in OF_USERS:
+        for held in state.queue.of_user(noted.channel, noted.user_id, noted.video_id):
+            if held.acts or not clears:
+                _decide(state, held, noted.offset, lambda held: add(held.acts, Entry(noted.act_id, noted.kind)))
 
 
 def _turn_touched(state: CommentState, target: Ordered, act: ModerationActed, offset: int) -> None:
@@ -94,6 +99,9 @@ def _turn_touched(state: CommentState, target: Ordered, act: ModerationActed, of
             was = comment.shown
             switch(state.comments.marked(comment).acts, target.act_id, on=not target.off)
             _tell(state, comment, act, offset, was=was)
+    if target.kind in OF_USERS:
+        for held in state.queue.of_user(target.channel, target.user_id, target.video_id):
+            _decide(state, held, offset, lambda held: switch(held.acts, target.act_id, on=not target.off))
 
 
 def _tell(state: CommentState, comment: Comment, act: ModerationActed, offset: int, *, was: bool) -> None:
@@ -191,24 +199,25 @@ def _decline(state: CommentState, noted: Ordered, _: ModerationActed) -> None:
     held = state.queue.get(noted.video_id, noted.comment_id)
     if held is None or held.channel != noted.channel:
         return
-    if not held.declined:
-        state.reject(held, Reason.DECLINED, noted.offset)
-    add(held.acts, Entry(noted.act_id, Act.DECLINE))
-    state.queue.changed(held)
+    _decide(state, held, noted.offset, lambda held: add(held.acts, Entry(noted.act_id, Act.DECLINE)))
 
 
 def _turn_decline(state: CommentState, target: Ordered, _: ModerationActed, offset: int) -> None:
     """A decline that is taken back lets the comment wait again."""
     held = state.queue.get(target.video_id, target.comment_id)
-    if held is None:
-        return
+    if held is not None:
+        _decide(state, held, offset, lambda held: switch(held.acts, target.act_id, on=not target.off))
+
+
+def _decide(state: CommentState, held: Held, offset: int, note: Callable[[Held], None]) -> None:
+    """Change the acts on a comment that waits or was declined, and tell whether it waits now."""
     was = held.declined
-    switch(held.acts, target.act_id, on=not target.off)
+    note(held)
     state.queue.changed(held)
     if was and not held.declined:
         state.tell_held(held, offset)
     elif held.declined and not was:
-        state.reject(held, Reason.DECLINED, offset)
+        state.decline(held, offset)
 
 
 # -- users, addresses, rules

@@ -188,6 +188,10 @@ def _revive_change(values: dict[str, Any]) -> None:
     values["change"] = events.Change(values["change"])
 
 
+def _revive_held(values: dict[str, Any]) -> None:
+    values["state"] = events.Queued(values["state"])
+
+
 def _revive_act(values: dict[str, Any]) -> None:
     values["kind"] = events.Act(values["kind"])
     if values["rules"] is not None:
@@ -215,6 +219,7 @@ _REVIVE = {
     "RenditionChanged": _revive_rendition,
     "SegmentArchived": _revive_archived,
     "CommentChanged": _revive_change,
+    "CommentHeld": _revive_held,
     "ModerationActed": _revive_act,
     "ModerationOrdered": _revive_order,
     "RulesChanged": _revive_rules,

@@ -293,9 +293,18 @@ class CommentChanged:
     source_offset: int
 
 
+class Queued(StrEnum):
+    """Whether a comment waits for a moderator, or how it left the queue; withdrawn: by its writer."""
+
+    WAITING = "waiting"
+    APPROVED = "approved"
+    DECLINED = "declined"
+    WITHDRAWN = "withdrawn"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CommentHeld:
-    """A comment waits for a moderator; nobody else sees it (topic `comments.review`)."""
+    """A comment waits for a moderator, or does not wait any more; nobody else sees it (topic `comments.review`)."""
 
     video_id: str
     channel: str
@@ -311,6 +320,8 @@ class CommentHeld:
     submitted_ms: int
     media_ms: int | None = None
     source_offset: int
+    state: Queued = Queued.WAITING
+    revision_id: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,6 +14,7 @@ from schemas.events import (
     CommentHeld,
     CommentRejected,
     CueDecided,
+    Queued,
     TotalsChanged,
 )
 
@@ -238,6 +239,22 @@ async def test_held_comments_are_bounded_and_go_once_they_are_decided() -> None:
     assert "h-000003" not in talk.held
     conversation.apply(held(3))
     assert "h-000003" not in talk.held, "it was approved before it was read that it is held"
+
+
+async def test_a_comment_that_waits_no_more_is_let_go_and_who_withdraws_it_hears_so() -> None:
+    conversation = Conversation()
+    conversation.apply(held(1))
+    conversation.apply(held(2))
+    decision, revision = conversation.verdict("v1", held(1).comment_id), conversation.verdict("v1", "revision-1")
+    edited = dataclasses.replace(held(1), text="better", revision_id="revision-0")
+    conversation.apply(edited)
+    assert conversation.known("v1", held(1).comment_id) == edited
+    assert not decision.done(), "nothing was decided"
+    gone = dataclasses.replace(held(1), text="", state=Queued.WITHDRAWN, revision_id="revision-1")
+    conversation.apply(gone)
+    assert (decision.result(), revision.result()) == (gone, gone)
+    conversation.apply(dataclasses.replace(held(2), text="", state=Queued.DECLINED))
+    assert conversation.talk("v1").held == {}
 
 
 async def test_who_revises_hears_of_the_revision_only() -> None:

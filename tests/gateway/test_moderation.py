@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Any
 
 import httpx
@@ -16,7 +17,7 @@ from gateway.problems import Problem
 from gateway.review_queue import ReviewQueue
 from logcast.client import FeedClient
 from schemas.acts import INVERSE, in_force, undoing
-from schemas.events import Act, CommentHeld, ModerationActed
+from schemas.events import Act, CommentHeld, ModerationActed, Queued
 from schemas.ids import new_video_id
 from stores.accounts import Accounts
 from stores.moderation import time_of
@@ -126,6 +127,26 @@ WRONG_ORDERS = [
 ]
 
 
+def test_the_queue_follows_what_is_told_of_a_comment_last() -> None:
+    queue = ReviewQueue()
+    for comment in ("comment-1", "comment-2", "comment-3"):
+        queue.apply(held(comment))
+    queue.apply(replace(held("comment-1"), text="better", revision_id="revision-1"))
+    queue.apply(replace(held("comment-2"), state=Queued.WITHDRAWN))
+    approval = act(1, Act.APPROVE, comment="comment-3")
+    queue.apply(approval)
+    first = held("comment-1")
+    assert [event.text for event in queue.of(first.channel)] == ["better"]
+    assert queue.of_user(first.channel, first.video_id, first.user_id) == queue.of(first.channel)
+    assert queue.of_user(first.channel, first.video_id, "g_eve") == []
+    assert queue.get(first.channel, first.video_id, "comment-1") is not None
+    assert queue.get(first.channel, first.video_id, "comment-3") is None
+    queue.apply(undo(approval, 2))
+    assert queue.get(first.channel, first.video_id, "comment-3") is not None
+    queue.apply(replace(held("comment-3"), state=Queued.APPROVED))
+    assert queue.get(first.channel, first.video_id, "comment-3") is None, "its approval was taken back: it is hidden"
+
+
 @pytest.mark.parametrize(("values", "field", "rule"), WRONG_ORDERS)
 def test_a_wrong_order_names_the_field_and_the_rule(values: dict[str, Any], field: str, rule: str) -> None:
     with pytest.raises(Problem) as caught:
@@ -212,6 +233,17 @@ class Site:
 
         await eventually_async(taken, 60, f"{comment} is taken")
 
+    async def revise(self, who: dict[str, str], comment: str, text: str | None) -> dict[str, Any]:
+        """Change a comment, or (None) take it back; gives the answer."""
+        path = f"/v1/videos/{VIDEO}/comments/{comment}"
+        if text is None:
+            answer = await self.http.delete(path, headers=who)
+        else:
+            answer = await self.http.patch(path, json={"text": text}, headers=who)
+        assert answer.status_code == 202, answer.text
+        found: dict[str, Any] = answer.json()
+        return found
+
     async def is_refused(self, who: dict[str, str], comment: str, reason: str) -> None:
         found = await self.say(who, comment)
         assert found.get("reason") == reason, found
@@ -224,16 +256,17 @@ async def site_of(system: System) -> AsyncIterator[Site]:
 
 
 async def fates_of(writer: FeedClient, site: Site, decision: str) -> list[str]:
-    """What the writer of a comment that is held hears of it until it is decided."""
+    """What the writer of a comment that is held hears of it until it is decided, or (no decision) they take it back."""
     comment = await writer.comment(f"maybe you {decision} this")
     heard: list[str] = []
     async for message in writer:
-        if message.get("id") != comment or message["type"] not in {"held", "accepted", "rejected"}:
+        about = {message.get("id"), message.get("comment")} if message["type"] != "comment" else set()
+        if comment not in about or message["type"] not in {"held", "accepted", "rejected", "withdrawn"}:
             continue
         heard.append(check(message)["type"])
         if heard != ["held"]:
             break
-        await site.about(comment, decision)
+        await (site.about(comment, decision) if decision else writer.revise(comment, None))
     return heard
 
 
@@ -257,6 +290,9 @@ async def test_what_moderators_do_reaches_feed_and_store_and_can_be_taken_back(s
         await site.is_refused(ann, "comment-a3", "banned")
         by_address = await site.about("comment-b1", "ban_address")
         await site.is_refused(bob, "comment-b2", "banned")
+        await restarted(system, "worker", "gateway")
+        await site.is_refused(ann, "comment-a5", "banned")
+        await site.is_refused(bob, "comment-b5", "banned")
 
         done = [hidden, everything, banned, by_address]
         acts = (await site.read("acts"))["acts"]
@@ -273,6 +309,16 @@ async def test_what_moderators_do_reaches_feed_and_store_and_can_be_taken_back(s
         await site.is_taken(bob, "comment-b4")
         assert (await site.moderate("rollback", {"by": "demo"}))["acts"] == []
         await a_shared_list_is_followed(system, site)
+
+
+async def restarted(system: System, *roles: str) -> None:
+    """Stop processes and start them again: what they knew comes from the log."""
+    for role in roles:
+        system.processes[role].terminate()
+    for role in roles:
+        await system.processes[role].wait()
+        await system.start(role)
+    await system.all_ready()
 
 
 async def a_shared_list_is_followed(system: System, site: Site) -> None:
@@ -315,6 +361,13 @@ async def test_rules_hold_from_their_change_on_and_what_waits_is_seen_by_moderat
         (waiting,) = (await site.read("review"))["held"]
         assert (waiting["id"], waiting["text"], waiting["reason"]) == ("comment-a2", "hello", "first_message")
         assert await site.shown() == {}
+        assert (await site.revise(ann, "comment-a2", "hello all"))["state"] == "held"
+        assert [one["text"] for one in (await site.read("review"))["held"]] == ["hello all"]
+        mine = (await site.http.get(f"/v1/videos/{VIDEO}/me", headers=ann)).json()["held"]
+        assert [(one["id"], one["text"]) for one in mine] == [("comment-a2", "hello all")]
+        assert (await site.say(ann, "comment-a3", "hello again"))["state"] == "held"
+        assert await site.revise(ann, "comment-a3", None) == {"id": "comment-a3", "state": "withdrawn"}
+        assert [one["id"] for one in (await site.read("review"))["held"]] == ["comment-a2"]
         await site.about("comment-a2", "approve")
         await site.shows(comment_a2=True)
         assert (await site.read("review")) == {"held": [], "waiting": 0}
@@ -324,6 +377,7 @@ async def test_rules_hold_from_their_change_on_and_what_waits_is_seen_by_moderat
             await anext(aiter(newcomer))
             assert await fates_of(newcomer, site, "approve") == ["held", "accepted"]
             assert await fates_of(newcomer, site, "decline") == ["held", "rejected"]
+            assert await fates_of(newcomer, site, "") == ["held", "withdrawn"]
         await site.moderate("rules", {"first_review": True, "blocked": ["*coin*"]}, "PUT")
         async with httpx.AsyncClient(base_url=system.url, timeout=30) as stranger:
             open_rules = (await stranger.get("/v1/channels/demo/moderation/rules")).json()

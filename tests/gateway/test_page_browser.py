@@ -646,6 +646,26 @@ def test_what_is_pinned_is_on_top_and_what_is_held_leaves_the_input(page: Page, 
     peer.say({"type": "held", "id": sent["id"], "reason": "first_message", "message": "A moderator reads it first."})
     page.locator("[data-testid=comment-error][data-reason=held]", has_text="reads it first").wait_for()
     assert page.input_value("[data-testid=comment-input]") == ""
+    page.click("[data-testid=pending-edit]")
+    page.fill("[data-testid=comment-input]", "my second")
+    page.keyboard.press("Enter")
+    revision = peer.next("revise")
+    assert (revision["comment"], revision["text"]) == (sent["id"], "my second")
+    peer.say(
+        {"type": "held", "id": revision["id"], "reason": "first_message", "message": "A moderator reads it first."}
+    )
+    page.locator("[data-testid=pending-text]", has_text="my second").wait_for()
+    page.click("[data-testid=pending-withdraw]")
+    revision = peer.next("revise")
+    assert (revision["comment"], revision["text"]) == (sent["id"], None)
+    peer.say({"type": "withdrawn", "id": revision["id"], "comment": sent["id"]})
+    page.locator("[data-testid=pending-one]").wait_for(state="detached")
+    waiting = {"id": "comment-wait", "text": "from another device", "parent": None, "message": "wait"}
+    peer.say({"type": "mine", "video": VIDEO, "liked": False, "comments": [], "votes": {}, "held": [waiting]})
+    page.locator("[data-testid=pending-text]", has_text="from another device").wait_for()
+    peer.say({"type": "rejected", "id": "comment-wait", "reason": "declined", "message": "Declined."})
+    page.locator("[data-testid=comment-error][data-reason=declined]", has_text="Declined.").wait_for()
+    page.locator("[data-testid=pending-one]").wait_for(state="detached")
     page.fill("[data-testid=comment-input]", "badword")
     page.keyboard.press("Enter")
     sent = peer.next("comment")

@@ -1,6 +1,6 @@
 """A partition of `comments.submitted` in a few words, and what the fold says to it."""
 
-from typing import Any
+from typing import Any, TypeGuard
 
 from processors.comments import CommentsFold
 from processors.fold import Row, Write
@@ -17,6 +17,7 @@ from schemas.events import (
     Event,
     ModerationActed,
     ModerationOrdered,
+    Queued,
 )
 from schemas.topics import COMMENTS_STATE, COMMENTS_SUBMITTED
 
@@ -84,6 +85,7 @@ class Partition:
         self._remembered = remembered
         self.rows: list[Row] = []
         self.told: list[Told] = []
+        self.left_queue: list[CommentHeld] = []
         self.offset = 0
         self.fold = CommentsFold(self._rules, remembered)
 
@@ -96,6 +98,7 @@ class Partition:
             writes = self.fold.take()
             self.rows += [(w.key, w.value) for w in writes if w.topic == COMMENTS_STATE.name]
             told += results(writes)
+            self.left_queue += [event for event in decoded(writes) if has_left(event)]
         self.told += told
         return told
 
@@ -110,11 +113,21 @@ class Partition:
         return {key: value for key, value in last.items() if value is not None}
 
 
-def results(writes: list[Write]) -> list[Told]:
-    decoded = [decode(w.value) for w in writes if w.topic != COMMENTS_STATE.name and w.value is not None]
-    told = [event for event in decoded if isinstance(event, Told)]
-    assert len(told) == len(decoded)
+def decoded(writes: list[Write]) -> list[Told]:
+    events = [decode(w.value) for w in writes if w.topic != COMMENTS_STATE.name and w.value is not None]
+    told = [event for event in events if isinstance(event, Told)]
+    assert len(told) == len(events)
     return told
+
+
+def has_left(event: Event) -> TypeGuard[CommentHeld]:
+    """Whether moderators are told that a comment does not wait any more."""
+    return isinstance(event, CommentHeld) and event.state is not Queued.WAITING
+
+
+def results(writes: list[Write]) -> list[Told]:
+    """What is told but for how comments left the queue."""
+    return [event for event in decoded(writes) if not has_left(event)]
 
 
 def fate(told: list[Told]) -> list[str]:

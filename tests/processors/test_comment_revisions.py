@@ -2,8 +2,17 @@ from typing import Any
 
 import pytest
 
-from processors.fold import FoldError
-from schemas.events import Change, ChannelRules, CommentChanged, CommentRejected
+from processors.fold import FoldError, pack_row, unpack_row
+from schemas.events import (
+    Act,
+    Change,
+    ChannelRules,
+    CommentAccepted,
+    CommentChanged,
+    CommentHeld,
+    CommentRejected,
+    Queued,
+)
 from tests.processors.comment_log import START_MS, Partition, fate, ordered, revised, submitted, undone
 
 RULES = ChannelRules(blocked=("spam",), held=("ham",), max_length=50)
@@ -113,3 +122,76 @@ def test_an_edit_is_what_a_duplicate_is_compared_with() -> None:
 def test_what_is_no_revision_is_refused(options: dict[str, Any]) -> None:
     with pytest.raises(FoldError, match="expected"):
         written().say(revised(**({"revision_id": "revision-1"} | options)))
+
+
+HELD = ChannelRules(held=("ham",), blocked=("spam",))
+
+
+def waiting() -> Partition:
+    """`comment-1` of Bob waits."""
+    partition = Partition(HELD)
+    partition.say(submitted("comment-1", text="ham"))
+    return partition
+
+
+def test_a_comment_that_waits_is_edited_and_waits_with_its_new_text() -> None:
+    partition = waiting()
+    (edited,) = partition.again().say(revised("revision-1", text="more ham"))
+    assert isinstance(edited, CommentHeld)
+    assert (edited.text, edited.state, edited.revision_id) == ("more ham", Queued.WAITING, "revision-1")
+    assert edited.source_offset == 0, "where its writer's address is found"
+    assert partition.again().say(revised("revision-1", text="more ham")) == []
+    assert fate(partition.again().say(submitted("comment-1", text="ham"))) == []
+    (accepted,) = partition.again().say(ordered("act-1", Act.APPROVE))
+    assert isinstance(accepted, CommentAccepted)
+    assert accepted.text == "more ham"
+    assert partition.again().say(revised("revision-1", text="more ham")) == [], "a repeat after it was approved"
+
+
+def test_a_comment_that_waits_is_withdrawn_and_nothing_of_it_stays() -> None:
+    partition = waiting()
+    assert partition.again().say(revised("revision-1", text=None)) == []
+    (gone,) = partition.left_queue
+    assert (gone.comment_id, gone.state, gone.revision_id) == ("comment-1", Queued.WITHDRAWN, "revision-1")
+    assert (gone.text, gone.note) == ("", "")
+    assert not [key for key in partition.left() if key.startswith(b"h/")]
+    assert partition.again().say(ordered("act-1", Act.APPROVE)) == []
+    assert fate(partition.again().say(revised("revision-2", text=None))) == ["unknown_comment"]
+    assert fate(partition.again().say(submitted("comment-1", text="ham"))) == ["held blocked_word"]
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        ({"user_id": "g_eve"}, "unknown_comment"),
+        ({"user_id": "g_eve", "text": None}, "unknown_comment"),
+        ({"text": "spam"}, "blocked_word"),
+        ({"text": " "}, "empty"),
+        ({"text": "x" * 501}, "too_long"),
+    ],
+)
+def test_an_edit_of_a_comment_that_waits_is_judged(options: dict[str, Any], reason: str) -> None:
+    partition = waiting()
+    assert fate(partition.again().say(revised("revision-1", **options))) == [reason]
+    (accepted,) = partition.again().say(ordered("act-1", Act.APPROVE))
+    assert isinstance(accepted, CommentAccepted)
+    assert accepted.text == "ham"
+
+
+def test_who_is_banned_edits_no_comment_that_waits_but_withdraws_it() -> None:
+    partition = waiting()
+    partition.say(ordered("act-1", Act.BAN, video_id="", comment_id="", user_id="g_bob"))
+    assert fate(partition.again().say(revised("revision-1", text="ham again"))) == ["banned"]
+    assert partition.again().say(revised("revision-2", text=None)) == []
+    assert [event.state for event in partition.left_queue] == [Queued.WITHDRAWN]
+
+
+def test_a_row_of_before_there_were_edits_of_waiting_comments_is_read() -> None:
+    partition = waiting()
+    (key,) = (key for key in partition.left() if key.startswith(b"h/"))
+    partition.rows.append((key, pack_row(*unpack_row(partition.left()[key])[:-1])))
+    assert [
+        event.state
+        for event in partition.again().say(revised("revision-1", text="ham!"))
+        if isinstance(event, CommentHeld)
+    ] == [Queued.WAITING]

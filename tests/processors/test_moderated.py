@@ -8,7 +8,7 @@ from processors.comment_queue import MAX_OF_USER
 from processors.comments import CommentsFold
 from processors.fold import FoldError
 from schemas.codec import decode
-from schemas.events import Act, Change, ChannelRules, CommentAccepted, CommentChanged, CommentHeld, Event
+from schemas.events import Act, Change, ChannelRules, CommentAccepted, CommentChanged, CommentHeld, Event, Queued
 from schemas.topics import COMMENTS_STATE, COMMENTS_SUBMITTED
 from tests.processors.comment_log import START_MS, Partition, fate, ordered, revised, submitted, undone
 
@@ -319,6 +319,33 @@ def test_a_declined_comment_is_rejected_and_waits_again_when_that_is_taken_back(
     ]
     for event, verdicts in steps:
         assert fate(partition.again().say(event)) == verdicts
+
+
+def test_all_of_a_user_that_waits_is_declined_with_what_is_shown_and_comes_back_with_it() -> None:
+    partition = Partition(HELD)
+    partition.say(submitted("comment-1"), submitted("comment-2", text="ham"), submitted("comment-3", text="more ham"))
+    partition.say(submitted("comment-4", text="ham", user_id="g_eve"))
+    partition.say(ordered("act-1", Act.DECLINE, comment_id="comment-3"))
+    user = {"video_id": "", "comment_id": "", "user_id": "g_bob"}
+    assert fate(partition.again().say(ordered("act-2", Act.HIDE_USER, **user))) == ["hidden", "declined"]
+    assert fate(partition.again().say(undone("act-3", "act-1"))) == [], "it is declined still"
+    assert fate(partition.again().say(undone("act-4", "act-2", **user))) == [
+        "shown",
+        "held blocked_word",
+        "held blocked_word",
+    ]
+    told = fate(partition.again().say(ordered("act-5", Act.HIDE_USER, **user), ordered("act-6", Act.SHOW_USER, **user)))
+    assert sorted(told) == sorted(["hidden", "shown", *["declined"] * 2, *["held blocked_word"] * 2])
+    assert [(event.comment_id, event.state) for event in partition.left_queue] == [
+        (f"comment-{n}", Queued.DECLINED) for n in (3, 2, 2, 3)
+    ]
+
+
+def test_moderators_are_told_of_every_comment_that_does_not_wait_any_more() -> None:
+    partition = Partition(HELD)
+    partition.say(submitted("comment-1", text="ham"), ordered("act-1", Act.APPROVE), undone("act-2", "act-1"))
+    (left,) = partition.left_queue
+    assert (left.comment_id, left.state, left.text) == ("comment-1", Queued.APPROVED, "")
 
 
 def test_an_answer_that_is_held_knows_its_thread() -> None:

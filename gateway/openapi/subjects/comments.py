@@ -98,8 +98,9 @@ SCHEMAS: Final[dict[str, Schema]] = {
         "properties": {
             "id": TEXT,
             "state": {
-                "enum": ["accepted", "held", "submitted"],
-                "description": "held: a moderator looks first; submitted: on the log, not decided yet",
+                "enum": ["accepted", "held", "submitted", "withdrawn"],
+                "description": "held: a moderator looks first; submitted: on the log, not decided yet; withdrawn: it "
+                "waited, and its writer took it back",
             },
             "seq": WHOLE,
             "reason": TEXT,

@@ -3,7 +3,7 @@
 from typing import Final
 
 from gateway.feed_messages import MAX_REACTIONS, REACTIONS
-from gateway.openapi.words import COMMENT, COUNTS, TEXT, VIDEO, WRITING, Schema, call, members
+from gateway.openapi.words import COMMENT, COUNTS, OPTIONAL_TEXT, TEXT, VIDEO, WRITING, Schema, call, members
 from stores.own_marks import MOST_LIKED
 
 LIKING: Final = (400, 401, 404, 429)
@@ -22,6 +22,11 @@ SCHEMAS: Final[dict[str, Schema]] = {
         liked={"type": "boolean", "description": "The video"},
         comments={"type": "array", "items": TEXT, "maxItems": MOST_LIKED, "description": "Ids of the liked ones"},
         votes={**COUNTS, "description": "Option by poll"},
+        held={
+            "type": "array",
+            "items": members(id=TEXT, text=TEXT, parent=OPTIONAL_TEXT, message=TEXT),
+            "description": "One's comments that wait for a moderator",
+        },
     ),
 }
 
@@ -36,7 +41,7 @@ PATHS: Final[dict[str, Schema]] = {
     },
     "/v1/videos/{video}/me": {
         "get": call(
-            "What one likes oneself, and voted for",
+            "What one likes oneself, voted for, and wrote that waits for a moderator",
             VIDEO,
             answers={"200": "Mine"},
             problems=(401, 404, 429, 503),

@@ -5,12 +5,13 @@
 import { closePoll, readConversation, readEarlierComments, readPinned } from "./api.js";
 import { changed, CommentList, ROWS } from "./comments.js";
 import { element, setText } from "./dom.js";
-import { COMMENT_LENGTH } from "./feed.js";
+import { COMMENT_LENGTH, newCommentId } from "./feed.js";
 import { compact } from "./format.js";
 import { icon } from "./icons.js";
 import { cleanName, NAME_LENGTH } from "./identity.js";
 import { Likes } from "./likes.js";
 import { Moderating } from "./moderating.js";
+import { Pending } from "./pending.js";
 import { Pinned } from "./pinned.js";
 import { PollForm } from "./poll_form.js";
 import { Polls } from "./polls.js";
@@ -39,6 +40,10 @@ export class Chat {
   #comments;
   #programMs;
   #moderating;
+  #pending = new Pending({
+    edit: (comment) => this.#edit(comment),
+    withdraw: ({ id }) => this.#feed.revise(id, null).then(() => this.#pending.remove(id), (refused) => this.#say(refused.message || "It was not taken back.", true, refused.reason)),
+  });
   #pinned = new Pinned((id) => this.#comments.find(id));
   #polls;
   #ask = element("button", { type: "button", class: "control control--plain chat__ask", "aria-label": "Ask the viewers", title: "Ask the viewers", "aria-haspopup": "dialog", "data-testid": "poll-ask", hidden: true }, icon("poll"));
@@ -109,7 +114,7 @@ export class Chat {
       this.#polls.element,
       this.#pinned.element,
       this.#comments.element,
-      element("div", { class: "chat__foot" }, reactionButtons(react), this.#moderating.offer.element, this.#nameForm, this.#replying, this.#note, this.#gate, form, this.#who));
+      element("div", { class: "chat__foot" }, reactionButtons(react), this.#moderating.offer.element, this.#nameForm, this.#pending.element, this.#replying, this.#note, this.#gate, form, this.#who));
     this.#input.addEventListener("input", () => this.#typed());
     this.#input.addEventListener("keydown", (event) => this.#keyed(event));
     this.#who.addEventListener("click", () => this.#askName());
@@ -178,6 +183,11 @@ export class Chat {
       this.#typed();
     });
     on("mine", (mine) => mine.video === this.#likes.video && this.#mine(mine));
+    on("withdrawn", ({ comment }) => this.#pending.remove(comment));
+    on("decided", ({ id, reason, message }) => {
+      this.#pending.remove(id);
+      if (reason) this.#say(message || REASONS[reason] || "Your comment was declined.", true, reason);
+    });
     on("comment", (comment) => this.#heard(comment));
     on("changed", (event) => {
       const known = this.#pinned.get(event.id) ?? this.#comments.get(event.id) ?? event.comment;
@@ -201,6 +211,7 @@ export class Chat {
     this.#likes.take(mine);
     this.#comments.drawLiked();
     this.#polls.takeVotes(mine.votes);
+    this.#pending.set(mine.held ?? []);
   }
 
   async #readPinned() {
@@ -211,6 +222,7 @@ export class Chat {
   }
 
   #heard(comment) {
+    this.#pending.remove(comment.id);
     this.#pinned.take(comment);
     this.#live.push(comment);
     if (this.#live.length > ROWS) this.#live.shift();
@@ -222,6 +234,7 @@ export class Chat {
     if (id === this.#likes.video) return;
     this.#live = [];
     this.#pinned.set([]);
+    this.#pending.set([]);
     this.#polls.clear();
     this.#moderating.offer.take();
     this.#replay.stop();
@@ -343,8 +356,9 @@ export class Chat {
     if ([...text].length > COMMENT_LENGTH) return this.#say(REASONS.too_long, true);
     this.#setSending(true);
     const edits = this.#editing !== null;
+    const id = this.#editing ?? newCommentId();
     try {
-      await (edits ? this.#feed.revise(this.#editing, text) : this.#feed.comment(text, { parent: this.#parent, mediaMs: this.#programMs() }));
+      await (edits ? this.#feed.revise(id, text) : this.#feed.comment(text, { parent: this.#parent, mediaMs: this.#programMs(), id }));
       this.#input.value = "";
       this.#replyTo(null);
       if (!edits) this.#comments.toEnd();
@@ -353,6 +367,7 @@ export class Chat {
     } catch (refused) {
       this.#setSending(false);
       if (refused.held) {
+        this.#pending.add({ id, text });
         this.#input.value = "";
         this.#replyTo(null);
         this.#typed();

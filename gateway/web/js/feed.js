@@ -12,7 +12,7 @@
  * a repeat is seen as one) and the wanted state of likes. Reactions of a broken moment are dropped.
  *
  * Events (CustomEvent, the message in `detail`): `state` {state, retryMs, closeCode}, and the server's own `joined`,
- * `comment`, `changed`, `totals`, `viewers`, `poll`, `reactions`, `mine`, `review`, `acted`, `done`, `rules`, `part`, `video`, `break`, `error`.
+ * `comment`, `changed`, `decided` (what became of one's comment that waited: {id, seq} or {id, reason, message}), `withdrawn`, `totals`, `viewers`, `poll`, `reactions`, `mine`, `review`, `acted`, `done`, `rules`, `part`, `video`, `break`, `error`.
  * `joined` with `resumed` false after the first join: the server begins anew, forget what was there. A `video` event comes first whenever the feed turns to
  * another video (also found at a join): numbers start over, forget the comments.
  *
@@ -282,6 +282,9 @@ export class Feed extends EventTarget {
       case "changed": return this.#numbered(message);
       case "goodbye": this.#adviceMs = message.retry_ms ?? null; return undefined;
       case "accepted": return this.#accept(message.id, message.seq);
+      case "withdrawn":
+        this.#emit("withdrawn", message);
+        return this.#accept(message.id, 0);
       case "held":
       case "rejected": return this.#refuse(message.id, message.reason ?? "", message.message ?? "", message.type === "held");
       case "video": return this.#changed(message);
@@ -293,7 +296,7 @@ export class Feed extends EventTarget {
   }
 
   #comment(message) {
-    if (this.#numbered(message)) this.#accept(message.id, message.seq);
+    if (this.#numbered(message) && this.#outbox.has(message.id)) this.#accept(message.id, message.seq);
   }
 
   /** Take the next number and tell; false for a repeat, and for a number too far: what is between comes with a new join. */
@@ -323,7 +326,7 @@ export class Feed extends EventTarget {
 
   #accept(id, seq) {
     const waiting = this.#outbox.get(id);
-    if (!waiting) return;
+    if (!waiting) return void this.#emit("decided", { id, seq });
     clearTimeout(waiting.timer);
     this.#outbox.delete(id);
     waiting.resolve({ id, seq });
@@ -331,7 +334,7 @@ export class Feed extends EventTarget {
 
   #refuse(id, reason, message, held = false) {
     const waiting = this.#outbox.get(id);
-    if (!waiting) return;
+    if (!waiting) return void (held || this.#emit("decided", { id, reason, message }));
     clearTimeout(waiting.timer);
     this.#outbox.delete(id);
     waiting.reject(new CommentRefused(reason, message, held));

@@ -35,9 +35,14 @@ export class ReviewQueue {
     this.#draw();
   }
 
-  /** Take the feed's `review`: some comments that wait, and how many there are. */
-  take({ held, waiting }) {
-    for (const one of held) this.#held.set(one.id, one);
+  /** Take the feed's `review`: some comments that wait, some that do not any more, and how many there are. */
+  take({ held, gone = [], waiting }) {
+    for (const id of gone) this.#held.delete(id);
+    for (const one of held) {
+      const known = this.#held.get(one.id);
+      if (known && known.text !== one.text) this.#list.querySelector(`[data-id="${CSS.escape(one.id)}"]`)?.remove();
+      this.#held.set(one.id, one);
+    }
     this.#waiting = Math.max(waiting, 0);
     this.#draw();
   }
