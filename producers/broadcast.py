@@ -1,10 +1,10 @@
 """One publisher's way into the log: FLV tags in, CMAF chunks on `media.source` out.
 
-Theory. What the publisher sends is packaged at once (a pure step) into a queue of outputs; one task takes them to Kafka
-in order. Where a segment starts, `GopOpened` is awaited before its first chunk goes out, so that the numbers of
-whatever is on the log can always be read back. Chunks are not awaited: the idempotent producer keeps their order. Bytes
-that Kafka has not acknowledged are counted; above the limit the server stops reading from the publisher's socket (TCP
-holds it back) until half of them are written. Nothing that was taken is dropped.
+Theory. What the publisher sends is packaged at once (a pure step) into a queue of outputs; one task puts them into an
+`Outlet` in order: the spool, or Kafka itself. Where a segment starts, `GopOpened` is on the log before its first chunk, so
+that the numbers of whatever is on the log can always be read back. Bytes that are not safe yet are counted; above the
+limit the server stops reading from the publisher's socket (TCP holds it back) until half of them are. Nothing that was
+taken is dropped.
 """
 
 import asyncio
@@ -12,19 +12,20 @@ import dataclasses
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from prometheus_client import Counter
 
 from media import flv, packager
 from producers.meter import Meter
+from producers.outlet import Outlet
 from producers.video_index import Standing, VideoIndex, ended, interrupted
 from schemas import events
 from schemas.events import Origin, VideoChanged, VideoState
 from schemas.ids import new_video_id
 from schemas.topics import MEDIA_GOPS, MEDIA_SOURCE, VIDEOS, source_partition
 from stores.accounts import Channel
-from stores.kafka import EventProducer, LogError, Written
+from stores.kafka import LogError
 from stores.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -59,7 +60,7 @@ class Broadcast:
         settings: Settings,
         channel: Channel,
         index: VideoIndex,
-        producer: EventProducer,
+        outlet: Outlet,
         clock: Clock,
         origin: Origin = Origin.LIVE,
     ) -> None:
@@ -72,7 +73,7 @@ class Broadcast:
         self._of = channel
         self._origin = origin
         self._index = index
-        self._producer = producer
+        self._outlet = outlet
         self._clock = clock
         self._limit_bytes = settings.ingest_buffer_mb * 1024 * 1024
         self._held = False
@@ -121,7 +122,7 @@ class Broadcast:
         now_ms = self._clock.now_ms()
         standing = self._index.open_video(self.channel)
         if standing is not None and now_ms - standing.last_sign_ms > self._settings.grace_s * 1000:
-            await self._producer.deliver(VIDEOS, standing.video.video_id, ended(standing, now_ms))
+            await self._outlet.put(VIDEOS, standing.video.video_id, ended(standing, now_ms))
             standing = None
         if standing is None:
             self._video = self._new_video(now_ms)
@@ -240,7 +241,7 @@ class Broadcast:
         await self._task
         if self._video is not None and self._video.state is VideoState.LIVE:
             self._video = interrupted(self._video, self._clock.now_ms())
-            await self._producer.deliver(VIDEOS, self.video_id, self._video)
+            await self._outlet.put(VIDEOS, self.video_id, self._video)
 
     # -- towards the log
 
@@ -278,7 +279,7 @@ class Broadcast:
         )
         if video != self._video:
             self._video = dataclasses.replace(video, changed_ms=self._clock.now_ms())
-            await self._producer.deliver(VIDEOS, self.video_id, self._video)
+            await self._outlet.put(VIDEOS, self.video_id, self._video)
         await self._open_segment(opened)
 
     async def _open_segment(self, opened: packager.GopOpened) -> None:
@@ -293,7 +294,7 @@ class Broadcast:
             captured_ms=opened.captured_ms,
             ladder_below=opened.ladder_below,
         )
-        await self._producer.deliver(MEDIA_GOPS, event.video_id, event)
+        await self._outlet.put(MEDIA_GOPS, event.video_id, event)
 
     async def _write_chunk(self, chunk: packager.Chunk, received_ms: int) -> None:
         if chunk.segment > self._segment:  # an overlong GOP goes on in a further segment
@@ -313,7 +314,7 @@ class Broadcast:
         CHUNK_BYTES.labels(chunk.track).inc(len(chunk.data))
         written.add_done_callback(lambda future: self._written(future, len(chunk.data)))
 
-    def _written(self, future: asyncio.Future[Written], size: int) -> None:
+    def _written(self, future: asyncio.Future[Any], size: int) -> None:
         self.backlog_bytes -= size
         if not future.cancelled() and future.exception() is not None:
             self.failure = self.failure or LogError(str(future.exception()))
@@ -333,10 +334,10 @@ class Broadcast:
         )
         await self._send_source(closed.gop, event)
 
-    async def _send_source(self, gop: int, event: events.MediaChunk | events.GopClosed) -> asyncio.Future[Written]:
+    async def _send_source(self, gop: int, event: events.MediaChunk | events.GopClosed) -> asyncio.Future[Any]:
         """To the partition of the GOP."""
         partition = source_partition(self.video_id, gop, self._settings.partitions)
-        return await self._producer.enqueue(MEDIA_SOURCE, f"{self.video_id}/{gop}", event, partition=partition)
+        return await self._outlet.put(MEDIA_SOURCE, f"{self.video_id}/{gop}", event, partition=partition)
 
 
 def position_after(

@@ -25,6 +25,7 @@ from producers import push
 from producers.broadcast import Broadcast, Clock, UnsupportedMediaError
 from producers.flv_tags import AUDIO, VIDEO, FlvTags
 from producers.import_progress import ImportProgress
+from producers.outlet import DirectOutlet
 from producers.video_index import VideoIndex
 from schemas.events import Origin, VideoState
 from schemas.topics import MEDIA_PARTS, VIDEOS
@@ -104,7 +105,9 @@ class FileImport:
         self._watch = Subscription(MEDIA_PARTS, self._progress.apply, clock.now_ms() - CLOCKS_MS)
         self._reader = LogReader(settings, [self._watch], role="import")
         virtual = Clock(now_ms=self._now_ms, random_bytes=clock.random_bytes)
-        self._broadcast = Broadcast(settings, channel, VideoIndex(), self._producer, virtual, origin=Origin.IMPORT)
+        self._broadcast = Broadcast(
+            settings, channel, VideoIndex(), DirectOutlet(self._producer), virtual, origin=Origin.IMPORT
+        )
 
     async def __aenter__(self) -> Self:
         await self._producer.__aenter__()

@@ -8,6 +8,7 @@ from typing import Final
 
 from producers.broadcast import Broadcast, Clock
 from producers.rtmp_server import Refusal, RtmpPublisher
+from producers.spool import Spool
 from producers.video_index import VideoIndex
 from schemas.topics import INGEST_HEALTH, VIDEOS
 from stores.accounts import Accounts
@@ -42,6 +43,7 @@ class Studio:
         accounts: Accounts,
         index: VideoIndex,
         reader: LogReader,
+        spool: Spool,
         producer: EventProducer,
         clock: Clock,
     ) -> None:
@@ -49,6 +51,7 @@ class Studio:
         self._accounts = accounts
         self._index = index
         self._reader = reader
+        self._spool = spool
         self._producer = producer
         self._clock = clock
         self._on_air: dict[str, OnAir] = {}
@@ -64,11 +67,14 @@ class Studio:
             raise Refusal("NetStream.Publish.BadName", "wrong stream key; `logcast channel create NAME` prints one")
         if len(self._on_air) >= self._settings.max_publishers:
             raise Refusal("NetStream.Publish.Denied", "too many publishers now; try again later")
+        if self._spool.full:
+            raise Refusal("NetStream.Publish.Denied", f"nothing can be taken now, try again later: {self._spool.full}")
         await self._take_over(channel.name)
         seat = self._on_air[channel.name] = OnAir(publisher, asyncio.Event())
-        broadcast = Broadcast(self._settings, channel, self._index, self._producer, self._clock)
+        broadcast = Broadcast(self._settings, channel, self._index, self._spool, self._clock)
         try:
             async with asyncio.timeout(LEAVE_TIMEOUT_S):
+                await self._spool.delivered()  # what publishers before left, so that their numbers are on the log
                 await self._reader.catch_up(LEAVE_TIMEOUT_S)
                 await broadcast.open()
         except (LogError, TimeoutError) as error:
@@ -131,10 +137,17 @@ class Studio:
         while True:
             await asyncio.sleep(SWEEP_S)
             self._tell_healths()
-            here = frozenset(seat.broadcast.video_id for seat in self._on_air.values() if seat.broadcast is not None)
-            busy = frozenset(self._on_air)
-            for change in self._index.due(self._clock.now_ms(), self._settings.grace_s * 1000, here):
-                if change.channel not in busy:
-                    log.info("video %s of %s is now %s", change.video_id, change.channel, change.state.value)
-                    await self._producer.deliver(VIDEOS, change.video_id, change)
-                    self._index.apply(change)
+            await self._spool.delivered()  # while Kafka is away, nobody knows what is due
+            try:
+                await self._sweep()
+            except LogError as error:
+                log.warning("what is due is not said yet: %s", error)
+
+    async def _sweep(self) -> None:
+        here = frozenset(seat.broadcast.video_id for seat in self._on_air.values() if seat.broadcast is not None)
+        busy = frozenset(self._on_air)
+        for change in self._index.due(self._clock.now_ms(), self._settings.grace_s * 1000, here):
+            if change.channel not in busy:
+                log.info("video %s of %s is now %s", change.video_id, change.channel, change.state.value)
+                await self._spool.put(VIDEOS, change.video_id, change)
+                self._index.apply(change)

@@ -7,7 +7,7 @@ restart helps (a fenced producer, a fatal error).
 import asyncio
 import logging
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Final, Self
@@ -105,9 +105,11 @@ class EventProducer:
     waits `close_timeout_s` for what is under way.
     """
 
-    def __init__(self, settings: Settings, role: str, *, close_timeout_s: float = 10.0) -> None:
+    def __init__(self, settings: Settings, role: str, *, close_timeout_s: float = 10.0, spooled: bool = False) -> None:
+        """Make it; `spooled`: what is not written when it is closed lies in a spool."""
         self._settings = settings
         self._role = role
+        self._spooled = spooled
         self._close_timeout_s = close_timeout_s
         self._producer: Producer | None = None
         self._stop = threading.Event()
@@ -127,10 +129,17 @@ class EventProducer:
         assert self._producer is not None
         assert self._thread is not None
         left = await asyncio.to_thread(self._producer.flush, self._close_timeout_s)
+        if left and self._spooled:
+            self._producer.purge()  # else its threads would go on trying for as long as somebody holds it
         self._stop.set()
         await asyncio.to_thread(self._thread.join)
         if left:
-            log.error("%d records were not written within %s s and are lost", left, self._close_timeout_s)
+            log.error(
+                "%d records were not written within %s s and %s",
+                left,
+                self._close_timeout_s,
+                "stay in the spool" if self._spooled else "are lost",
+            )
 
     def send(self, topic: Topic, key: str, event: Event, *, partition: int | None = None) -> asyncio.Future[Written]:
         """Put an event on a topic, by default on the partition of its key.
@@ -141,19 +150,33 @@ class EventProducer:
         Raises:
             LogBusyError: the local queue is full; nothing was taken.
         """
-        assert self._producer is not None
-        assert self._loop is not None
         if partition is None:
             partition = partition_of(key, topic.partitions or self._settings.partitions)
+        return self.send_record(topic.name, partition, key.encode(), codec.encode(event))
+
+    def send_record(
+        self,
+        topic: str,
+        partition: int,
+        key: bytes,
+        value: bytes,
+        *,
+        headers: Sequence[tuple[str, bytes]] = (),
+        timestamp_ms: int = 0,
+    ) -> asyncio.Future[Written]:
+        """Like `send`, a record that is encoded already; `timestamp_ms` is Kafka's time of it, 0: now."""
+        assert self._producer is not None
+        assert self._loop is not None
         written: asyncio.Future[Written] = self._loop.create_future()
-        value = codec.encode(event)
         try:
             self._producer.produce(
-                self._settings.topic(topic.name),
+                self._settings.topic(topic),
                 value,
-                key.encode(),
+                key,
                 partition=partition,
                 on_delivery=self._reporter(written),
+                timestamp=timestamp_ms,
+                headers=list(headers),
             )
         except BufferError as error:
             raise LogBusyError("Kafka does not keep up: the producer's queue is full; wait and send again") from error

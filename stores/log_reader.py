@@ -223,7 +223,9 @@ class LogReader:
         """Where to begin on every partition; waits for the brokers and for topics that are still being made."""
         while not self._stop.is_set():
             try:
-                return [at for name, feed in self._feeds.items() for at in _starts(consumer, name, feed.start_ms or 0)]
+                return [
+                    at for name, feed in self._feeds.items() for at in first_offsets(consumer, name, feed.start_ms or 0)
+                ]
             except KafkaException as error:
                 log.warning("Kafka at %s is not ready: %s", self._settings.kafka_bootstrap, error.args[0].str())
                 self._stop.wait(0.5)
@@ -307,8 +309,8 @@ def _next_messages(consumer: Consumer) -> list[Message]:
     return [] if first is None else [first, *consumer.consume(BATCH, timeout=0)]
 
 
-def _starts(consumer: Consumer, name: str, start_ms: int) -> list[TopicPartition]:
-    """The first offset at or after `start_ms` of every partition of a topic."""
+def first_offsets(consumer: Consumer, name: str, start_ms: int) -> list[TopicPartition]:
+    """The first offset at or after `start_ms` of every partition of a topic; KafkaException without an answer."""
     topic = consumer.list_topics(name, timeout=ASK_TIMEOUT_S).topics[name]
     if topic.error is not None:
         raise KafkaException(topic.error)

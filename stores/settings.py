@@ -69,6 +69,21 @@ class Settings(BaseSettings):
     max_publisher_mbps: Positive = Field(50, description="A publisher that sends more is held back.")
     ingest_buffer_mb: Positive = Field(64, description="What one publisher may have in flight while Kafka is away.")
 
+    # The ingest's spool (docs/publishing.md)
+    spool_dir: Path | None = Field(None, description="Of the ingest; empty: `spool` in the data directory.")
+    spool_max_mb: Annotated[int, Field(ge=64)] = Field(
+        4_096, description="What the ingest keeps on disk while Kafka is away; then publishers are held back."
+    )
+    spool_reserve_mb: Annotated[int, Field(ge=0)] = Field(
+        256, description="The spool takes nothing while its disk has less than this left."
+    )
+    spool_sync_ms: Annotated[int, Field(ge=0, le=60_000)] = Field(
+        1_000, description="So often the disk is told to keep the spool over a loss of power; 0: when the system likes."
+    )
+    spool_patience_s: Annotated[int, Field(ge=1, le=600)] = Field(
+        10, description="A publisher that a full spool has held back so long is told so, and ended."
+    )
+
     # An external classifier of comments
     classifier_url: str = Field(
         "", pattern=r"^(https?://\S+)?$", description="POSTed each comment before it is submitted; empty: none."
@@ -340,6 +355,11 @@ class Settings(BaseSettings):
     def segments_path(self) -> Path:
         """Directory of the hot segment store."""
         return self.segment_dir or self.data_dir / "segments"
+
+    @property
+    def spool_path(self) -> Path:
+        """Directory of the ingests' spools."""
+        return self.spool_dir or self.data_dir / "spool"
 
     def topic(self, name: str) -> str:
         """The name of a topic on this cluster."""

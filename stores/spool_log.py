@@ -235,6 +235,11 @@ class SpoolLog:
         return self._acknowledged
 
     @property
+    def identities(self) -> frozenset[bytes]:
+        """The first 16 bytes of the names of all records in it."""
+        return frozenset(self._identities.values())
+
+    @property
     def size_bytes(self) -> int:
         """What the files hold, delivered records in the last files too."""
         return sum(self._sizes.values())

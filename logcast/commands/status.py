@@ -2,6 +2,7 @@
 
 import json
 import time
+from dataclasses import asdict
 from pathlib import Path
 
 import click
@@ -17,6 +18,7 @@ def command(data_dir: Path | None, *, as_json: bool) -> None:
     from rich.console import Console
     from rich.markup import escape
 
+    from logcast.stack.spool_view import read_spool
     from logcast.stack.status import read_status
     from logcast.stack.table import stack_table
     from logcast.stack.workload import worker_notes
@@ -27,9 +29,12 @@ def command(data_dir: Path | None, *, as_json: bool) -> None:
     ready = [(p.name, p.port) for p in status.processes if p.name.startswith("worker") and p.state == "ready"]
     status = status.with_notes(worker_notes(settings, ready))
     place, problem = hot_tier_place(settings), hot_tier_problem(settings)
+    host = "127.0.0.1" if settings.bind_host in {"0.0.0.0", "::"} else settings.bind_host  # noqa: S104
+    spool = read_spool(settings.health_port_ingest, host)
     if as_json:
         hot_store = {"place": place, "ready": not problem, "note": problem}
-        click.echo(json.dumps(status.as_json() | {"hot_store": hot_store}, indent=2))
+        more = {"hot_store": hot_store, "spool": asdict(spool) if spool else None}
+        click.echo(json.dumps(status.as_json() | more, indent=2))
     else:
         console = Console()
         rows = ((p.name, p.state, p.pid, p.port, p.age_s, escape(p.note)) for p in status.processes)
@@ -37,6 +42,8 @@ def command(data_dir: Path | None, *, as_json: bool) -> None:
         for name, address in status.addresses.items():
             console.print(f"{name}  {address}", highlight=False)
         console.print(f"hot store  {place}", highlight=False)
+        if spool:
+            console.print(f"spool  {spool.sentence}", highlight=False)
         if problem:
             console.print(f"[bold red]{escape(problem)}[/]", highlight=False)
     raise SystemExit(0 if status.ready and not problem else 1)

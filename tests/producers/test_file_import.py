@@ -80,6 +80,9 @@ async def imported(settings: Settings, path: Path, states: list[ImportState] | N
         async with FileImport(settings, CHANNEL, CLOCK, (states if states is not None else []).append) as importing:
             await asyncio.wait_for(importing.run(path), 60)
         await eventually(lambda: seen.videos("ann")[-1:] and seen.videos("ann")[-1].state is VideoState.ENDED)
+        # partitions are read one beside the other
+        await eventually(lambda: {gop.gop for gop in seen.opened("ann")} == {gop.gop for gop in seen.closed("ann")})
+        await eventually(lambda: sum(gop.video_chunks for gop in seen.closed("ann")) == len(seen.chunks("ann")))
     return seen
 
 
@@ -187,14 +190,14 @@ async def test_an_import_whose_reader_hangs_goes_on_with_another(
     """A client that never answers its first question, as a hung connection does."""
     monkeypatch.setattr("producers.file_import.AGAIN_S", 1.0)
     monkeypatch.setattr("stores.log_reader.STOP_S", 0.5)
-    answers, over, starts = itertools.count(), threading.Event(), log_reader._starts
+    answers, over, starts = itertools.count(), threading.Event(), log_reader.first_offsets
 
     def hangs_once(consumer: Consumer, name: str, start_ms: int) -> list[TopicPartition]:
         if name.endswith(MEDIA_PARTS.name) and next(answers) == 0:
             over.wait(60)
         return starts(consumer, name, start_ms)
 
-    monkeypatch.setattr("stores.log_reader._starts", hangs_once)
+    monkeypatch.setattr("stores.log_reader.first_offsets", hangs_once)
     path = make(tmp_path / "a.mp4", "-c:v", "libx264", "-g", "30", "-pix_fmt", "yuv420p", audio=False)
     states: list[ImportState] = []
     try:
