@@ -17,6 +17,7 @@ from typing import Any, Final
 
 from prometheus_client import Counter, Gauge
 
+from consumers.copies import Copies
 from consumers.hot_segments import closed_segments
 from consumers.kept_videos import KeptVideos
 from consumers.open_segments import ClosedSegment, OpenSegments
@@ -70,6 +71,7 @@ class Archiver:
         self._producer = producer
         self._now_ms = now_ms
         self._open = OpenSegments()
+        self._copies = Copies()
         self._next: dict[int, int] = {}
         self._committed: dict[int, int] = {}
         self._generation = -1
@@ -123,6 +125,7 @@ class Archiver:
             log.warning("%s/%d@%d is passed over: %s", record.topic, record.partition, record.offset, error)
             return None
         if isinstance(event, PartReady):
+            self._copies.note(event)
             self._open.part(event, record.partition, record.offset, record.timestamp_ms)
         return self._open.closed(event) if isinstance(event, SegmentClosed) else None
 

@@ -86,18 +86,26 @@ def broker_credentials(settings: Settings) -> CredentialsT | None:
     return SSLCredentials(context) if context else None
 
 
+def _duties(settings: Settings) -> tuple[str, list[str]]:
+    """Group and agents: a standby reads the whole source by itself, and does nothing else."""
+    if settings.worker_standby:
+        return f"{settings.worker_group}-standby", ["transcode"]
+    return settings.worker_group, [name.strip() for name in settings.worker_agents.split(",")]
+
+
 def create_app(settings: Settings) -> WorkerApp:
     """The app with its agents; it connects when it is started."""
     aiokafka.AIOKafkaConsumer = Consumer  # Faust takes both from there when it connects
     Transport.Consumer = EagerConsumer
+    group, agents = _duties(settings)
     app = WorkerApp(
-        f"{settings.topic_prefix}{settings.worker_group}",
+        f"{settings.topic_prefix}{group}",
         broker=[f"kafka://{server.strip()}" for server in settings.kafka_bootstrap.split(",")],
         broker_credentials=broker_credentials(settings),
         store="memory://",
-        datadir=settings.data_dir / "faust" / settings.worker_slot,
+        datadir=settings.data_dir / "faust" / f"{group}-{settings.worker_slot}",
         processing_guarantee="at_least_once",
-        consumer_group_instance_id=f"{settings.worker_group}-{settings.worker_slot}",
+        consumer_group_instance_id=f"{group}-{settings.worker_slot}",
         consumer_auto_offset_reset="earliest",
         consumer_max_fetch_size=MEDIA_SOURCE.max_message_bytes,
         broker_session_timeout=6.0,
@@ -114,8 +122,8 @@ def create_app(settings: Settings) -> WorkerApp:
         TableManager=Tables,
     )
     app.settings = settings
-    for name in settings.worker_agents.split(","):
-        import_module(f"processors.{name.strip()}").register(app, settings)
+    for name in agents:
+        import_module(f"processors.{name}").register(app, settings)
 
     async def assigned(*_: object, **__: object) -> None:
         app.assigned = True

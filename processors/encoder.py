@@ -19,6 +19,7 @@ from media.cmaf import ProducerTime, Sample, sequence_number, video_init, write_
 from media.cmaf_init import VIDEO_TRACK_ID
 from media.h264 import AvcConfig, NalType, access_unit, annex_b_nals, avc_config
 from media.ladder import Rendition
+from processors.encoder_identity import encoder_identity
 from processors.gop_plan import GopPlan, PlannedPart
 from schemas.events import TrackInfo
 
@@ -46,6 +47,7 @@ class MadePart:
         init: the init segment that it needs.
         independent: it starts with an IDR picture.
         frames: how many samples are in it.
+        encoder: what made it, as `processors.encoder_identity` has it.
     """
 
     rendition: str
@@ -55,6 +57,7 @@ class MadePart:
     info: TrackInfo
     independent: bool
     frames: int
+    encoder: str
 
 
 class RenditionEncoder:
@@ -68,6 +71,7 @@ class RenditionEncoder:
         self._context: VideoCodecContext | None = None
         self._config: AvcConfig | None = None
         self._init = b""
+        self._identity = ""
         self._waiting: list[tuple[int, bytes, bool]] = []
         self._next_part = 0
 
@@ -118,7 +122,9 @@ class RenditionEncoder:
         packets = context.encode(frame)
         if len(packets) != 1:
             raise av.FFmpegError(0, f"x264 gave {len(packets)} packets for one picture, expected 1 (zerolatency)")
-        kept = [nal for nal in annex_b_nals(bytes(packets[0])) if nal[0] & 31 in _KEPT]
+        nals = list(annex_b_nals(bytes(packets[0])))
+        self._identity = self._identity or encoder_identity(nals)
+        kept = [nal for nal in nals if nal[0] & 31 in _KEPT]
         return access_unit(kept), bool(packets[0].is_keyframe)
 
     def _part(self, planned: PlannedPart) -> MadePart | None:
@@ -147,6 +153,7 @@ class RenditionEncoder:
             ),
             independent=mine[0][2],
             frames=len(samples),
+            encoder=self._identity,
         )
 
     def _samples(self, planned: PlannedPart, mine: Sequence[tuple[int, bytes, bool]]) -> list[Sample]:

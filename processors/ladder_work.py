@@ -26,6 +26,7 @@ class LadderWork:
     Args:
         admit: how many rungs, from the largest, to leave out, given the pixels of the source and of each rung. Every
             segment of theirs is a gap; when the GOP is over they are put on the log as tasks, for the recording.
+        stands_by: another worker makes the same; what is left out here is neither announced as a gap nor made later.
         spent: told the CPU seconds of each step.
         now_ms: the wall clock, ms since 1970.
     """
@@ -38,6 +39,7 @@ class LadderWork:
         rungs: tuple[Rung, ...],
         preset: str,
         *,
+        stands_by: bool,
         admit: Callable[[Sequence[int]], int],
         spent: Callable[[float], None],
         now_ms: Callable[[], int],
@@ -47,6 +49,7 @@ class LadderWork:
         self._encoders = encoders
         self._rungs = rungs
         self._preset = preset
+        self._stands_by = stands_by
         self._admit = admit
         self._spent = spent
         self._now_ms = now_ms
@@ -82,11 +85,10 @@ class LadderWork:
             scaled = await self._on_encoders(self._gop.finish)
             if scaled:
                 await self._emit(self._gop, scaled)
-        without = [SegmentCount(self._first, rendition.name) for rendition in self._left_out]
-        for count in (*without, *self._counts):
+        for count in self._counts:
             await self._writer.announce(*count.close(last_segment))
-        if self._left_out:
-            await self._writer.defer(*(self._task(rendition, last_segment) for rendition in self._left_out))
+        if not self._stands_by:
+            await self._leave_for_later(last_segment)
 
     async def _begin(self, chunk: MediaChunk) -> None:
         renditions = renditions_of(chunk, self._rungs)
@@ -97,6 +99,11 @@ class LadderWork:
         self._counts = [SegmentCount(self._first, rendition.name) for rendition in renditions]
         if renditions:
             self._gop = await self._on_encoders(Gop, chunk, renditions, self._preset)
+
+    async def _leave_for_later(self, last_segment: int) -> None:
+        for rendition in self._left_out:
+            await self._writer.announce(*SegmentCount(self._first, rendition.name).close(last_segment))
+        await self._writer.defer(*(self._task(rendition, last_segment) for rendition in self._left_out))
 
     def _task(self, rendition: Rendition, last_segment: int) -> TranscodeTask:
         """What is left out, to be made when there is time."""

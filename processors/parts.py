@@ -1,5 +1,6 @@
 """The events about parts and segments, made from chunks. Pure."""
 
+from dataclasses import replace
 from hashlib import sha256
 
 from media.captions.sei import announces_captions, chunk_captions
@@ -24,7 +25,7 @@ def passed_on(chunk: MediaChunk, init: str) -> PartReady:
         sample_rate=chunk.sample_rate,
         channels=chunk.channels,
     )
-    return _ready(chunk, rendition, chunk.data, init, info, independent=chunk.independent, frames=chunk.frames)
+    return _ready(chunk, rendition, chunk.data, init, info, chunk.independent, chunk.frames)
 
 
 def captions_in(chunk: MediaChunk) -> tuple[CaptionsFound, ...]:
@@ -58,11 +59,12 @@ def made(part: MadePart) -> PartReady:
     """The part of a transcoded rendition."""
     chunk = part.planned.chunk
     init = init_name(chunk.video_id, part.rendition, part.init)
-    return _ready(chunk, part.rendition, part.data, init, part.info, independent=part.independent, frames=part.frames)
+    shape = part.independent, part.frames
+    return replace(_ready(chunk, part.rendition, part.data, init, part.info, *shape), encoder=part.encoder)
 
 
 def _ready(
-    chunk: MediaChunk, rendition: str, data: bytes, init: str, info: TrackInfo, *, independent: bool, frames: int
+    chunk: MediaChunk, rendition: str, data: bytes, init: str, info: TrackInfo, independent: bool, frames: int
 ) -> PartReady:
     return PartReady(
         video_id=chunk.video_id,

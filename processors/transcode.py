@@ -83,6 +83,7 @@ class Transcoder:
     ) -> None:
         self._rungs = parse_rungs(settings.ladder)
         self._preset = settings.encoder_preset
+        self._stands_by = settings.worker_standby
         self.encoders = EncoderPool(settings.worker_threads)
         self._admission = Admission(settings.worker_threads, settings.shed_lag_ms / 1000, settings.late_gop_s * 1000)
         self._storing = ThreadPoolExecutor(STORE_THREADS, "segments")
@@ -214,6 +215,7 @@ class Transcoder:
             self.encoders if age_ms < LIVE_MS else self.encoders.later,
             self._rungs,
             self._preset,
+            stands_by=self._stands_by,
             admit=lambda pixels: self._admit(key, pixels, age_ms, lag_s),
             spent=lambda cpu_s: self._admission.spent(cpu_s, self._now_s()),
             now_ms=self._now_ms,

@@ -135,6 +135,7 @@ class PartReady:
     part_target_ms: int = 0
     keyframe_size: int = 0
     epoch_ms: int = -1
+    encoder: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

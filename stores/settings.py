@@ -50,6 +50,7 @@ class Settings(BaseSettings):
     health_port_ingest: Port = 8081
     health_port_worker: Port = 8082
     health_port_consumers: Port = 8083
+    health_port_standby: Port = 8084
 
     # The log
     partitions: Annotated[int, Field(ge=1, le=1024)] = Field(8, description="Partitions of every keyed topic.")
@@ -111,6 +112,9 @@ class Settings(BaseSettings):
     )
     worker_group: str = Field(
         "logcast", pattern=r"^[A-Za-z0-9._-]{1,64}$", description="Kafka group id (Faust app id)."
+    )
+    worker_standby: bool = Field(
+        default=False, description="This worker transcodes what others do too, in a group of its own (hot standby)."
     )
     worker_slot: str = Field("0", pattern=r"^[A-Za-z0-9._-]{1,64}$", description="Static member id within the group.")
     slow_mode_ms: Annotated[int, Field(ge=0, le=3_600_000)] = Field(500, description="Least time between two comments.")

@@ -26,7 +26,9 @@ def command(data_dir: Path | None, *, as_json: bool) -> None:
 
     settings = absolute_settings(data_dir)
     status = read_status(settings.data_dir, time.time())
-    ready = [(p.name, p.port) for p in status.processes if p.name.startswith("worker") and p.state == "ready"]
+    ready = [
+        (p.name, p.port) for p in status.processes if p.name.startswith(("worker", "standby")) and p.state == "ready"
+    ]
     status = status.with_notes(worker_notes(settings, ready))
     place, problem = hot_tier_place(settings), hot_tier_problem(settings)
     host = "127.0.0.1" if settings.bind_host in {"0.0.0.0", "::"} else settings.bind_host  # noqa: S104

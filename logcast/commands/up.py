@@ -1,6 +1,7 @@
 """Start everything on this machine and watch over it."""
 
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -15,7 +16,12 @@ from logcast.commands._options import absolute_settings, data_option, port_optio
 @click.option(
     "--cluster", is_flag=True, help="Three nodes of Kafka and Cassandra, two of each of ours (docs/clusters.md)."
 )
-def command(data_dir: Path | None, http_port: int | None, rtmp_port: int | None, *, demo: bool, cluster: bool) -> None:
+@click.option(
+    "--standby", is_flag=True, help="Every GOP is transcoded twice: a worker that dies costs viewers nothing."
+)
+def command(
+    data_dir: Path | None, http_port: int | None, rtmp_port: int | None, *, demo: bool, cluster: bool, standby: bool
+) -> None:
     """Start Kafka, Cassandra, consumers, worker, gateway and ingest on this machine, and watch over them.
 
     Ctrl-C, SIGTERM or `logcast down` stop everything in order. The first start fetches Kafka and Cassandra (110 MB).
@@ -28,4 +34,5 @@ def command(data_dir: Path | None, http_port: int | None, rtmp_port: int | None,
     from logcast.stack.run import run_stack
 
     settings = absolute_settings(data_dir, http_port=http_port, rtmp_port=rtmp_port)
-    run_stack(settings, Console(), demo=demo, began=began, layout=CLUSTER if cluster else ONE)
+    layout = replace(CLUSTER if cluster else ONE, standby=standby)
+    run_stack(settings, Console(), demo=demo, began=began, layout=layout)

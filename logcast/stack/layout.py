@@ -12,10 +12,11 @@ from stores.settings import Settings
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """Where the nodes of Kafka and Cassandra run, and where our roles do (`homes`)."""
+    """Where the nodes of Kafka and Cassandra run, and where our roles do (`homes`); `standby`: each worker has a double."""
 
     nodes: tuple[str, ...]
     homes: tuple[str, ...]
+    standby: bool = False
 
     @property
     def is_cluster(self) -> bool:
@@ -45,6 +46,11 @@ class Layout:
             return settings
         home = self.homes[place]
         return settings.model_copy(update={"bind_host": home, "public_host": home, "worker_slot": str(place + 1)})
+
+    def standby_at(self, settings: Settings, place: int) -> Settings:
+        """What the standby of the home number `place` is told."""
+        changes = {"worker_standby": True, "health_port_worker": settings.health_port_standby}
+        return self.settings_at(settings, place).model_copy(update=changes)
 
 
 ONE: Final = Layout(("127.0.0.1",), ("127.0.0.1",))

@@ -81,6 +81,7 @@ class LocalStack:
             *self._cassandra_specs(),
             *self._role("consumers", settings.health_port_consumers, needs=databases),
             *self._role("worker", settings.health_port_worker, rule=RestartRule(first_s=0.0)),
+            *self._standby(),
             *self._role("gateway", settings.http_port, needs=databases),
             *self._role("ingest", settings.health_port_ingest, port=settings.rtmp_port),
             *((self._demo(self._demo_target),) if self._demo_target else ()),
@@ -136,12 +137,13 @@ class LocalStack:
         rule: RestartRule | None = None,
     ) -> Iterator[ProcessSpec]:
         """Ours of one kind; `port` is the one to show, `probed_port` answers `/readyz`."""
+        told = self._layout.standby_at if kind == "standby" else self._layout.settings_at
         for place, name in enumerate(self._layout.named(kind)):
-            settings = self._layout.settings_at(self._settings, place)
+            settings = told(self._settings, place)
             host = "127.0.0.1" if settings.bind_host in {"0.0.0.0", "::"} else settings.bind_host  # noqa: S104
             spec = ProcessSpec(
                 name=name,
-                argv=lambda: ROLES[kind].argv,
+                argv=lambda: ROLES["worker" if kind == "standby" else kind].argv,
                 ready=partial(http_ok, probed_port, host=host),
                 environ=environment(settings),
                 cwd=settings.data_dir,
@@ -150,6 +152,11 @@ class LocalStack:
                 rule=rule or RestartRule(),
             )
             yield self._after(needs, spec)
+
+    def _standby(self) -> Iterator[ProcessSpec]:
+        """The doubles of the workers, if any are wanted."""
+        if self._layout.standby:
+            yield from self._role("standby", self._settings.health_port_standby, rule=RestartRule(first_s=0.0))
 
     def _after(self, kinds: tuple[str, ...], spec: ProcessSpec) -> ProcessSpec:
         """Alone, a server must be there for its clients; of several, all must have been there once."""

@@ -33,8 +33,10 @@ def port_claims(settings: Settings, layout: Layout = ONE) -> tuple[PortClaim, ..
             f"unset LOGCAST_BIND_HOST, and let an edge (docs/edge.md) listen on other addresses"
         )
     nodes = (claim for host in layout.nodes for claim in _node_claims(settings, host))
-    homes = (claim for place in range(len(layout.homes)) for claim in _role_claims(layout.settings_at(settings, place)))
-    return (*homes, *nodes)
+    homes = [layout.settings_at(settings, place) for place in range(len(layout.homes))]
+    roles = (claim for home in homes for claim in _role_claims(home))
+    standby = (_standby_claim(home) for home in homes if layout.standby)
+    return (*roles, *standby, *nodes)
 
 
 def _node_claims(settings: Settings, local: str) -> tuple[PortClaim, ...]:
@@ -57,6 +59,11 @@ def _role_claims(settings: Settings) -> tuple[PortClaim, ...]:
             settings.health_port_consumers, settings.bind_host, "consumers' health", "LOGCAST_HEALTH_PORT_CONSUMERS"
         ),
     )
+
+
+def _standby_claim(settings: Settings) -> PortClaim:
+    name = "LOGCAST_HEALTH_PORT_STANDBY"
+    return PortClaim(settings.health_port_standby, settings.bind_host, "standby's health", name)
 
 
 def kafka_port(settings: Settings) -> int:

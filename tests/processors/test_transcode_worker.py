@@ -41,6 +41,7 @@ class Parts:
     ready: dict[str, PartReady] = field(default_factory=dict)
     closed: dict[tuple[str, str, int], int] = field(default_factory=dict)
     repeated: int = 0
+    again: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self.reader = LogReader(self.settings, MEDIA_PARTS)
@@ -64,6 +65,7 @@ class Parts:
         known = self.ready.get(event.name)
         if known:
             self.repeated += 1
+            self.again.add(event.name)
             assert known == event, "a repeat is not the same"
         else:
             self.ready[event.name] = event
@@ -181,6 +183,30 @@ async def test_a_worker_killed_in_mid_gop_leaves_no_hole_and_repeats_the_same_by
     figures = f"new part {gap_s:.2f} s after the kill; {parts.repeated} of {len(parts.ready)} parts repeated"
     with capsys.disabled():
         print(f"\n{figures}")  # noqa: T201  (figures to watch)
+
+
+async def test_with_a_hot_standby_the_death_of_a_worker_costs_no_part_and_both_copies_are_the_same(
+    topics: Settings, parts: Parts, producer: EventProducer
+) -> None:
+    gops = make_gops(Clip(gops=4, gop_frames=48, part_frames=6, segment_parts=4, audio=True))
+    chunks = [chunk for gop in gops for chunk in gop.chunks]
+    cut = len(chunks) // 2 - 3  # in the middle of a GOP
+    with transcoding(topics) as first, transcoding(topics, worker_standby="true"):
+        for chunk in chunks[:cut]:
+            send(producer, topics, chunk)
+        for gop in gops[:1]:
+            send(producer, topics, gop.closed)
+        whole = names(expected(gops[:1]))
+        await eventually(lambda: parts.has(whole) and whole <= parts.again, DEADLINE_S, "both copies of the first GOP")
+        first.kill()
+        for chunk in chunks[cut:]:
+            send(producer, topics, chunk)
+        for gop in gops[1:]:
+            send(producer, topics, gop.closed)
+        await eventually(lambda: parts.all_closed(segments_of(gops)), DEADLINE_S, "the end of every segment")
+    files = expected(gops)
+    assert parts.ready.keys() == names(files)
+    assert stored(topics, (ANN,)) == files
 
 
 async def test_what_cannot_be_decoded_is_dead_and_the_source_goes_on(

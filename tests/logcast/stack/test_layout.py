@@ -3,6 +3,7 @@
 import re
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -106,3 +107,17 @@ def test_nodes_of_cassandra_share_the_ring_evenly(tmp_path: Path) -> None:
     assert {round((after - before) / 2**64, 6) for before, after in pairwise(tokens)} == {0.333333}
     assert all('seeds: "127.0.0.1:7000,127.0.0.2:7000"' in node.yaml() for node in nodes)
     assert [f"listen_address: {node.host}\n" in node.yaml() for node in nodes] == [True] * 3
+
+
+def test_with_a_standby_every_worker_has_a_double_in_a_group_of_its_own(settings: Settings, tmp_path: Path) -> None:
+    layout = replace(ONE, standby=True)
+    stack = LocalStack(settings, JAVA, lambda _: (Path(__file__),), tmp_path / "archives", layout=layout)
+    specs = {spec.name: spec for spec in stack.specs()}
+    assert specs["standby"].argv() == specs["worker"].argv()
+    worker, standby = specs["worker"].environ, specs["standby"].environ
+    differing = {name: standby[name] for name in worker if worker[name] != standby[name]}
+    assert differing == {
+        "LOGCAST_WORKER_STANDBY": "true",
+        "LOGCAST_HEALTH_PORT_WORKER": str(settings.health_port_standby),
+    }
+    assert settings.health_port_standby in {claim.port for claim in port_claims(settings, layout)}
