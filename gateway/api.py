@@ -121,7 +121,7 @@ class Api:
     async def _like(self, request: Request, comment_id: str | None) -> Response:
         self._limit(request)
         wanted = LikeWanted(liked=request.method == "PUT", comment=comment_id)
-        self._audience.like(self._video(request), await self._who(request), wanted)
+        await self._audience.taken(self._audience.like(self._video(request), await self._who(request), wanted))
         return Response(status_code=202, headers=HEADERS)
 
     async def react(self, request: Request) -> Response:
@@ -133,7 +133,7 @@ class Api:
             reaction = feed_messages.reaction_of(values)
         except MessageError as error:
             raise Problem(422, error.code, str(error)) from error
-        self._audience.react(video, guest, reaction)
+        await self._audience.taken(self._audience.react(video, guest, reaction))
         return Response(status_code=202, headers=HEADERS)
 
     # -- the streamer

@@ -13,7 +13,7 @@ from gateway import feed_messages
 from gateway.channel_rules import RulesOfChannels
 from gateway.classifier import Classifier
 from gateway.conversation import Conversation, Verdict
-from gateway.feed_actions import Actions
+from gateway.feed_actions import Actions, Voice
 from gateway.feed_messages import LikeWanted, Post, React
 from gateway.guests import Guest
 from gateway.heat import Heat
@@ -24,7 +24,7 @@ from gateway.poll_board import PollBoard
 from gateway.problems import Problem
 from gateway.review_queue import ReviewQueue
 from gateway.rooms import RESTART, Rooms
-from gateway.speaking import Author, Speaker
+from gateway.speaking import Author, Speaker, Taken
 from gateway.state import GatewayState
 from gateway.viewer_counts import ViewerCounts
 from schemas.comment_state import CommentNow
@@ -223,18 +223,26 @@ class Audience:
             async with asyncio.timeout(WRITE_TIMEOUT_S):
                 await writing
         except (LogError, TimeoutError) as error:
-            raise Problem(
-                503, "log_away", "the log does not answer; send it again with the same id", headers={"Retry-After": "2"}
-            ) from error
+            raise log_away("the log does not answer; send it again with the same id") from error
 
-    def like(self, video: VideoChanged, guest: Guest, wanted: LikeWanted) -> None:
+    def like(self, video: VideoChanged, guest: Guest, wanted: LikeWanted) -> Taken:
         """Like, or not any more."""
-        self.speaker.like(video, guest, wanted)
         self.marks.liked(video.video_id, guest.id, wanted.comment, liked=wanted.liked)
+        return self.speaker.like(video, guest, wanted)
 
-    def react(self, video: VideoChanged, guest: Guest, reaction: React) -> None:
+    def react(self, video: VideoChanged, guest: Guest, reaction: React) -> Taken:
         """React."""
-        self.speaker.react(video, guest, reaction)
+        return self.speaker.react(video, guest, reaction)
+
+    async def taken(self, waiting: Taken) -> None:
+        """Wait until the log has a like, a vote or a reaction.
+
+        Raises:
+            Problem: 503 when it does not take it in time; it may do so later.
+        """
+        done, _ = await asyncio.wait({waiting}, timeout=WRITE_TIMEOUT_S)
+        if not done or not waiting.result():
+            raise log_away()
 
     # -- to viewers
 
@@ -336,6 +344,23 @@ class Audience:
                 self._break_states[break_id] = (event, message["state"])
             if message["state"] == "ended":
                 del self._break_states[break_id]
+
+
+def log_away(detail: str = "the log does not answer; send it again") -> Problem:
+    """A 503: what was said is perhaps not on the log."""
+    return Problem(503, "log_away", detail, headers={"Retry-After": "2"})
+
+
+def tell_taken(voice: Voice, message_id: str | None, waiting: Taken) -> None:
+    """Answer a message that has an id: once the log has it, or does not take it."""
+    if message_id is None:
+        return
+
+    def tell(done: Taken) -> None:
+        away = feed_messages.error("log_away", "the log does not answer; send it again", message_id)
+        voice.say(feed_messages.taken(message_id) if not done.cancelled() and done.result() else away)
+
+    waiting.add_done_callback(tell)
 
 
 def verdict_message(verdict: Verdict) -> dict[str, Any]:

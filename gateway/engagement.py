@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Iterable
 from functools import partial
 from typing import Any, Final
 
-from gateway.audience import Audience
+from gateway.audience import Audience, tell_taken
 from gateway.bursts import Bursts
 from gateway.feed_actions import Voice
 from gateway.players import Players
@@ -16,6 +16,7 @@ from gateway.poll_board import is_open, poll_row
 from gateway.poll_requests import MAX_POLLS, Question, VoteWanted, vote_of
 from gateway.presence import REPORT_S, Place, Presence
 from gateway.problems import Problem, not_found
+from gateway.speaking import Taken
 from gateway.viewer_counts import viewers_message
 from schemas.events import PollChanged, PollClosed, PollOpened, VideoChanged, ViewersChanged
 from schemas.ids import new_video_id
@@ -69,9 +70,9 @@ class Engagement:
         video = voice.video
         if video is None:
             raise not_found(f"channel {voice.channel} has no video now", "no_video")
-        self.vote(video, voice.identity.id, wanted)
+        tell_taken(voice, wanted.id, self.vote(video, voice.identity.id, wanted))
 
-    def vote(self, video: VideoChanged, user_id: str, wanted: VoteWanted) -> None:
+    def vote(self, video: VideoChanged, user_id: str, wanted: VoteWanted) -> Taken:
         """Bring a user's vote to the wanted option; on the log with the next tick.
 
         Raises:
@@ -83,8 +84,8 @@ class Engagement:
         if wanted.option is not None and wanted.option >= len(poll.options):
             last = len(poll.options) - 1
             raise Problem(422, "bad_option", f"expected option from 0 to {last}", extra={"field": "option"})
-        self._audience.speaker.vote(video, user_id, wanted.poll, wanted.option)
         self._audience.marks.voted(video.video_id, user_id, wanted.poll, wanted.option)
+        return self._audience.speaker.vote(video, user_id, wanted.poll, wanted.option)
 
     def poll(self, video: VideoChanged, poll_id: str) -> PollChanged:
         """A poll of a video.

@@ -128,12 +128,12 @@ class EngagementRoutes:
         return answer(self._row(poll), 201)
 
     async def vote(self, request: Request) -> Response:
-        """Vote, change the vote, or take it back."""
+        """Vote, change the vote, or take it back; answered once the log has it."""
         self._callers.must_take(client_address(request))
         voter, video = await self._identities.must_know(request), self._video(request)
         poll_id = request.path_params["poll"]
         wanted = _read(lambda values: vote_of(values, poll_id), await body_of(request))
-        self._engagement.vote(video, voter.id, wanted)
+        await self._audience.taken(self._engagement.vote(video, voter.id, wanted))
         return Response(status_code=202, headers=HEADERS)
 
     async def close_poll(self, request: Request) -> Response:

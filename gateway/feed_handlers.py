@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from gateway import feed_messages
-from gateway.audience import Audience, verdict_message
+from gateway.audience import Audience, tell_taken, verdict_message
 from gateway.authors import author_of, must_be_verified
 from gateway.feed_actions import Actions, Values, Voice
 from gateway.feed_messages import LikeWanted, Ping, Post, React, Renewal, Want
@@ -35,11 +35,11 @@ class Handlers:
 
     def like(self, voice: Voice, wanted: LikeWanted) -> None:
         """Like, or not any more."""
-        self._audience.like(video_of(voice), voice.guest, wanted)
+        tell_taken(voice, wanted.id, self._audience.like(video_of(voice), voice.guest, wanted))
 
     def react(self, voice: Voice, reaction: React) -> None:
         """React."""
-        self._audience.react(video_of(voice), voice.guest, reaction)
+        tell_taken(voice, reaction.id, self._audience.react(video_of(voice), voice.guest, reaction))
 
     def ping(self, voice: Voice, _ping: Ping) -> None:
         """Answer."""

@@ -1,5 +1,6 @@
 """The messages of the feed `logcast.v1`: what a client may say, checked; what a server says, built. Pure."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -57,18 +58,20 @@ class Post:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LikeWanted:
-    """Like (or not) the video, or a comment of it."""
+    """Like (or not) the video, or a comment of it; with an `id` it is answered by `taken`."""
 
     liked: bool
     comment: str | None
+    id: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class React:
-    """A reaction that repeats."""
+    """A reaction that repeats; with an `id` it is answered by `taken`."""
 
     kind: str
     count: int
+    id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +124,7 @@ def reaction_of(values: dict[str, Any]) -> React:
     if not isinstance(kind, str) or kind not in REACTIONS:
         raise MessageError("bad_kind", f"expected kind {', '.join(sorted(REACTIONS))}; found {kind!r:.60}")
     count = _integer(values, "count", 1, MAX_REACTIONS)
-    return React(kind=kind, count=1 if count is None else count)
+    return React(kind=kind, count=1 if count is None else count, id=message_id(values))
 
 
 def join_of(values: dict[str, Any]) -> Join:
@@ -164,7 +167,15 @@ def like_of(values: dict[str, Any]) -> LikeWanted:
     liked = values.get("liked")
     if not isinstance(liked, bool):
         raise MessageError("bad_liked", f"expected liked true or false; found {liked!r:.60}")
-    return LikeWanted(liked=liked, comment=_comment_id(values, "comment"))
+    return LikeWanted(liked=liked, comment=_comment_id(values, "comment"), id=message_id(values))
+
+
+def message_id(values: Mapping[str, Any]) -> str | None:
+    """The id that a client gave a message to have it acknowledged; None: it gave none."""
+    found = values.get("id")
+    if found is not None and (not isinstance(found, str) or COMMENT_ID.fullmatch(found) is None):
+        raise MessageError("bad_id", f"expected id of 8 to 64 letters, digits, '-', '_'; found {found!r:.80}")
+    return found
 
 
 def _renditions(values: dict[str, Any], name: str) -> frozenset[str]:
@@ -306,6 +317,11 @@ def held(comment_id: str, reason: str, message: str) -> dict[str, Any]:
 def withdrawn(revision_id: str, comment_id: str) -> dict[str, Any]:
     """To the author: the comment that waited is taken back."""
     return {"type": "withdrawn", "id": revision_id, "comment": comment_id}
+
+
+def taken(message_id: str) -> dict[str, Any]:
+    """To who liked, voted or reacted with an id: the log has it, and it will be counted."""
+    return {"type": "taken", "id": message_id}
 
 
 def accepted(comment_id: str, seq: int) -> dict[str, Any]:

@@ -6,6 +6,7 @@ room for everybody (`gateway/rooms.py`), by `Voice.say` for this one. What a mes
 """
 
 import asyncio
+import contextlib
 import logging
 import secrets
 from typing import Any, Final
@@ -278,7 +279,7 @@ class FeedConnection:
         while True:
             data = await self._receive()
             if not self._rate.take() or self._limits.take(voice.address, voice.identity.id):
-                self._too_fast(voice)
+                self._too_fast(voice, data)
                 continue
             try:
                 said = self._audience.actions.read(data)
@@ -303,9 +304,13 @@ class FeedConnection:
         except IdentityError:
             return False
 
-    def _too_fast(self, voice: Voice) -> None:
+    def _too_fast(self, voice: Voice, data: str | bytes) -> None:
+        """Say which message was not taken: its writer says it again later."""
         self._strikes += 1
-        voice.say(feed_messages.error("too_fast", f"at most {MESSAGES_PER_S:g} messages a second"))
+        about = None
+        with contextlib.suppress(MessageError):
+            about = feed_messages.message_id(json_object(data))
+        voice.say(feed_messages.error("too_fast", f"at most {MESSAGES_PER_S:g} messages a second", about))
         if self._strikes > BURST:
             raise _Closed(4429, "too many messages; come back later", BUSY_RETRY_MS)
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from gateway.feed_messages import MessageError
+from gateway.feed_messages import MessageError, message_id
 from schemas.ids import COMMENT_ID
 
 LEAST_OPTIONS: Final = 2
@@ -28,10 +28,14 @@ class Question:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VoteWanted:
-    """The number of the option that somebody wants to have voted for in a poll; None: no vote any more."""
+    """The number of the option that somebody wants to have voted for in a poll; None: no vote any more.
+
+    With an `id` it is answered by `taken`.
+    """
 
     poll: str
     option: int | None
+    id: str | None = None
 
 
 def question_of(values: Mapping[str, Any]) -> Question:
@@ -65,7 +69,7 @@ def vote_of(values: Mapping[str, Any], poll_id: object = None) -> VoteWanted:
     option = values.get("option", "nothing")
     if option is not None and not _is_whole(option, 0, MOST_OPTIONS - 1):
         raise MessageError("bad_option", f"expected option: a number from 0, or null; found {option!r:.40}")
-    return VoteWanted(poll=str(poll), option=option)
+    return VoteWanted(poll=str(poll), option=option, id=message_id(values))
 
 
 def _text(found: object, member: str, most: int) -> str:

@@ -47,6 +47,9 @@ TICK_S: Final = 0.02
 MAX_BATCH: Final = 500
 MAX_VIDEOS: Final = 10_000
 
+Taken = asyncio.Future[bool]
+"""Whether the log has it: one future for all that goes in one event. Never cancel it."""
+
 LOST_REACTIONS = Counter("logcast_gateway_reactions_refused_total", "Likes and reactions that the log did not take")
 
 
@@ -61,6 +64,8 @@ class Batch:
     reactions: list[Reaction] = field(default_factory=list)
     votes: list[Vote] = field(default_factory=list)
     timer: asyncio.TimerHandle | None = None
+    wishes_taken: Taken | None = None
+    reactions_taken: Taken | None = None
 
     def __len__(self) -> int:
         return len(self.likes) + len(self.reactions) + len(self.votes)
@@ -185,24 +190,26 @@ class Speaker:
         """Say how a video is kept and shown; returns once it is on the log. Errors as `comment`."""
         await self._producer.send(VIDEOS_SETTINGS, chosen.video_id, chosen)
 
-    def like(self, video: VideoChanged, guest: Guest, wanted: LikeWanted) -> None:
+    def like(self, video: VideoChanged, guest: Guest, wanted: LikeWanted) -> Taken:
         """Like, or not any more; on the log with the next tick."""
         like = Like(user_id=guest.id, comment_id=wanted.comment, liked=wanted.liked, at_ms=self._now_ms())
         batch = self._batch(video)
         batch.likes.append(like)
-        self._schedule(batch)
+        return self._wished(batch)
 
-    def react(self, video: VideoChanged, guest: Guest, reaction: React) -> None:
+    def react(self, video: VideoChanged, guest: Guest, reaction: React) -> Taken:
         """React; on the log with the next tick."""
         batch = self._batch(video)
         batch.reactions.append(Reaction(user_id=guest.id, kind=reaction.kind, count=reaction.count))
+        taken = batch.reactions_taken = batch.reactions_taken or asyncio.get_running_loop().create_future()
         self._schedule(batch)
+        return taken
 
-    def vote(self, video: VideoChanged, user_id: str, poll_id: str, option: int | None) -> None:
+    def vote(self, video: VideoChanged, user_id: str, poll_id: str, option: int | None) -> Taken:
         """Vote in a poll, or not any more; on the log with the next tick."""
         batch = self._batch(video)
         batch.votes.append(Vote(user_id=user_id, poll_id=poll_id, option=option, at_ms=self._now_ms()))
-        self._schedule(batch)
+        return self._wished(batch)
 
     async def poll(self, event: PollOpened | PollClosed) -> None:
         """Open or close a poll; returns once it is on the log. Errors as `comment`."""
@@ -240,6 +247,11 @@ class Speaker:
                 return
             del self._batches[video_id]
 
+    def _wished(self, batch: Batch) -> Taken:
+        taken = batch.wishes_taken = batch.wishes_taken or asyncio.get_running_loop().create_future()
+        self._schedule(batch)
+        return taken
+
     def _schedule(self, batch: Batch) -> None:
         if len(batch) >= MAX_BATCH:
             if batch.timer is not None:
@@ -254,14 +266,18 @@ class Speaker:
         batch.timer = None
         likes, reactions, votes = tuple(batch.likes), tuple(batch.reactions), tuple(batch.votes)
         batch.likes, batch.reactions, batch.votes = [], [], []
+        wishes_taken, reactions_taken = batch.wishes_taken, batch.reactions_taken
+        batch.wishes_taken = batch.reactions_taken = None
         batch.turn += 1
         away = self._heat.away(batch.video.video_id, batch.turn) if reactions else None
         if away is not None:
             home, share = away
-            self._put(self._event(batch, reactions=reactions, home=home, share=share), share)
-            reactions = ()
+            self._put(self._event(batch, reactions=reactions, home=home, share=share), (reactions_taken,), share)
+            reactions, reactions_taken = (), None
         if likes or reactions or votes:
-            self._put(self._event(batch, likes=likes, reactions=reactions, votes=votes))
+            self._put(
+                self._event(batch, likes=likes, reactions=reactions, votes=votes), (wishes_taken, reactions_taken)
+            )
 
     def _event(
         self,
@@ -288,9 +304,21 @@ class Speaker:
             share=share,
         )
 
-    def _put(self, event: ReactionsRecorded, partition: int | None = None) -> None:
+    def _put(self, event: ReactionsRecorded, waiting: tuple[Taken | None, ...], partition: int | None = None) -> None:
+        """Send it; whoever waits hears when the log has it, or that it does not take it."""
         try:
-            self._producer.send(REACTIONS, event.video_id, event, partition=partition)
+            written = self._producer.send(REACTIONS, event.video_id, event, partition=partition)
         except LogBusyError:
             LOST_REACTIONS.inc(len(event.likes) + len(event.reactions) + len(event.votes))
             log.exception("reactions of %s were not taken", event.video_id)
+            _tell(waiting, taken=False)
+        else:
+            written.add_done_callback(
+                lambda done: _tell(waiting, taken=not done.cancelled() and done.exception() is None)
+            )
+
+
+def _tell(waiting: tuple[Taken | None, ...], *, taken: bool) -> None:
+    for one in waiting:
+        if one is not None and not one.done():
+            one.set_result(taken)

@@ -14,7 +14,8 @@ Errors::
     FeedError
     ├── FeedRefusedError    the server will not have this client: code, reason
     ├── NotConnectedError   nothing can be said now; the client is reconnecting
-    └── PostError           a comment was not taken: reason, message
+    ├── PostError           a comment was not taken: reason, message
+    └── WishError           a like or a vote was not taken: code, message
 """
 
 import asyncio
@@ -22,7 +23,8 @@ import contextlib
 import logging
 import random
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Final, Self
 from urllib.parse import quote, urlsplit
@@ -45,6 +47,9 @@ SILENCE_S: Final = 40.0
 """Until `joined` says how often the server is heard."""
 
 VERDICT_S: Final = 15.0
+PASSING: Final = frozenset({"too_fast", "log_away", "internal"})
+"""Errors after which the same is said again, a little later."""
+AGAIN_S: Final = 1.0
 FINAL_CODES: Final = frozenset({4400, 4401, 4403, 4404, 4406})
 
 
@@ -82,6 +87,27 @@ class PostError(FeedError):
         self.reason = reason
 
 
+class WishError(FeedError):
+    """A like or a vote was not taken.
+
+    Attributes:
+        code: for programs, such as `poll_closed`; `other_video`: the channel shows another one now.
+    """
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+@dataclass(slots=True)
+class _Wish:
+    """A state that somebody wants, and who waits until the log has it."""
+
+    message: Raw
+    video_id: str | None
+    taken: asyncio.Future[None]
+
+
 class FeedClient:
     """One viewer of one channel (or video). Iterate over it for messages; `joined` comes again after each reconnect.
 
@@ -94,6 +120,7 @@ class FeedClient:
         history: how many comments to get at the first join without `after`.
         video: this video only, not what the channel shows next.
         wants: renditions whose parts to hear of.
+        headers: for the opening request, as a proxy may ask for.
 
     Attributes:
         token: of who speaks.
@@ -112,15 +139,20 @@ class FeedClient:
         history: int = 50,
         video: str | None = None,
         wants: tuple[str, ...] = (),
+        headers: Mapping[str, str] | None = None,
     ) -> None:
         self._url = feed_url(server, channel, video)
         self._name = name
         self._history = history
         self._wants = wants
+        self._headers = headers
         self._messages: asyncio.Queue[Raw | Exception] = asyncio.Queue(MAX_WAITING)
         self._connection: ClientConnection | None = None
         self._task: asyncio.Task[None] | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
         self._verdicts: dict[str, asyncio.Future[Raw]] = {}
+        self._posts: dict[str, Raw] = {}
+        self._wishes: dict[tuple[str, str], _Wish] = {}
         self._advice_s: float | None = None
         self._silence_s = SILENCE_S
         self.token = token
@@ -135,9 +167,9 @@ class FeedClient:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         assert self._task is not None
-        self._task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await self._task
+        for task in (self._task, *self._tasks):
+            task.cancel()
+        await asyncio.wait({self._task, *self._tasks})
 
     async def __aiter__(self) -> AsyncIterator[Raw]:
         """Every message as its JSON object; raises FeedRefusedError when the server refuses this client for good."""
@@ -156,21 +188,24 @@ class FeedClient:
 
     async def comment(self, text: str, *, parent: str | None = None, comment_id: str | None = None) -> str:
         """Send a comment; gives its id. Its fate comes as `accepted`, `held` or `rejected` (`post` waits for it)."""
-        comment_id = comment_id or secrets.token_urlsafe(12)
-        await self.send({"type": "comment", "id": comment_id, "text": text, "parent": parent})
+        comment_id = comment_id or _new_id()
+        await self.send(_comment(comment_id, text, parent))
         return comment_id
 
     async def post(self, text: str, *, parent: str | None = None, comment_id: str | None = None) -> int:
         """Post a comment; gives its number once it has one. A repeat with the same id is the same comment.
 
+        It is sent again after a reconnect.
+
         Raises:
             PostError: it was held or rejected, or there is no answer within 15 s.
             NotConnectedError: it was not sent.
         """
-        comment_id = comment_id or secrets.token_urlsafe(12)
+        comment_id = comment_id or _new_id()
         waiting = self._verdicts[comment_id] = asyncio.get_running_loop().create_future()
         try:
             await self.comment(text, parent=parent, comment_id=comment_id)
+            self._posts[comment_id] = _comment(comment_id, text, parent)
             async with asyncio.timeout(VERDICT_S):
                 verdict = await waiting
         except TimeoutError:
@@ -179,6 +214,7 @@ class FeedClient:
             ) from None
         finally:
             del self._verdicts[comment_id]
+            self._posts.pop(comment_id, None)
         if verdict["type"] in {"accepted", "comment"}:
             return int(verdict["seq"])
         reason = "held" if verdict["type"] == "held" else str(verdict.get("reason", verdict.get("code")))
@@ -190,21 +226,40 @@ class FeedClient:
 
     async def revise(self, comment_id: str, text: str | None) -> str:
         """Change a comment of one's own, or take it back (None); gives the id by which its fate comes."""
-        revision_id = secrets.token_urlsafe(12)
+        revision_id = _new_id()
         await self.send({"type": "revise", "id": revision_id, "comment": comment_id, "text": text}, keep={"text"})
         return revision_id
 
     async def like(self, *, liked: bool = True, comment: str | None = None) -> None:
-        """Like the video or a comment, or no more."""
-        await self.send({"type": "like", "liked": liked, "comment": comment})
+        """Like the video or a comment, or no more; returns once the log has it, or a later wish for the same.
+
+        It is sent again after a reconnect, as often as it takes; also when nobody waits any more (`asyncio.timeout`).
+
+        Raises:
+            WishError: it was not taken.
+        """
+        message = {"type": "like", "liked": liked} | ({"comment": comment} if comment is not None else {})
+        await self._wish(("like", comment or ""), message)
 
     async def react(self, kind: str, count: int = 1) -> None:
-        """React."""
+        """React; nothing is promised, and it is not sent again: that would count twice.
+
+        Raises:
+            NotConnectedError: it was not sent.
+        """
         await self.send({"type": "reaction", "kind": kind, "count": count})
 
-    async def vote(self, poll: str, option: int) -> None:
-        """Vote in a poll."""
-        await self.send({"type": "vote", "poll": poll, "option": option})
+    async def vote(self, poll: str, option: int | None) -> None:
+        """Vote in a poll, or no more (None); returns and raises as `like`."""
+        await self._wish(("vote", poll), {"type": "vote", "poll": poll, "option": option})
+
+    async def _wish(self, target: tuple[str, str], message: Raw) -> None:
+        earlier = self._wishes.pop(target, None)
+        taken = asyncio.get_running_loop().create_future() if earlier is None else earlier.taken
+        wish = self._wishes[target] = _Wish(message | {"id": _new_id()}, self.video_id, taken)
+        with contextlib.suppress(NotConnectedError):  # then it is sent after the join
+            await self._say(wish.message)
+        await asyncio.shield(taken)
 
     async def act(self, kind: str, **about: Any) -> None:
         """Moderate: `hide`, `timeout`, `ban`…, with `comment_id`, `user_id`, `seconds`, `reason`."""
@@ -226,11 +281,13 @@ class FeedClient:
         Raises:
             NotConnectedError: there is no connection now; the client is reconnecting.
         """
+        await self._say({k: v for k, v in message.items() if v is not None or k in keep})
+
+    async def _say(self, message: Raw) -> None:
         if self._connection is None:
             raise NotConnectedError("not connected now; wait for the next `joined`")
-        given = {k: v for k, v in message.items() if v is not None or k in keep}
         try:
-            await self._connection.send(orjson.dumps(given).decode())
+            await self._connection.send(orjson.dumps(message).decode())
         except ConnectionClosed as error:
             raise NotConnectedError("the connection has just broken; wait for the next `joined`") from error
 
@@ -247,6 +304,7 @@ class FeedClient:
                     max_size=MAX_MESSAGE_BYTES,
                     max_queue=256,
                     compression=None,
+                    additional_headers=self._headers,
                 ) as connection:
                     await self._join(connection)
                     while True:
@@ -291,6 +349,9 @@ class FeedClient:
         kind = message["type"]
         if kind == "joined":
             self._joined(message, connection)
+            await self._say_again()
+        elif kind == "renewed":
+            await self._say_again()
         elif kind == "video" and message["id"] != self.video_id:
             self.video_id, self.seq = message["id"], 0
         elif kind in {"comment", "changed"}:
@@ -298,7 +359,7 @@ class FeedClient:
                 return
         elif kind == "goodbye":
             self._advice_s = message["retry_ms"] / 1000
-        elif kind in {"heartbeat", "pong"}:
+        elif kind in {"heartbeat", "pong"} or (kind in {"taken", "error"} and self._answers_wish(message)):
             return
         waiting = self._verdicts.get(message.get("id", ""))
         if waiting is not None and not waiting.done() and kind in {"accepted", "held", "rejected", "error", "comment"}:
@@ -313,6 +374,46 @@ class FeedClient:
         if not message.get("resumed") or self.seq is None:
             self.seq = message.get("after", 0)
 
+    async def _say_again(self) -> None:
+        """What may have been lost with the last connection: wishes for this video, and comments without a verdict."""
+        with contextlib.suppress(NotConnectedError):
+            for target, wish in list(self._wishes.items()):
+                if wish.video_id in {None, self.video_id}:
+                    await self._say(wish.message)
+                else:
+                    del self._wishes[target]
+                    _fail(wish.taken, WishError("other_video", "the channel shows another video now"))
+            for message in list(self._posts.values()):
+                await self._say(message)
+
+    def _answers_wish(self, message: Raw) -> bool:
+        """Take the answer to a wish; False: it answers none, or whoever reads the messages is to act on it."""
+        found = ((t, w) for t, w in self._wishes.items() if w.message["id"] == message.get("id"))
+        target, wish = next(found, (None, None))
+        if target is None or wish is None:
+            return False
+        if message["type"] == "taken":
+            if not wish.taken.done():
+                wish.taken.set_result(None)
+        elif message["code"] == "token_lapsed":
+            return False  # it is sent again when the token is renewed
+        elif message["code"] in PASSING:
+            again = asyncio.create_task(self._say_later(target, wish), name="feed-again")
+            self._tasks.add(again)
+            again.add_done_callback(self._tasks.discard)
+            return True
+        else:
+            _fail(wish.taken, WishError(message["code"], message["message"]))
+        del self._wishes[target]
+        return True
+
+    async def _say_later(self, target: tuple[str, str], wish: _Wish) -> None:
+        """Send a wish again that came at a bad moment, if it still holds."""
+        await asyncio.sleep(AGAIN_S)
+        if self._wishes.get(target) is wish:
+            with contextlib.suppress(NotConnectedError):
+                await self._say(wish.message)
+
     def _is_next(self, seq: int) -> bool:
         """Take a number: False for a repeat.
 
@@ -325,6 +426,20 @@ class FeedClient:
             raise _GapError(f"expected number {self.seq + 1}, found {seq}")
         self.seq = seq
         return True
+
+
+def _new_id() -> str:
+    return secrets.token_urlsafe(12)
+
+
+def _comment(comment_id: str, text: str, parent: str | None) -> Raw:
+    about = {"parent": parent} if parent is not None else {}
+    return {"type": "comment", "id": comment_id, "text": text} | about
+
+
+def _fail(taken: asyncio.Future[None], error: WishError) -> None:
+    if not taken.done():
+        taken.set_exception(error)
 
 
 class _GapError(Exception):

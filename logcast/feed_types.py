@@ -140,6 +140,13 @@ class Accepted(Feedback):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Taken(Feedback):
+    """The log has a like, a vote or a reaction that had an id."""
+
+    id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Held(Feedback):
     """To the author: a moderator looks at it first."""
 
@@ -203,6 +210,7 @@ Message = (
     | Break
     | Part
     | Accepted
+    | Taken
     | Held
     | Rejected
     | Withdrawn
@@ -223,6 +231,7 @@ _TYPES: Final[dict[str, type[Message]]] = {
     "break": Break,
     "part": Part,
     "accepted": Accepted,
+    "taken": Taken,
     "held": Held,
     "rejected": Rejected,
     "withdrawn": Withdrawn,

@@ -30,6 +30,7 @@ from logcast.stack.probes import cassandra_serves, kafka_serves, local_cluster, 
 from logcast.stack.tether import tethered
 from media.realtime import give_up_realtime
 from stores.settings import Settings, load_settings
+from tests.running_stack import channel, clips, http, say, stack  # noqa: F401  (fixtures for several directories)
 from tests.s3_server import S3Server, s3_server
 
 give_up_realtime()  # encoders of clips, ours and ffmpeg's, would run before all servers of the tests
@@ -53,12 +54,12 @@ def free_ports(count: int) -> list[int]:
     connection comes to sit on one before its server does.
     """
     found: list[int] = []
-    with ExitStack() as stack:
+    with ExitStack() as held:
         while len(found) < count:
             port = 10_000 + secrets.randbelow(11_000) * 2
             try:
                 for one in (port, port + 1):
-                    stack.enter_context(socket.socket()).bind(("127.0.0.1", one))
+                    held.enter_context(socket.socket()).bind(("127.0.0.1", one))
             except OSError:
                 continue
             found.append(port)

@@ -17,6 +17,7 @@ from pathlib import Path
 import psutil
 
 from logcast.stack.status import ProcessStatus, StackStatus, read_status
+from stores.settings import Settings, load_settings
 
 READY_DEADLINE_S = 300
 """With the download of Kafka and Cassandra, on a slow machine."""
@@ -40,9 +41,14 @@ class Channel:
 
 
 class LiveStack:
-    """Start it, use `server`, `push_url` and `command`, kill a role, stop it; a second start goes on with its data."""
+    """Start it, use `server`, `push_url` and `command`, kill a role, stop it; a second start goes on with its data.
 
-    def __init__(self, directory: Path) -> None:
+    Args:
+        directory: for everything it keeps.
+        options: more settings, `name=value`.
+    """
+
+    def __init__(self, directory: Path, **options: object) -> None:
         self.directory = directory
         self.data_dir = directory / "data"
         self.http_port, self.rtmp_port, kafka, controller, *others = port_block(9)
@@ -65,7 +71,9 @@ class LiveStack:
             "LOGCAST_SHED_LAG_MS": "6000",  # the tests ask for every part
             "LOGCAST_LATE_GOP_S": "120",
             "LOGCAST_ENCODER_PRESET": "ultrafast",  # two cores carry the whole system, the publisher and a browser
+            "LOGCAST_HOT_REACTIONS_PER_S": "1000",  # a few fast thumbs make a video hot
         }
+        self.environ |= {f"LOGCAST_{name.upper()}": str(value) for name, value in options.items()}
         self.server = f"http://127.0.0.1:{self.http_port}"
         self._output = directory / "up.log"
         self._process: subprocess.Popen[bytes] | None = None
@@ -138,6 +146,11 @@ class LiveStack:
         except psutil.Error:
             return False
         return bool(environ.get("LOGCAST_DATA_DIR") == str(self.data_dir) and status != psutil.STATUS_ZOMBIE)
+
+    def settings(self) -> Settings:
+        """The settings of its processes."""
+        chosen = {name.removeprefix("LOGCAST_").lower(): value for name, value in self.environ.items()}
+        return load_settings(**{name: value for name, value in chosen.items() if name in Settings.model_fields})
 
     # -- addresses
 

@@ -7,11 +7,11 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.e2e.conftest import HTTP_TIMEOUT_S
 from tests.e2e.hls_viewer import HlsViewer
 from tests.e2e.live_stack import ROLES, Channel, LiveStack
 from tests.e2e.publishing import ClipMaker, publishing
 from tests.e2e.rest import comment_as, comments, current_video
+from tests.running_stack import HTTP_TIMEOUT_S
 from tests.waiting import eventually_async
 
 pytestmark = pytest.mark.e2e

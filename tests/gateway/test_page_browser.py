@@ -377,8 +377,16 @@ def test_a_like_of_a_broken_moment_is_said_again_and_taps_are_gathered(page: Pag
     eventually(page, "feed.state !== 'open'")
     page.evaluate("feed.like(true); feed.like(false); feed.like(true, 'comment-0001')")
     peer.next("join")
-    assert peer.next("like") == {"type": "like", "liked": False}
-    assert peer.next("like") == {"type": "like", "liked": True, "comment": "comment-0001"}
+    video, comment = peer.next("like"), peer.next("like")
+    assert video == {"type": "like", "liked": False, "id": video["id"]}
+    assert comment == {"type": "like", "liked": True, "comment": "comment-0001", "id": comment["id"]}
+    peer.say({"type": "taken", "id": video["id"]})
+    peer.say({"type": "error", "code": "too_fast", "message": "slower", "id": comment["id"]})
+    assert peer.next("like") == comment, "said again a little later"
+    peer.say(1012)
+    peer.next("join")
+    assert peer.next("like") == comment, "what was taken is not said again, what was not is"
+    assert page.evaluate("events.filter(([type]) => type === 'error').length") == 0
 
 
 def test_a_token_that_is_not_taken_any_more_is_forgotten(page: Page, peer: Peer) -> None:
@@ -683,7 +691,8 @@ def test_a_poll_shows_its_bars_and_a_vote_can_be_taken_back(page: Page, peer: Pe
     assert page.locator("[data-testid=poll-share]").all_inner_texts() == ["25 %", "75 %"]
     option = page.locator("[data-testid=poll-option]").first
     option.click()
-    assert peer.next("vote") == {"type": "vote", "poll": "poll-0001", "option": 0}
+    vote = peer.next("vote")
+    assert vote == {"type": "vote", "poll": "poll-0001", "option": 0, "id": vote["id"]}
     assert option.get_attribute("aria-pressed") == "true"
     option.click()
     assert peer.next("vote")["option"] is None

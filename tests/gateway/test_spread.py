@@ -11,6 +11,7 @@ from gateway.speaking import Speaker
 from schemas.events import Event, ReactionsRecorded, TotalsChanged
 from schemas.ids import UserId
 from schemas.topics import Topic, partition_of
+from stores.kafka import LogBusyError, LogError
 from tests.gateway.tape import VIDEO, video
 
 PARTITIONS = 8
@@ -22,11 +23,20 @@ class Written:
 
     def __init__(self) -> None:
         self.sent: list[tuple[int | None, ReactionsRecorded]] = []
+        self.reports: list[asyncio.Future[None]] = []
 
     def send(self, _topic: Topic, _key: str, event: Event, *, partition: int | None = None) -> "asyncio.Future[None]":
         assert isinstance(event, ReactionsRecorded)
         self.sent.append((partition, event))
-        return asyncio.get_running_loop().create_future()
+        self.reports.append(asyncio.get_running_loop().create_future())
+        return self.reports[-1]
+
+
+class Busy:
+    """A producer whose queue is full."""
+
+    def send(self, *_: object, **__: object) -> "asyncio.Future[None]":
+        raise LogBusyError("full")
 
 
 def totals(hearts: int, at_ms: int) -> TotalsChanged:
@@ -40,6 +50,35 @@ def say(speaker: Speaker) -> None:
     speaker.vote(video(), ANN.id, "poll-0001", 1)
     speaker.react(video(), ANN, React(kind="heart", count=3))
     speaker.flush()
+
+
+async def test_what_was_said_is_taken_once_the_log_has_the_event_that_it_went_into() -> None:
+    written: Any = Written()
+    heat = Heat(1_000, 4, PARTITIONS)
+    for hearts, at_ms in ((0, 0), (5_000, 1_000)):
+        heat.apply(totals(hearts, at_ms))
+    speaker = Speaker(written, "run-1", lambda: 7, heat)
+    while not any(event.share >= 0 for _, event in written.sent):
+        written.sent.clear()
+        written.reports.clear()
+        like = speaker.like(video(), ANN, LikeWanted(liked=True, comment=None))
+        vote = speaker.vote(video(), ANN.id, "poll-0001", 1)
+        tap = speaker.react(video(), ANN, React(kind="heart", count=3))
+        speaker.flush()
+    away, home = written.reports
+    away.set_result(None)
+    assert await tap is True
+    assert not like.done()
+    home.set_exception(LogError("refused"))
+    assert (await like, await vote) == (False, False)
+
+
+async def test_what_the_log_has_no_room_for_is_not_taken() -> None:
+    busy: Any = Busy()
+    speaker = Speaker(busy, "run-1", lambda: 7, Heat(0, 4, PARTITIONS))
+    taken = speaker.like(video(), ANN, LikeWanted(liked=True, comment=None))
+    speaker.flush()
+    assert await taken is False
 
 
 async def test_a_quiet_video_has_one_event_at_home() -> None:

@@ -86,7 +86,7 @@ PATHS: Final[dict[str, Schema]] = {
             POLL,
             body="NewVote",
             answers={"202": None},
-            problems=(400, 401, 404, 408, 409, 413, 422, 429),
+            problems=(400, 401, 404, 408, 409, 413, 422, 429, 503),
             security="guest",
         )
     },

@@ -6,7 +6,7 @@ from gateway.feed_messages import MAX_REACTIONS, REACTIONS
 from gateway.openapi.words import COMMENT, COUNTS, OPTIONAL_TEXT, TEXT, VIDEO, WRITING, Schema, call, members
 from stores.own_marks import MOST_LIKED
 
-LIKING: Final = (400, 401, 404, 429)
+LIKING: Final = (400, 401, 404, 429, 503)
 
 SCHEMAS: Final[dict[str, Schema]] = {
     "NewReaction": {

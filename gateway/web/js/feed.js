@@ -9,7 +9,7 @@
  *
  * Nothing is lost over a reconnect: the join carries `after`, the last number seen, and the server sends exactly what came
  * later; a number that was left out is a reason to join again. When to come back the server says in its `goodbye`. What this side wanted is said again after the join: comments without a verdict (same id, so
- * a repeat is seen as one) and the wanted state of likes. Reactions of a broken moment are dropped.
+ * a repeat is seen as one) and the wanted states of likes and votes that the server has not `taken`. Reactions of a broken moment are dropped.
  *
  * Events (CustomEvent, the message in `detail`): `state` {state, retryMs, closeCode}, and the server's own `joined`,
  * `comment`, `changed`, `decided` (what became of one's comment that waited: {id, seq} or {id, reason, message}), `withdrawn`, `totals`, `viewers`, `poll`, `reactions`, `mine`, `review`, `acted`, `done`, `rules`, `part`, `video`, `break`, `error`.
@@ -35,10 +35,12 @@ const SILENCE_MS = 35000;
 const VERDICT_MS = 12000;
 const JOIN_MS = 10000;
 const REACTION_MS = 300;
-const UNSURE_MS = 40000; // a little more than it takes to notice a silent connection
+const AGAIN_MS = 1000;
 const OUTBOX = 20;
+/** Errors after which a wish is said again, a little later. */
+const PASSING = new Set(["too_fast", "log_away", "internal"]);
 /** What is passed on as it comes. */
-const TOLD = new Set(["totals", "viewers", "break", "poll", "reactions", "mine", "review", "rules", "part", "renewed", "acted", "done"]);
+const TOLD = new Set(["totals", "viewers", "break", "poll", "reactions", "mine", "review", "rules", "part", "acted", "done"]);
 
 /** Close codes of the server that need more than "try again". */
 export const Close = Object.freeze({ BAD_TOKEN: 4401, NO_CHANNEL: 4404, ORIGIN: 4406, TOO_FAST: 4429, RESTART: 1012, TOO_SLOW: 1013, SILENT: 4000 });
@@ -83,7 +85,7 @@ export class Feed extends EventTarget {
   #pingTimer = 0;
   #heardMs = 0;
   #outbox = new Map(); // comment id -> {message, resolve, reject, timer}
-  #likes = new Map(); // comment id or "" -> {liked, sentMs}: the latest wishes, which a broken connection may have eaten
+  #wishes = new Map(); // what is wished for -> message with an id: the latest likes and votes that the log may not have
   #taps = new Map(); // kind -> count not sent yet
   #tapTimer = 0;
   #renaming = "";
@@ -158,12 +160,27 @@ export class Feed extends EventTarget {
     });
   }
 
-  /** Like or unlike the video, or one comment; said again after a reconnect if it may have been lost. */
+  /** Like or unlike the video, or one comment; said again after a reconnect until the server has `taken` it. */
   like(liked, comment = null) {
-    const target = comment ?? "";
-    this.#likes.delete(target);
-    this.#likes.set(target, { liked, sentMs: this.#sendLike(target, liked) ? performance.now() : Infinity });
-    if (this.#likes.size > OUTBOX) this.#likes.delete(this.#likes.keys().next().value);
+    this.#wish(`like ${comment ?? ""}`, { type: "like", liked, ...(comment && { comment }) });
+  }
+
+  #wish(target, message) {
+    const wish = { ...message, id: newCommentId() };
+    this.#wishes.delete(target);
+    this.#wishes.set(target, wish);
+    if (this.#wishes.size > OUTBOX) this.#wishes.delete(this.#wishes.keys().next().value);
+    return this.#send(wish);
+  }
+
+  /** An answer to a wish: it is done, or wished again a little later. False: it answers none. */
+  #granted({ type, id, code }) {
+    const [target, wish] = [...this.#wishes].find(([, one]) => one.id === id) ?? [];
+    if (!wish) return false;
+    if (type === "error" && code === "token_lapsed") return false; // said again when the token is renewed
+    if (type === "error" && PASSING.has(code)) setTimeout(() => this.#wishes.get(target) === wish && this.#send(wish), AGAIN_MS);
+    else this.#wishes.delete(target);
+    return type === "taken" || PASSING.has(code);
   }
 
   /** Count a reaction ("heart", "clap", "laugh", "wow", "fire"); taps of 0.3 s go in one message. */
@@ -172,9 +189,10 @@ export class Feed extends EventTarget {
     this.#tapTimer ||= setTimeout(() => this.#sendTaps(), REACTION_MS);
   }
 
-  /** Vote in a poll; null takes the vote back. */
+  /** Vote in a poll; null takes the vote back. Said again like a like, but false and forgotten when not connected now. */
   vote(poll, option) {
-    return this.#send({ type: "vote", poll, option });
+    const target = `vote ${poll}`;
+    return this.#wish(target, { type: "vote", poll, option }) || !this.#wishes.delete(target);
   }
 
   /** Another text of one's own comment, or null to take it back. @returns {Promise<{id: string, seq: number}>} as `comment` */
@@ -251,10 +269,7 @@ export class Feed extends EventTarget {
     this.joins += 1;
     this.#setState("open");
     this.#emit("joined", message);
-    for (const [target, { liked, sentMs }] of this.#likes) {
-      if (sentMs > performance.now() - UNSURE_MS) this.#sendLike(target, liked);
-    }
-    this.#likes.clear();
+    for (const wish of this.#wishes.values()) this.#send(wish);
     for (const { message: waiting } of this.#outbox.values()) this.#send(waiting);
   }
 
@@ -288,7 +303,12 @@ export class Feed extends EventTarget {
       case "held":
       case "rejected": return this.#refuse(message.id, message.reason ?? "", message.message ?? "", message.type === "held");
       case "video": return this.#changed(message);
+      case "taken": return this.#granted(message);
+      case "renewed":
+        for (const wish of this.#wishes.values()) this.#send(wish);
+        return this.#emit("renewed", message);
       case "error":
+        if (this.#granted(message)) return undefined;
         if (this.#outbox.has(message.id)) return this.#refuse(message.id, message.code ?? "", message.message ?? "");
         return this.#emit("error", message);
       default: return TOLD.has(message?.type) ? this.#emit(message.type, message) : undefined; // heartbeat, pong, and what later servers add
@@ -320,7 +340,7 @@ export class Feed extends EventTarget {
     this.seq = this.video === null ? this.seq : 0;
     if (video === null) this.seq = null;
     this.video = video;
-    this.#likes.clear();
+    this.#wishes.clear();
     this.#emit("video", message ?? { type: "video", id: null, state: "ended" });
   }
 
@@ -338,10 +358,6 @@ export class Feed extends EventTarget {
     clearTimeout(waiting.timer);
     this.#outbox.delete(id);
     waiting.reject(new CommentRefused(reason, message, held));
-  }
-
-  #sendLike(target, liked) {
-    return this.#send({ type: "like", liked, ...(target && { comment: target }) });
   }
 
   #sendTaps() {
