@@ -12,6 +12,8 @@ RECENT_MS: Final = 10_000
 MINUTE_MS: Final = 60_000
 TEN_MINUTES_MS: Final = 600_000
 SILENT_MS: Final = 4_000
+STALE_MS: Final = 7_000
+"""No measurement for so long: the ingest is away, or does not get through to the log."""
 SETTLED_MS: Final = 8_000
 """Of the first seconds of a connection nothing is said that time mends."""
 
@@ -63,7 +65,7 @@ def advice(arrival: Arrival, delivery: Delivery, now_ms: int) -> list[Advice]:
     """What is to be said of a stream on the air now, the gravest first."""
     newest = arrival.newest
     silent_ms = now_ms - newest.measured_ms
-    if newest.left or silent_ms > SILENT_MS or newest.silence_ms > SILENT_MS:
+    if newest.left or silent_ms > STALE_MS or newest.silence_ms > SILENT_MS:
         return [_silent(newest, max(silent_ms, newest.silence_ms))]
     found = [one for rule in _RULES for one in rule(arrival, newest, now_ms)] + list(
         _delivered(arrival, delivery, now_ms)

@@ -516,6 +516,11 @@ def test_the_list_of_comments_is_bounded_and_holds_still_for_who_reads_back(page
         ("player", "m.remedy({ details: 'manifestLoadError', response: { code: 404 } }, 0)", "wait"),
         ("player", "[m.catchUpRate(0.05, 2), m.catchUpRate(0.5, 0.2), m.catchUpRate(0.5, 0.5), m.catchUpRate(9, 2), m.catchUpRate(NaN, 2)]", [1, 1, 1.06, 1.1, 1]),
         ("player", "[m.latencyOf(8600, 10000, 1.1), m.latencyOf(8600, 100000, 1.1), m.latencyOf(null, 1, 2), m.latencyOf(9000, 10000, null), m.latencyOf(20000, 10000, null)]", [1.4, 1.1, 2, 1, None]),
+        ("plot", "[m.niceScale(0), m.niceScale(3), m.niceScale(10), m.niceScale(1284), m.niceScale(0.2, false)]", [{"step": 1, "top": 1}, {"step": 1, "top": 3}, {"step": 5, "top": 10}, {"step": 500, "top": 1500}, {"step": 0.1, "top": 0.2}]),
+        ("plot", "[m.timeTicks(61000, 301000).length, m.timeTicks(0, 3600000), m.timeTicks(0, 3600000, 2)]", [4, [0, 900000, 1800000, 2700000, 3600000], [0, 1800000, 3600000]]),
+        ("plot", "m.eachMinute([{ minute_ms: 60000, n: 3 }, { minute_ms: 180000, n: 5 }], 60000, 240000, (row) => row.n).map(({ y }) => y)", [3, 0, 5, 0]),
+        ("plot", "m.growth(m.eachMinute([{ minute_ms: 0, n: 3 }, { minute_ms: 120000, n: 5 }], 60000, 180000, (row) => row.n, (last) => last)).map(({ y }) => y)", [0, 2, 0]),
+        ("health_panel", "[m.bits(3412000), m.bits(128000), m.bits(5e6, true), m.bits(0, true), m.codec('avc1.64001f'), m.rate(29.9701)]", ["3.4 Mbit/s", "128 kbit/s", "5M", "0", "H.264", "29.97"]),
     ],
 )  # fmt: skip
 def test_pure_functions_of_the_page(modules: Page, module: str, call: str, expected: object) -> None:

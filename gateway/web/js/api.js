@@ -118,6 +118,45 @@ export async function ownsChannel(name, key) {
 /** Another stream key of a channel, for its owner; the old one stops working. @throws {Problem} */
 export const rotateKey = async (name, token) => (await call(`/v1/channels/${encodeURIComponent(name)}/key`, { method: "POST", token })).stream_key;
 
+/** Make a channel that one owns: `{name, title, stream_key}`. @throws {Problem} with the wrong fields */
+export const makeChannel = (name, token) => call("/v1/channels", { method: "POST", token, body: { name } });
+
+/** Say what a channel and its live stream are about. @throws {Problem} with the wrong fields */
+export const changeChannel = (name, body, token) => call(channelPath(name), { method: "PATCH", token, body });
+
+/** How a channel's stream arrives and is delivered. @throws {Problem} 401, 403: one may not know */
+export const readHealth = (name, token) => call(`${channelPath(name)}/health`, { token });
+
+/** Viewers of a video: now, peak, different ones. */
+export const readViewers = (video) => call(`/v1/videos/${encodeURIComponent(video)}/viewers`);
+
+/** Rows of `viewers` or `totals` by minute, from a wall clock on. */
+export const readMinutes = async (video, what, fromMs) =>
+  (await call(`/v1/videos/${encodeURIComponent(video)}/${what}/minutes?${new URLSearchParams({ from_ms: fromMs })}`))?.minutes ?? [];
+
+/** How many comments each minute of the last hour had. */
+export const readCommentMinutes = async (video) => (await call(`/v1/videos/${encodeURIComponent(video)}/comments/minutes`))?.minutes ?? [];
+
+/** The comments that wait: `{held, waiting}`. @throws {Problem} */
+export const readReview = (name, token) => call(`${channelPath(name)}/moderation/review?limit=100`, { token });
+
+/** What moderators did, newest first: `{acts, next}`. @throws {Problem} */
+export const readActs = (name, limit, token) => call(`${channelPath(name)}/moderation/acts?limit=${limit}`, { token });
+
+/** Do something as a moderator; gives the act. @throws {Problem} */
+export const moderate = (name, body, token) => call(`${channelPath(name)}/moderation/acts`, { method: "POST", token, body });
+
+/** Take acts back. @throws {Problem} */
+export const takeBack = (name, acts, token) => call(`${channelPath(name)}/moderation/rollback`, { method: "POST", token, body: { acts } });
+
+/** The rules of a channel's conversation. @throws {Problem} */
+export const readRules = (name, token) => call(`${channelPath(name)}/moderation/rules`, { token });
+
+/** Change the rules that the body names; gives all. @throws {Problem} with the wrong fields */
+export const changeRules = (name, body, token) => call(`${channelPath(name)}/moderation/rules`, { method: "PUT", token, body });
+
+const channelPath = (name) => `/v1/channels/${encodeURIComponent(name)}`;
+
 /** Ask for an ad break. @throws {Problem} with the reason when it is refused. */
 export const requestBreak = (name, key, seconds) =>
   call(`/v1/channels/${encodeURIComponent(name)}/cues`, { method: "POST", token: key, body: { seconds } });

@@ -13,6 +13,7 @@ import { drawShelf, poster } from "./shelf.js";
 
 const REFRESH_MS = 4000;
 const EARLIER = 12;
+const CARD_TAGS = 3;
 /** The picture of what is live is asked for again so often. */
 const FRAME_MS = 20000;
 const LIVE_STATES = new Set(["live", "interrupted"]);
@@ -100,13 +101,14 @@ function newCard({ name, video_id: video }, live) {
       element("div", { class: "card__text" },
         element("h3", { class: "card__title", "data-part": "title" }),
         element("p", { class: "card__channel", "data-part": "channel" }, name),
+        element("p", { class: "card__tags", "data-part": "tags", "data-testid": "card-tags" }),
         element("p", { class: "card__numbers" },
           element("span", {}, icon("eye"), element("span", { "data-part": "viewers", "data-testid": "card-viewers" }), element("span", { class: "sr" }, " viewers")),
           element("span", {}, icon("thumb"), element("span", { "data-part": "likes", "data-testid": "card-likes" }), element("span", { class: "sr" }, " likes")),
           element("span", { class: "card__since", "data-part": "since" })))));
 }
 
-function update(item, { name, title, state, viewers, likes, started_ms: startedMs, video_id: video }, live) {
+function update(item, { name, title, state, viewers, likes, started_ms: startedMs, video_id: video, tags = [] }, live) {
   const part = (key) => item.querySelector(`[data-part=${key}]`);
   const link = item.querySelector("a");
   const href = `/watch/${live ? name : video || name}`;
@@ -115,6 +117,8 @@ function update(item, { name, title, state, viewers, likes, started_ms: startedM
   part("badge").dataset.state = state ?? "";
   setText(part("title"), title || name);
   part("channel").hidden = !title;
+  setText(part("tags"), tags.slice(0, CARD_TAGS).join(" · "));
+  part("tags").hidden = tags.length === 0;
   setText(part("viewers"), compact(viewers ?? 0));
   setText(part("likes"), compact(likes ?? 0));
   setText(part("since"), startedMs ? ago(startedMs, Date.now()) : "");

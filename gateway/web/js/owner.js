@@ -20,7 +20,8 @@ export function keptKey(channel) {
   }
 }
 
-function keepKey(channel, key) {
+/** Keep the key of a channel for this tab; "" forgets it. */
+export function keepKey(channel, key) {
   try {
     if (key) sessionStorage.setItem(keyName(channel), key);
     else sessionStorage.removeItem(keyName(channel));
@@ -37,13 +38,27 @@ export class OwnerTools {
   #opened;
   #seconds = 30;
   #session;
+  #owns;
+  #rotations = new Map(); // by channel and user: a question that was asked stays while the rest is drawn again
 
-  constructor(root, { opened = () => undefined, session = null } = {}) {
+  /** @param {HTMLElement} root @param {{opened?: (key: string) => void, session?: import("./session.js").Session, owns?: () => boolean}} options `owns`: whether who is logged in owns the channel */
+  constructor(root, { opened = () => undefined, session = null, owns = () => false } = {}) {
     this.#root = root;
     this.#opened = opened;
     this.#session = session;
+    this.#owns = owns;
     session?.addEventListener("change", () => this.#draw());
     this.#draw();
+  }
+
+  /** Somebody may do more, or less, than before. */
+  redraw() {
+    this.#draw();
+  }
+
+  /** What stands for the owner: the key, or who is logged in. */
+  get #power() {
+    return this.#key || (this.#session?.user && this.#owns() ? this.#session.token : "");
   }
 
   /** Turn to a channel ("" for none); a key kept for it is checked again. */
@@ -73,7 +88,7 @@ export class OwnerTools {
 
   #draw() {
     if (!this.#channel) this.#root.replaceChildren(element("p", { class: "muted" }, "Open a channel first."));
-    else if (this.#key) this.#root.replaceChildren(...this.#tools(), ...this.#rotation());
+    else if (this.#power) this.#root.replaceChildren(...this.#tools(), ...this.#rotation());
     else this.#root.replaceChildren(...this.#keyForm(), ...this.#rotation());
   }
 
@@ -109,13 +124,19 @@ export class OwnerTools {
       element("fieldset", { class: "choices" }, element("legend", {}, "Length"), ...lengths),
       start,
       note,
-      element("button", { type: "button", class: "link link--small", "data-testid": "owner-forget", onclick: () => this.#forget() }, "Put the key away"),
+      ...(this.#key ? [element("button", { type: "button", class: "link link--small", "data-testid": "owner-forget", onclick: () => this.#forget() }, "Put the key away")] : []),
     ];
   }
 
   /** Another key, for who is logged in as an owner: asked for twice, for the old one stops working. */
   #rotation() {
     if (!this.#session?.user) return [];
+    const asked = `${this.#channel}/${this.#session.user.id}`;
+    if (!this.#rotations.has(asked)) this.#rotations.set(asked, this.#newRotation());
+    return [this.#rotations.get(asked)];
+  }
+
+  #newRotation() {
     const note = element("p", { class: "note", role: "status", "data-testid": "rotate-note" });
     const button = element("button", { type: "button", class: "button button--wide", "data-testid": "rotate" }, "Make another key");
     let sure = false;
@@ -130,7 +151,7 @@ export class OwnerTools {
       await this.#rotate(note);
       button.disabled = false;
     });
-    return [element("div", { class: "rotation" }, button, note)];
+    return element("div", { class: "rotation" }, button, note);
   }
 
   async #rotate(note) {
@@ -141,6 +162,7 @@ export class OwnerTools {
       keepKey(channel, key);
       this.#key = key;
       this.#opened(key);
+      this.#rotations.clear();
       this.#draw();
       setText(this.#root.querySelector("[data-testid=rotate-note]"), "There is another key. Copy it below, where it says Stream key: it is shown in this tab only.");
     } catch (problem) {
@@ -154,7 +176,7 @@ export class OwnerTools {
     note.dataset.wrong = "false";
     setText(note, "Asking…");
     try {
-      await requestBreak(this.#channel, this.#key, this.#seconds);
+      await requestBreak(this.#channel, this.#power, this.#seconds);
       setText(note, `Taken: ${clock(this.#seconds)}, from the next segment on. Viewers see it when their picture gets there.`);
     } catch (problem) {
       note.dataset.wrong = "true";

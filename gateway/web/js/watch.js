@@ -12,7 +12,7 @@ import { exists, listVideos, readChannel, readVideo } from "./api.js";
 import { AdBreaks } from "./breaks.js";
 import { Chat, viewersText } from "./chat.js";
 import { mountControls } from "./controls.js";
-import { byId, hue, setText } from "./dom.js";
+import { byId, element, hue, setText } from "./dom.js";
 import { Close, Feed } from "./feed.js";
 import { Follows, mountFollow } from "./follows.js";
 import { ago, clock, compact } from "./format.js";
@@ -114,7 +114,7 @@ function listen() {
     showLike();
   });
   on("joined", (message) => {
-    describe({ title: message.video?.title, started_ms: message.video?.started_ms });
+    describe({ title: message.video?.title, started_ms: message.video?.started_ms, tags: message.video?.tags, description: message.video?.description });
     if (message.video) turnTo({ id: message.video.id, state: message.video.state });
     showViewers(message.viewers);
     taps.reset();
@@ -195,7 +195,8 @@ function masterOf(id) {
   return at(id ? `/v1/videos/${id}/master.m3u8` : `/live/${encodeURIComponent(subject.name)}/master.m3u8`);
 }
 
-function describe({ title, channel, viewers, likes, started_ms: startedMs }) {
+function describe({ title, channel, viewers, likes, started_ms: startedMs, tags, description }) {
+  if (tags !== undefined || description !== undefined) showAbout(tags ?? [], description ?? "");
   const shown = title || byId("title").dataset.title || "";
   if (title) byId("title").dataset.title = title;
   if (channel !== undefined) setText(byId("channel"), channel);
@@ -206,6 +207,13 @@ function describe({ title, channel, viewers, likes, started_ms: startedMs }) {
   if (startedMs) setText(byId("since"), `started ${ago(startedMs, Date.now())}${Date.now() - startedMs < 60000 ? "" : " ago"}`);
   if (viewers !== undefined) showViewers(viewers);
   if (likes !== undefined) showLikes(likes);
+}
+
+function showAbout(tags, description) {
+  byId("about").hidden = tags.length === 0 && !description;
+  byId("about-tags").hidden = tags.length === 0;
+  byId("about-tags").replaceChildren(...tags.map((tag) => element("li", { class: "about__tag" }, tag)));
+  setText(byId("about-text"), description);
 }
 
 function showViewers(number) {
