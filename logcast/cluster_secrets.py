@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from logcast.certificates import ensure_authority, hosts_in, issue
-from stores.kafka_rights import ROLES
+from schemas.rights import ROLES
 from stores.link_keys import ensure_link_keys
 from stores.secrets import ensure_secret
 

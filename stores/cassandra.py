@@ -108,7 +108,7 @@ class Cassandra:
         Raises:
             CassandraAwayError: no contact point answers.
         """
-        cluster = _cluster(settings)
+        cluster = cluster_of(settings)
         try:
             yield cls(await asyncio.to_thread(_connect, cluster, settings), settings.cassandra_keyspace)
         finally:
@@ -236,7 +236,7 @@ def apply_schema(settings: Settings) -> None:
         CassandraAwayError: no contact point answers, or the nodes do not agree on the schema.
         CassandraRefusedError: something else of that name is there, or the user may not create it.
     """
-    cluster = _cluster(settings)
+    cluster = cluster_of(settings)
     try:
         session = _connect(cluster, settings)
         for statement in schema_statements(settings):
@@ -258,7 +258,8 @@ def schema_statements(settings: Settings) -> list[str]:
     return [statement.strip() for statement in filled.split(";") if statement.strip()]
 
 
-def _cluster(settings: Settings) -> Cluster:
+def cluster_of(settings: Settings) -> Cluster:
+    """The driver's view of the nodes, not yet connected; to be shut down."""
     profile = ExecutionProfile(
         load_balancing_policy=TokenAwarePolicy(DCAwareRoundRobinPolicy(settings.cassandra_local_dc)),
         retry_policy=RetryIdempotent(),

@@ -18,8 +18,8 @@ from confluent_kafka.admin import (
     UserScramCredentialUpsertion,
 )
 
+from schemas.rights import ROLES, Rule, rules
 from stores.kafka import LogError, client_config
-from stores.kafka_rights import ROLES, Rule, rules
 from stores.settings import Settings
 
 TIMEOUT_S: Final = 30.0
@@ -56,19 +56,19 @@ def apply_users(settings: Settings, passwords: Mapping[str, str]) -> None:
         UserScramCredentialUpsertion(user, ScramCredentialInfo(mechanism, ITERATIONS), password.encode())
         for user, password in passwords.items()
     ]
-    answers = AdminClient(client_config(settings, "users")).alter_user_scram_credentials(changes)
-    for user, future in answers.items():
+    admin = AdminClient(client_config(settings, "users"))  # its futures end with it
+    for user, future in admin.alter_user_scram_credentials(changes).items():
         _result(future, f"cannot make the user {user}")
 
 
 def apply_rights(settings: Settings) -> RightsReport:
-    """Make the ACLs of `stores.kafka_rights`, and take away what else our roles may read and write.
+    """Make the ACLs of `schemas.rights`, and take away what else our roles may read and write.
 
     Raises:
         LogError: the brokers do not answer, or we may not.
     """
     admin = AdminClient(client_config(settings, "rights"))
-    have, wanted = rights_there(settings), set(rules(settings))
+    have, wanted = rights_there(settings), set(rules(settings.topic_prefix, settings.worker_group))
     added, taken = sorted(wanted - have), sorted(have - wanted)
     for future in (admin.create_acls([_binding(rule) for rule in added]) if added else {}).values():
         _result(future, "cannot make a right")
@@ -89,7 +89,8 @@ def rights_there(settings: Settings) -> set[Rule]:
         *(ResourceType.ANY, any_name, ResourcePatternType.ANY, any_name, any_name),
         *(AclOperation.ANY, AclPermissionType.ALLOW),
     )
-    found = _result(AdminClient(client_config(settings, "rights")).describe_acls(any_), "cannot see the rights")
+    admin = AdminClient(client_config(settings, "rights"))
+    found = _result(admin.describe_acls(any_), "cannot see the rights")
     return {rule for binding in found if (rule := _rule(binding)) is not None}
 
 

@@ -19,8 +19,16 @@ from logcast.commands._options import absolute_settings, data_option, port_optio
 @click.option(
     "--standby", is_flag=True, help="Every GOP is transcoded twice: a worker that dies costs viewers nothing."
 )
+@click.option("--secure", is_flag=True, help="TLS, users and rights on Kafka, passwords on Cassandra.")
 def command(
-    data_dir: Path | None, http_port: int | None, rtmp_port: int | None, *, demo: bool, cluster: bool, standby: bool
+    data_dir: Path | None,
+    http_port: int | None,
+    rtmp_port: int | None,
+    *,
+    demo: bool,
+    cluster: bool,
+    standby: bool,
+    secure: bool,
 ) -> None:
     """Start Kafka, Cassandra, consumers, worker, gateway and ingest on this machine, and watch over them.
 
@@ -35,4 +43,4 @@ def command(
 
     settings = absolute_settings(data_dir, http_port=http_port, rtmp_port=rtmp_port)
     layout = replace(CLUSTER if cluster else ONE, standby=standby)
-    run_stack(settings, Console(), demo=demo, began=began, layout=layout)
+    run_stack(settings, Console(), demo=demo, began=began, layout=layout, secure=secure)

@@ -8,11 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from logcast.cluster_secrets import ADMIN, NODE
+
 MECHANISM: Final = "SCRAM-SHA-512"
-NODE_USER: Final = "kafka"
-"""The common name in the nodes' certificate; they may do everything."""
-ADMIN_USER: Final = "admin"
-"""The one user that a new cluster is born with; it makes the others and their rights."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,5 +57,5 @@ def _secure(host: str, port: int, controller_port: int, files: BrokerFiles) -> l
         f"listener.name.clients.{MECHANISM.lower()}.sasl.jaas.config={login}",
         "authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer",
         "allow.everyone.if.no.acl.found=false",
-        f"super.users=User:{NODE_USER};User:{ADMIN_USER}",
+        f"super.users=User:{NODE};User:{ADMIN}",
     ]

@@ -11,9 +11,10 @@ from importlib.resources import files
 from pathlib import Path
 from string import Template
 
+from logcast.cluster_secrets import ADMIN
 from logcast.errors import CannotStartError
 from logcast.stack.java import SMALL_SERVER, Java
-from logcast.stack.kafka_listeners import ADMIN_USER, MECHANISM, BrokerFiles, listener_lines
+from logcast.stack.kafka_listeners import MECHANISM, BrokerFiles, listener_lines
 from logcast.stack.tether import tethered
 from stores.secrets import write_secret
 
@@ -114,7 +115,7 @@ class KafkaNode:
             return
         password = self.security.admin_password.read_text("ascii").strip()
         path = self.directory / "first-user.arguments"
-        write_secret(path, f"--add-scram\n{MECHANISM}=[name={ADMIN_USER},password={password}]")
+        write_secret(path, f"--add-scram\n{MECHANISM}=[name={ADMIN},password={password}]")
         try:
             yield [f"@{path}"]
         finally:

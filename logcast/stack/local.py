@@ -20,6 +20,7 @@ from logcast.stack.ports import kafka_port
 from logcast.stack.probes import cassandra_ready, http_ok, kafka_ready
 from logcast.stack.process import ProcessSpec
 from logcast.stack.restarts import RestartRule
+from logcast.stack.security import Security
 from stores.settings import Settings
 
 SMALL_PROCESS = {"MALLOC_ARENA_MAX": "2", "PYTHONUNBUFFERED": "1"}
@@ -40,20 +41,24 @@ class LocalStack:
         archives: Path,
         demo_target: str | None = None,
         layout: Layout = ONE,
+        security: Security | None = None,
     ) -> None:
         self._layout = layout
+        self._security = security
         self._demo_target = demo_target
         port = kafka_port(settings)
         self._settings = layout.settings(settings, port)
+        self._admin = security.settings_of(self._settings) if security else self._settings
         archived = partial(self._server, archives, java)
         kafka = list(self._kafka_nodes(port, java, class_path("kafka")))
         self._kafka = [archived(name, node) for name, node in zip(layout.named("kafka"), kafka, strict=True)]
-        self._kafka[-1].apply = partial(_apply_topics, self._settings, len(kafka))
+        self._kafka[-1].apply = partial(_apply_topics, self._admin, len(kafka), security)
         cassandra = list(self._cassandra_nodes(java, class_path("cassandra")))
         self._cassandra = [
             archived(name, node) for name, node in zip(layout.named("cassandra"), cassandra, strict=True)
         ]
-        self._cassandra[0].apply = partial(_apply_schema, self._settings)
+        for server in (self._cassandra[0], *(self._cassandra[-1:] if security else ())):
+            server.apply = partial(_apply_schema, self._admin, server.node.number, security)
         self._cluster_id = next(filter(None, (node.cluster_id() for node in kafka)), None) or new_cluster_id()
 
     @staticmethod
@@ -64,13 +69,15 @@ class LocalStack:
     def _kafka_nodes(self, port: int, java: Java, jars: tuple[Path, ...]) -> Iterator[KafkaNode]:
         hosts, data_dir = self._layout.nodes, self._settings.data_dir
         for number, name in enumerate(self._layout.named("kafka"), start=1):
-            yield KafkaNode(data_dir / name, port, port + 1, java, jars, hosts=hosts, number=number)
+            files = self._security.broker_files if self._security else None
+            yield KafkaNode(data_dir / name, port, port + 1, java, jars, hosts=hosts, number=number, security=files)
 
     def _cassandra_nodes(self, java: Java, jars: tuple[Path, ...]) -> Iterator[CassandraNode]:
         settings, hosts = self._settings, self._layout.nodes
         ports = settings.cassandra_port, settings.cassandra_storage_port
         for number, name in enumerate(self._layout.named("cassandra"), start=1):
-            yield CassandraNode(settings.data_dir / name, *ports, java, jars, hosts=hosts, number=number)
+            directory, passwords = settings.data_dir / name, self._security is not None
+            yield CassandraNode(directory, *ports, java, jars, hosts=hosts, number=number, passwords=passwords)
 
     def specs(self) -> tuple[ProcessSpec, ...]:
         """The processes in the order of start; they are stopped in the opposite one."""
@@ -98,7 +105,8 @@ class LocalStack:
         for server in self._kafka:
             node = server.node
             prepare = partial(node.prepare, self._cluster_id)
-            yield self._java(server, partial(kafka_ready, f"{node.host}:{node.port}"), prepare)
+            address = self._admin.model_copy(update={"kafka_bootstrap": f"{node.host}:{node.port}"})
+            yield self._java(server, partial(kafka_ready, address), prepare)
 
     def _cassandra_specs(self) -> Iterator[ProcessSpec]:
         """The first makes the ring and has the tables; the others join it, and learn the tables at once."""
@@ -140,6 +148,8 @@ class LocalStack:
         told = self._layout.standby_at if kind == "standby" else self._layout.settings_at
         for place, name in enumerate(self._layout.named(kind)):
             settings = told(self._settings, place)
+            user = "worker" if kind == "standby" else kind
+            settings = self._security.settings_of(settings, user) if self._security else settings
             host = "127.0.0.1" if settings.bind_host in {"0.0.0.0", "::"} else settings.bind_host  # noqa: S104
             spec = ProcessSpec(
                 name=name,
@@ -183,20 +193,32 @@ class LocalStack:
         )
 
 
-def _apply_topics(settings: Settings, brokers: int) -> None:
+def _apply_topics(settings: Settings, brokers: int, security: Security | None) -> None:
     from stores.kafka import LogError
+    from stores.kafka_users import apply_rights, apply_users
     from stores.topics import apply_topics, wait_for_brokers
 
     try:
         wait_for_brokers(settings, brokers)
         apply_topics(settings)
+        if security:
+            apply_users(settings, security.passwords())
+            apply_rights(settings)
     except LogError as error:
         if error.__cause__:  # the broker's trouble: a restart may mend it
             raise
         raise CannotStartError(str(error)) from error  # the topics there do not fit the settings
 
 
-def _apply_schema(settings: Settings) -> None:
+def _apply_schema(settings: Settings, nodes: int, security: Security | None) -> None:
+    """Make the users, as many copies of them as there are `nodes` by now; then the tables, on the first node."""
     from stores.cassandra import apply_schema
 
-    apply_schema(settings)
+    if security:
+        from stores.cassandra_users import apply_cassandra_users
+
+        these = ",".join(settings.cassandra_hosts.split(",")[:nodes])
+        now = settings.model_copy(update={"cassandra_hosts": these, "cassandra_replication": nodes})
+        apply_cassandra_users(now, security.cassandra_admin_password)
+    if nodes == 1:
+        apply_schema(settings)

@@ -2,7 +2,10 @@
 
 import asyncio
 import socket
+from collections.abc import Mapping
 from typing import Any
+
+from stores.settings import Settings
 
 PROBE_TIMEOUT_S = 5.0
 
@@ -16,8 +19,8 @@ def port_answers(port: int, host: str = "127.0.0.1") -> bool:
         return False
 
 
-def kafka_serves(bootstrap: str) -> bool:
-    """Whether a broker answers a metadata request (blocks up to `PROBE_TIMEOUT_S`)."""
+def kafka_serves(bootstrap: str, security: Mapping[str, Any] = {}) -> bool:
+    """Whether a broker answers a metadata request (blocks up to `PROBE_TIMEOUT_S`); `security` as librdkafka has it."""
     from confluent_kafka import KafkaException
     from confluent_kafka.admin import AdminClient
 
@@ -25,7 +28,7 @@ def kafka_serves(bootstrap: str) -> bool:
     if not port_answers(int(port), host):  # else the client logs its failed connections
         return False
     try:
-        admin = AdminClient({"bootstrap.servers": bootstrap, "log_level": 0})
+        admin = AdminClient({"bootstrap.servers": bootstrap, "log_level": 0, **security})
         return bool(admin.list_topics(timeout=PROBE_TIMEOUT_S).brokers)
     except KafkaException:
         return False
@@ -50,7 +53,7 @@ def local_cluster(host: str, port: int) -> Any:
 
 def cassandra_serves(host: str, port: int) -> bool:
     """Whether a node answers a query (blocks up to three times `PROBE_TIMEOUT_S`)."""
-    from cassandra import DriverException, OperationTimedOut
+    from cassandra import AuthenticationFailed, DriverException, OperationTimedOut
     from cassandra.cluster import NoHostAvailable
 
     if not port_answers(port, host):
@@ -58,7 +61,9 @@ def cassandra_serves(host: str, port: int) -> bool:
     cluster = local_cluster(host, port)
     try:
         cluster.connect().execute("SELECT release_version FROM system.local")
-    except (NoHostAvailable, OperationTimedOut, DriverException):
+    except NoHostAvailable as error:  # one that asks who we are serves
+        return bool(error.errors) and all(isinstance(one, AuthenticationFailed) for one in error.errors.values())
+    except (OperationTimedOut, DriverException):
         return False
     finally:
         cluster.shutdown()
@@ -80,9 +85,11 @@ async def http_ok(port: int, path: str = "/readyz", host: str = "127.0.0.1") -> 
     return status.split()[1:2] == [b"200"]
 
 
-async def kafka_ready(bootstrap: str) -> bool:
-    """`kafka_serves`, beside the event loop."""
-    return await asyncio.to_thread(kafka_serves, bootstrap)
+async def kafka_ready(settings: Settings) -> bool:
+    """`kafka_serves` at the bootstrap servers, as who the settings say, beside the event loop."""
+    from stores.kafka_security import librdkafka_security
+
+    return await asyncio.to_thread(kafka_serves, settings.kafka_bootstrap, librdkafka_security(settings))
 
 
 async def cassandra_ready(host: str, port: int) -> bool:

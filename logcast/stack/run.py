@@ -20,6 +20,7 @@ from logcast.stack.java import find_java
 from logcast.stack.layout import ONE, Layout
 from logcast.stack.local import LocalStack
 from logcast.stack.process import Snapshot
+from logcast.stack.security import Security
 from logcast.stack.supervisor import Supervisor
 from logcast.stack.view import StackView
 from stores.link_keys import ensure_link_keys, link_keys_path
@@ -33,7 +34,9 @@ QUIET_S = 5.0
 """After the start, before anything is done for later starts."""
 
 
-def run_stack(settings: Settings, console: Console, *, demo: bool, began: float, layout: Layout = ONE) -> None:
+def run_stack(
+    settings: Settings, console: Console, *, demo: bool, began: float, layout: Layout = ONE, secure: bool = False
+) -> None:
     """Run everything of a layout until a signal says stop; `began` is the monotonic time that the start is counted from.
 
     Raises:
@@ -53,8 +56,15 @@ def run_stack(settings: Settings, console: Console, *, demo: bool, began: float,
             cache_dir() / "class-archives",
             push_address(settings, keys["demo"]) if demo else None,
             layout,
+            _security(settings, layout) if secure else None,
         )
         asyncio.run(_supervise(settings, stack, console, welcome(settings, keys["my-channel"], demo=demo), began))
+
+
+def _security(settings: Settings, layout: Layout) -> Security:
+    security = Security(settings.data_dir / "keys" / "cluster")
+    security.prepare(layout.nodes)
+    return security
 
 
 def _with_keys(settings: Settings) -> tuple[Settings, dict[str, str]]:

@@ -45,10 +45,12 @@ class LiveStack:
 
     Args:
         directory: for everything it keeps.
+        arguments: of `logcast up`.
         options: more settings, `name=value`.
     """
 
-    def __init__(self, directory: Path, **options: object) -> None:
+    def __init__(self, directory: Path, arguments: Sequence[str] = (), **options: object) -> None:
+        self._arguments = arguments
         self.directory = directory
         self.data_dir = directory / "data"
         self.http_port, self.rtmp_port, kafka, controller, *others = port_block(9)
@@ -86,7 +88,7 @@ class LiveStack:
         began = self._output.stat().st_size if self._output.exists() else 0
         with self._output.open("ab") as output:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "logcast", "up"],
+                [sys.executable, "-m", "logcast", "up", *self._arguments],
                 cwd=self.directory,
                 env=self.environ,
                 stdin=subprocess.DEVNULL,

@@ -15,6 +15,7 @@ from schemas.topics import (
     COMMENTS_SUBMITTED,
     CUES_STATE,
     DEAD_LETTERS,
+    INGEST_HEALTH,
     JOBS_STATE,
     MEDIA_GOPS,
     MEDIA_JOBS,
@@ -35,7 +36,6 @@ from schemas.topics import (
     VIEWERS_STATE,
     Topic,
 )
-from stores.settings import Settings
 
 NO_GROUP: Final = "none"
 """The group id of readers that join none: the client library asks for its coordinator all the same."""
@@ -62,8 +62,8 @@ class Rights:
 
 RIGHTS: Final[dict[str, Rights]] = {
     "ingest": Rights(
-        reads=(VIDEOS, MEDIA_GOPS, MEDIA_PARTS),
-        writes=(VIDEOS, MEDIA_GOPS, MEDIA_SOURCE),
+        reads=(VIDEOS, MEDIA_GOPS),
+        writes=(VIDEOS, MEDIA_GOPS, MEDIA_SOURCE, INGEST_HEALTH),
     ),
     "worker": Rights(
         reads=(
@@ -91,7 +91,7 @@ RIGHTS: Final[dict[str, Rights]] = {
         reads=(
             *(MEDIA_PARTS, MEDIA_JOBS, MEDIA_RENDITIONS, VIDEOS, VIDEOS_SETTINGS, VIDEOS_CAPTIONS),
             *(COMMENTS_FEED, COMMENTS_REJECTED, COMMENTS_REVIEW, COMMENTS_SUBMITTED, MODERATION, CHANNELS_RULES),
-            *(REACTIONS, TOTALS, VIEWERS, ADS_BREAKS),
+            *(REACTIONS, TOTALS, VIEWERS, ADS_BREAKS, INGEST_HEALTH),
         ),
         writes=(
             *(COMMENTS_SUBMITTED, MODERATION, CHANNELS_RULES, REACTIONS, PRESENCE, ADS_CUES),
@@ -117,21 +117,21 @@ class Rule:
     prefixed: bool = False
 
 
-def rules(settings: Settings) -> list[Rule]:
-    """The ACLs of all roles on a cluster with these settings."""
-    return [rule for role, rights in RIGHTS.items() for rule in _rules_of(role, rights, settings)]
+def rules(prefix: str, worker_group: str) -> list[Rule]:
+    """The ACLs of all roles on a cluster where names begin with `prefix`."""
+    return [rule for role, rights in RIGHTS.items() for rule in _rules_of(role, rights, prefix, worker_group)]
 
 
-def _rules_of(role: str, rights: Rights, settings: Settings) -> Iterator[Rule]:
+def _rules_of(role: str, rights: Rights, prefix: str, worker_group: str) -> Iterator[Rule]:
     for topic in rights.reads:
-        yield Rule(role, "topic", settings.topic(topic.name), "READ")
+        yield Rule(role, "topic", prefix + topic.name, "READ")
     for topic in rights.writes:
-        yield Rule(role, "topic", settings.topic(topic.name), "WRITE")
-    own = (settings.worker_group,) if role == "worker" else rights.groups
+        yield Rule(role, "topic", prefix + topic.name, "WRITE")
+    own = (worker_group, f"{worker_group}-standby") if role == "worker" else rights.groups
     for group in (*own, NO_GROUP):
-        yield Rule(role, "group", settings.topic_prefix + group, "READ")
+        yield Rule(role, "group", prefix + group, "READ")
     for topic in rights.ledgers:
-        yield Rule(role, "transactional id", f"{settings.topic(topic.name)}-", "WRITE", prefixed=True)
+        yield Rule(role, "transactional id", f"{prefix}{topic.name}-", "WRITE", prefixed=True)
 
 
 def rights_table() -> str:
@@ -155,4 +155,4 @@ def _may(rights: Rights, name: str) -> str:
 
 
 def _groups_of(role: str) -> tuple[str, ...]:
-    return ("LOGCAST_WORKER_GROUP",) if role == "worker" else RIGHTS[role].groups
+    return ("LOGCAST_WORKER_GROUP", "LOGCAST_WORKER_GROUP-standby") if role == "worker" else RIGHTS[role].groups
