@@ -158,12 +158,13 @@ class TextRoutes:
         await send_bytes(send, request, [text_init()], MP4_TYPE, "text-init")
 
     async def cmaf(self, scope: Scope, request: Request, send: Send) -> None:
-        """A segment of a video that is over in CMAF, for DASH."""
+        """A segment in CMAF, for DASH."""
         file, query = scope["path_params"]["segment"], scope["query_string"]
         fold, track = await self._find(scope, follow=False)
+        fold, _ = await self._media.catalogue.further_back(fold, parse_directives(query).dvr_s)
         reference = reference_of(fold)
         segment = reference.segment(int(file)) if reference is not None and _NUMBER.fullmatch(file) else None
-        if segment is None or file != f"{segment.number:08d}":
+        if segment is None or not segment.closed or file != f"{segment.number:08d}":
             raise _no_text(scope)
         found = await self._captions.cues(fold, track, segment.number)
         if found is None and not segment.gap:

@@ -117,17 +117,21 @@ class Captions:
 
     async def tracks(self, fold: VideoFold) -> tuple[TextTrack, ...]:
         """The text renditions of a video: those of its source, then those of its files."""
-        found = (await self.of(fold)).tracks
-        tracks = [
-            TextTrack(name, "Captions" if number == 1 else f"Captions {number}", "", CaptionKind.CAPTIONS)
-            for number, name in enumerate(found, 1)
-        ]
+        tracks = [*await self.of_source(fold)]
         labels = {track.label for track in tracks}
         for file in await self.files.of_video(fold.video_id):
             label = file.label if file.label not in labels else f"{file.label} ({file.language})"
             labels.add(label)
             tracks.append(TextTrack(file.language.lower(), label, file.language, file.kind, file))
         return tuple(tracks)
+
+    async def of_source(self, fold: VideoFold) -> tuple[TextTrack, ...]:
+        """The text renditions that the source of a video carries; of a live one they never become fewer."""
+        found = (await self.of(fold)).tracks
+        return tuple(
+            TextTrack(name, "Captions" if number == 1 else f"Captions {number}", "", CaptionKind.CAPTIONS)
+            for number, name in enumerate(found, 1)
+        )
 
     async def of(self, fold: VideoFold) -> CaptionsFold:
         """The captions that the source of a video carries: all of a recorded one, the window of a live one."""

@@ -89,8 +89,9 @@ class DashRoutes:
         dvr_s = parse_directives(query, delivery=False).dvr_s
         fold, _ = await self._catalogue.further_back(await self._ready(video_id), dvr_s)
         window_ms = fold.span_ms if isinstance(fold, DvrView) else self._state.settings.window_s * 1000
-        tracks = await self._captions.tracks(fold) if is_over(fold) else ()
-        body = self._manifests.body(fold, Asked(window_ms, wish), await self._headers.unknown_of(fold), tracks)
+        tracks = await (self._captions.tracks(fold) if is_over(fold) else self._captions.of_source(fold))
+        asked = Asked(window_ms, wish, dvr_s)
+        body = self._manifests.body(fold, asked, await self._headers.unknown_of(fold), tracks)
         if body is None:
             raise _starting(video_id)
         await send_text(send, request, body, MANIFEST_TYPE, ENDED_AGE_S if is_over(fold) else LIVE_AGE_S)

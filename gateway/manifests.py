@@ -43,10 +43,11 @@ NO_WISH: Final = Wish()
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What a manifest is for: how far back a live video may be played, and what the client wishes."""
+    """What a manifest is for: how far back a live video may be played, what the client wishes, `dvr` in its addresses."""
 
     window_ms: int
     wish: Wish = NO_WISH
+    dvr_s: int | None = None
 
 
 class Manifests:
@@ -66,7 +67,7 @@ class Manifests:
         """The manifest of a video whose state is known; None while nothing of it can be shown.
 
         `headers` says what tracks are of which the fold does not know it, by the names of their init segments. `tracks`
-        are the captions, which are offered once the video is over.
+        are the captions; those of a live video never become fewer.
         """
         version = fold.video, [(r.name, r.finished, *_range(r)) for r in fold.listed], len(headers or {}), tracks
         kept = self._kept.setdefault(fold, {})
@@ -74,16 +75,26 @@ class Manifests:
             presentation = presentation_of(fold, asked, self._nominal, headers or {})
             if presentation is None:
                 return None
-            if presentation.live is None:
-                periods = [replace(period, texts=texts_of(fold, period, tracks)) for period in presentation.periods]
-                presentation = replace(presentation, periods=periods)
+            presentation = captioned(presentation, fold, tracks, asked.dvr_s)
             while len(kept) >= MAX_KEPT:
                 del kept[next(iter(kept))]
             kept[asked] = version, Body(manifest(presentation).encode())
         return kept[asked][1]
 
 
-def texts_of(fold: VideoFold, period: Period, tracks: Sequence[TextTrack]) -> tuple[Text, ...]:
+def captioned(
+    presentation: Presentation, fold: VideoFold, tracks: Sequence[TextTrack], dvr_s: int | None
+) -> Presentation:
+    """With captions; each track makes publishTime a µs later, for it may be new while nothing else is."""
+    live = presentation.live
+    query = "" if live is None or dvr_s is None else f"&dvr={dvr_s}"
+    periods = [replace(period, texts=texts_of(fold, period, tracks, query)) for period in presentation.periods]
+    if live is not None:
+        live = replace(live, published_us=live.published_us + len(tracks))
+    return replace(presentation, periods=periods, live=live)
+
+
+def texts_of(fold: VideoFold, period: Period, tracks: Sequence[TextTrack], query: str) -> tuple[Text, ...]:
     """The captions of a Period: cut where `reference_of` is (`gateway.caption_routes`)."""
     reference = reference_of(fold)
     segments = (
@@ -95,7 +106,8 @@ def texts_of(fold: VideoFold, period: Period, tracks: Sequence[TextTrack]) -> tu
     spans = tuple(Span(start_ms, end_ms - start_ms) for start_ms, end_ms in times)
     first = segments[0].number
     return tuple(
-        Text(t.name, t.label, t.language, t.kind is CaptionKind.CAPTIONS, t.version, first, spans) for t in tracks
+        Text(t.name, t.label, t.language, t.kind is CaptionKind.CAPTIONS, t.version, first, spans, query)
+        for t in tracks
     )
 
 

@@ -101,6 +101,7 @@ class Text:
         version: of what it is made of: other segments have other addresses.
         first_number: number of the first of `spans`; the others follow.
         spans: its segments, in order.
+        query: what goes behind the addresses of its segments, such as `&dvr=900`.
     """
 
     name: str
@@ -110,6 +111,7 @@ class Text:
     version: str
     first_number: int
     spans: tuple[Span, ...]
+    query: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -270,7 +272,7 @@ def _text_set(number: int, period: Period, text: Text) -> str:
         "timescale": TEXT_TIMESCALE,
         "presentationTimeOffset": period.origin_ms,
         "initialization": f"text/{text.name}/init.mp4",
-        "media": f"text/{text.name}/$Number%08d$.m4s?v={text.version}",
+        "media": f"text/{text.name}/$Number%08d$.m4s?v={text.version}{text.query}",
         "startNumber": text.first_number,
     }
     segments = _element("SegmentTemplate", template, [_element("SegmentTimeline", {}, _rows(text.spans))])

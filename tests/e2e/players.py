@@ -8,13 +8,15 @@ from typing import Any, Final
 from playwright.async_api import BrowserContext, Page
 
 ROOT: Final = Path(__file__).parents[2]
+SMALL_HEIGHT: Final = 240
 SCRIPTS: Final = {
     "hls.js": ROOT / "gateway/web/vendor/hls.js-1.7.4/hls.min.mjs",
+    "small shaka": ROOT / "tests/vendor/shaka-player-5.2.12/shaka-player.compiled.js",
     "shaka": ROOT / "tests/vendor/shaka-player-5.2.12/shaka-player.compiled.js",
     "dash.js": ROOT / "tests/vendor/dashjs-5.2.1/dash.mediaplayer.min.js",
 }
 
-# Each gives {edge, start, latency, seek, text}: the end and the start of what can be played, in the element's own time;
+# "small shaka" plays the renditions of up to 240 lines. Each gives {edge, start, latency, seek, text}: the end and the start of what can be played, in the element's own time;
 # `text` shows the first track of text.
 _PLAYERS: Final = {
     "hls.js": """
@@ -60,6 +62,10 @@ _PLAYERS: Final = {
             text: () => player.setTextTrack(0),
         };""",
 }
+
+_PLAYERS["small shaka"] = _PLAYERS["shaka"].replace(
+    "new shaka.Player();", f"new shaka.Player(); player.configure('restrictions.maxHeight', {SMALL_HEIGHT});"
+)
 
 _WATCH: Final = """async ([name, url]) => {
     document.body.innerHTML = "<video muted playsinline width=320 height=180></video>";

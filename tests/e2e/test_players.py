@@ -28,7 +28,7 @@ BACK_S = max(20.0, PLAY_S)
 WINDOWS = 3
 """The machine that tests run on may itself stand still for a moment: one window without a stall is asked of each player."""
 
-AWAY_S = 4.0
+AWAY_S = 6.0
 """The publisher is back sooner."""
 
 NEAR_S = 5.0
@@ -45,15 +45,21 @@ PLAYERS = {
     "Shaka on DASH": ("shaka", "manifest.mpd"),
     "dash.js on DASH": ("dash.js", "manifest.mpd"),
 }
+ON_DEMAND = PLAYERS | {
+    "Shaka on HLS": ("shaka", "master.m3u8"),
+    "Shaka on HLS, a rendition that began late": ("small shaka", "master.m3u8"),
+}
 
 
 @asynccontextmanager
-async def players(browser: Browser, server: str, root: str) -> AsyncIterator[dict[str, PlayerPage]]:
-    """All players, each playing."""
+async def players(
+    browser: Browser, server: str, root: str, which: dict[str, tuple[str, str]] = PLAYERS
+) -> AsyncIterator[dict[str, PlayerPage]]:
+    """Several players, each playing."""
     context = await browser.new_context(viewport={"width": 400, "height": 300})
     try:
-        pages = {title: await PlayerPage.opened(context, server, name) for title, (name, _) in PLAYERS.items()}
-        await asyncio.gather(*(page.play(f"{root}/{PLAYERS[title][1]}") for title, page in pages.items()))
+        pages = {title: await PlayerPage.opened(context, server, name) for title, (name, _) in which.items()}
+        await asyncio.gather(*(page.play(f"{root}/{which[title][1]}") for title, page in pages.items()))
         yield pages
     finally:
         await context.close()
@@ -92,7 +98,7 @@ async def test_they_play_live_and_on_demand_through_a_reconnect_and_changes_of_s
     tmp_path: Path,
     say: Callable[[str], None],
 ) -> None:
-    small, wide = clips.make("320x180", HALF_S), clips.make("426x240", HALF_S)
+    small, wide = clips.make("320x180", HALF_S), clips.make("480x270", HALF_S)  # a rung of 240 lines comes with it
     both = Clip(join_flv([as_flv(small.path), as_flv(wide.path)], tmp_path / "both.flv", HALF_S), 0, 2 * HALF_S)
     root, push = f"{stack.server}/live/{channel.name}", stack.push_url(channel.key)
     async with AsyncExitStack() as ends:
@@ -118,7 +124,7 @@ async def test_they_play_live_and_on_demand_through_a_reconnect_and_changes_of_s
     manifest = await eventually_async(lambda: ended(http, f"{root}/manifest.mpd"), 90, "the end")
     assert manifest is not None
     cut = float(manifest.periods[1].start)
-    async with players(browser, stack.server, root) as pages:
+    async with players(browser, stack.server, root, ON_DEMAND) as pages:
         await smoothly(pages, PLAY_S, "on demand, from the start", say)
         through = max(PLAY_S, HALF_S + 10)
         await smoothly(pages, through, "on demand, a reconnect and changes of size", say, start=cut - 5)

@@ -171,7 +171,6 @@ async def test_the_manifest_of_a_video_that_is_over_has_its_captions_in_segments
     ]
     gateway.fold(video(), *with_captions({1: "Hello"}, end=3), *long, *TAPE.events(3, 12))  # type: ignore[arg-type]
     manifest = f"/v1/videos/{VIDEO}/manifest.mpd"
-    assert 'contentType="text"' not in (await gateway.get(manifest)).text
     gateway.fold(video(VideoState.ENDED, last_segment=11, ended_ms=gateway.clock()))
     found = read_manifest((await gateway.get(manifest)).text).representation("text-cc1")
     header = await gateway.get(f"/v1/videos/{VIDEO}/{found.init}")
@@ -194,6 +193,34 @@ async def test_the_manifest_of_a_video_that_is_over_has_its_captions_in_segments
     for wrong in ("7.m4s", "000000007.m4s", "00000012.m4s", "00000001.0001.m4s"):
         assert (await gateway.get(f"{TEXT}/{wrong}")).status_code == 404
     assert (await gateway.get(f"/v1/videos/{VIDEO}/text/cc2/init.mp4")).status_code == 404
+
+
+async def test_a_live_manifest_has_the_captions_of_the_source_up_to_its_last_whole_segment(gateway: Gateway) -> None:
+    manifest = f"/v1/videos/{VIDEO}/manifest.mpd"
+    gateway.fold(video(), *TAPE.events(0, 4))
+    before = read_manifest((await gateway.get(manifest)).text)
+    assert "text" not in before.periods[0].sets
+    gateway.fold(captions(TAPE, 4, 0, pop_on(["Hello"])), TAPE.part(4, 0))
+    heard = read_manifest((await gateway.get(manifest)).text)
+    assert [s.number for s in heard.representation("text-cc1").segments] == [0, 1, 2, 3]
+    assert heard.time("publishTime") > before.time("publishTime"), "5.4.1: another MPD has another publishTime"
+    gateway.fold(captions(TAPE, 4, 2, control(EOC)), *TAPE.segment(4)[1:], TAPE.part(5, 0))
+    later = read_manifest((await gateway.get(manifest)).text)
+    source, text = later.representation("source"), later.representation("text-cc1")
+    assert [s.number for s in text.segments] == [s.number for s in source.segments] == list(range(5))
+    assert [s.time for s in text.segments] == [s.time for s in source.segments]
+    answer = await gateway.get(f"/v1/videos/{VIDEO}/{text.segments[-1].url}")
+    assert b"Hello" in answer.content
+    assert (await gateway.get(f"{TEXT}/00000005.m4s?v=0")).status_code == 404, "it is not whole"
+
+
+async def test_a_live_manifest_that_reaches_back_has_captions_that_do(gateway: Gateway) -> None:
+    gateway.fold(video(), *with_captions({1: "Hello"}, end=6))  # type: ignore[arg-type]
+    text = read_manifest((await gateway.get(f"/v1/videos/{VIDEO}/manifest.mpd?dvr=900")).text).representation(
+        "text-cc1"
+    )
+    assert text.segments[1].url == "text/cc1/00000001.m4s?v=0&dvr=900"
+    assert b"Hello" in (await gateway.get(f"/v1/videos/{VIDEO}/{text.segments[1].url}")).content
 
 
 async def test_captions_are_forgotten_with_their_video(gateway: Gateway) -> None:
