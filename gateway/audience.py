@@ -20,6 +20,7 @@ from gateway.heat import Heat
 from gateway.history import History, HistoryError
 from gateway.identity import Identities
 from gateway.own_marks import Marks
+from gateway.placing import Placing
 from gateway.poll_board import PollBoard
 from gateway.problems import Problem
 from gateway.review_queue import ReviewQueue
@@ -97,6 +98,7 @@ class Audience:
         self.secret: Final = state.secret
         self.run_id: Final = secrets.token_hex(6)
         self._speaker: Speaker | None = None
+        self._placing: Placing | None = None
         self._break_states: dict[str, tuple[BreakPlanned, str]] = {}
         self.conversation.on_comment = self._tell_comment
         self.conversation.on_change = self._tell_change
@@ -122,12 +124,14 @@ class Audience:
             self.classifier,
         ):
             self._speaker = Speaker(producer, self.run_id, self.state.clock, self.heat)
+            self._placing = Placing(self._speaker.placed, self.run_id, self.state.clock)
             ticking = asyncio.create_task(self._tick_for_ever(), name="audience")
             try:
                 yield
             finally:
                 ticking.cancel()
                 self._speaker.flush()
+                self._placing.flush()
 
     # -- from viewers
 
@@ -232,6 +236,8 @@ class Audience:
 
     def react(self, video: VideoChanged, guest: Guest, reaction: React) -> Taken:
         """React."""
+        assert self._placing is not None
+        self._placing.add(video, reaction)
         return self.speaker.react(video, guest, reaction)
 
     async def taken(self, waiting: Taken) -> None:

@@ -67,10 +67,11 @@ class LikeWanted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class React:
-    """A reaction that repeats; with an `id` it is answered by `taken`."""
+    """A reaction that repeats; with an `id` it is answered by `taken`. `media_ms`: wall clock of the picture that is seen."""
 
     kind: str
     count: int
+    media_ms: int | None = None
     id: str | None = None
 
 
@@ -124,7 +125,8 @@ def reaction_of(values: dict[str, Any]) -> React:
     if not isinstance(kind, str) or kind not in REACTIONS:
         raise MessageError("bad_kind", f"expected kind {', '.join(sorted(REACTIONS))}; found {kind!r:.60}")
     count = _integer(values, "count", 1, MAX_REACTIONS)
-    return React(kind=kind, count=1 if count is None else count, id=message_id(values))
+    media_ms = _integer(values, "media_ms", 0, 2**53)
+    return React(kind=kind, count=1 if count is None else count, media_ms=media_ms, id=message_id(values))
 
 
 def join_of(values: dict[str, Any]) -> Join:

@@ -23,6 +23,7 @@ from schemas.events import (
     PollOpened,
     PresenceRecorded,
     Reaction,
+    ReactionsPlaced,
     ReactionsRecorded,
     RulesChanged,
     VideoChanged,
@@ -36,6 +37,7 @@ from schemas.topics import (
     MODERATION,
     PRESENCE,
     REACTIONS,
+    REACTIONS_PLACED,
     VIDEOS_SETTINGS,
     partition_of,
 )
@@ -214,6 +216,13 @@ class Speaker:
     async def poll(self, event: PollOpened | PollClosed) -> None:
         """Open or close a poll; returns once it is on the log. Errors as `comment`."""
         await self._producer.send(REACTIONS, event.video_id, event)
+
+    def placed(self, event: ReactionsPlaced) -> None:
+        """Say where in a video people reacted; what the log does not take is lost."""
+        try:
+            self._producer.send(REACTIONS_PLACED, event.video_id, event)
+        except LogBusyError:
+            log.warning("where people reacted to %s was not taken", event.video_id)
 
     def presence(self, event: PresenceRecorded) -> None:
         """Say who watches.

@@ -241,13 +241,13 @@ class FeedClient:
         message = {"type": "like", "liked": liked} | ({"comment": comment} if comment is not None else {})
         await self._wish(("like", comment or ""), message)
 
-    async def react(self, kind: str, count: int = 1) -> None:
-        """React; nothing is promised, and it is not sent again: that would count twice.
+    async def react(self, kind: str, count: int = 1, *, media_ms: int | None = None) -> None:
+        """React to the picture of this wall clock; nothing is promised, and it is not sent again: that would count twice.
 
         Raises:
             NotConnectedError: it was not sent.
         """
-        await self.send({"type": "reaction", "kind": kind, "count": count})
+        await self.send({"type": "reaction", "kind": kind, "count": count, "media_ms": media_ms})
 
     async def vote(self, poll: str, option: int | None) -> None:
         """Vote in a poll, or no more (None); returns and raises as `like`."""

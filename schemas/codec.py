@@ -188,6 +188,10 @@ def _revive_change(values: dict[str, Any]) -> None:
     values["change"] = events.Change(values["change"])
 
 
+def _revive_placed(values: dict[str, Any]) -> None:
+    values["moments"] = tuple(events.PlacedMoment(**moment) for moment in values["moments"])
+
+
 def _revive_held(values: dict[str, Any]) -> None:
     values["state"] = events.Queued(values["state"])
 
@@ -220,6 +224,7 @@ _REVIVE = {
     "SegmentArchived": _revive_archived,
     "CommentChanged": _revive_change,
     "CommentHeld": _revive_held,
+    "ReactionsPlaced": _revive_placed,
     "ModerationActed": _revive_act,
     "ModerationOrdered": _revive_order,
     "RulesChanged": _revive_rules,

@@ -806,6 +806,26 @@ class IngestMeasured:
     held_back: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlacedMoment:
+    """Reactions by kind of who saw a moment of the video; `at_ms`: wall clock of its first picture."""
+
+    at_ms: int
+    reactions: dict[str, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReactionsPlaced:
+    """Where in a video people reacted, as one gateway heard within a second (topic `reactions.placed`)."""
+
+    video_id: str
+    channel: str
+    gateway_id: str
+    number: int
+    recorded_ms: int
+    moments: tuple[PlacedMoment, ...]
+
+
 Event = (
     MediaChunk
     | GopClosed
@@ -844,4 +864,5 @@ Event = (
     | PresenceRecorded
     | ViewersChanged
     | IngestMeasured
+    | ReactionsPlaced
 )

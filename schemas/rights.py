@@ -26,6 +26,7 @@ from schemas.topics import (
     MODERATION,
     PRESENCE,
     REACTIONS,
+    REACTIONS_PLACED,
     REACTIONS_STATE,
     RECORDINGS,
     TOTALS,
@@ -74,6 +75,7 @@ RIGHTS: Final[dict[str, Rights]] = {
         writes=(
             *(MEDIA_PARTS, MEDIA_JOBS, MEDIA_TASKS, MEDIA_RENDITIONS),
             *(COMMENTS_FEED, COMMENTS_REJECTED, COMMENTS_REVIEW, REACTIONS, TOTALS, VIEWERS, ADS_BREAKS),
+            COMMENTS_SUBMITTED,  # an approval lets its writer pass in every partition
             *STATES,
             DEAD_LETTERS,
         ),
@@ -82,7 +84,7 @@ RIGHTS: Final[dict[str, Rights]] = {
     "consumers": Rights(
         reads=(
             *(MEDIA_PARTS, MEDIA_JOBS, MEDIA_RENDITIONS, RECORDINGS, VIDEOS, VIDEOS_SETTINGS, VIDEOS_CAPTIONS),
-            *(COMMENTS_FEED, MODERATION, REACTIONS, TOTALS, VIEWERS, ADS_BREAKS),
+            *(COMMENTS_FEED, MODERATION, REACTIONS, REACTIONS_PLACED, TOTALS, VIEWERS, ADS_BREAKS),
         ),
         writes=(RECORDINGS, VIDEOS_SETTINGS, DEAD_LETTERS),
         groups=("logcast-cassandra", "logcast-archiver"),
@@ -94,7 +96,7 @@ RIGHTS: Final[dict[str, Rights]] = {
             *(REACTIONS, TOTALS, VIEWERS, ADS_BREAKS, INGEST_HEALTH),
         ),
         writes=(
-            *(COMMENTS_SUBMITTED, MODERATION, CHANNELS_RULES, REACTIONS, PRESENCE, ADS_CUES),
+            *(COMMENTS_SUBMITTED, MODERATION, CHANNELS_RULES, REACTIONS, REACTIONS_PLACED, PRESENCE, ADS_CUES),
             *(VIDEOS, VIDEOS_SETTINGS, VIDEOS_CAPTIONS, MEDIA_PARTS, MEDIA_JOBS),
         ),
     ),

@@ -77,6 +77,7 @@ REACTIONS: Final = Topic(
     ("ReactionsRecorded", "PollOpened", "PollClosed", "ReactionsCounted"),
     retention_ms=7 * DAY_MS,
 )
+REACTIONS_PLACED: Final = Topic("reactions.placed", "video_id", ("ReactionsPlaced",), retention_ms=30 * DAY_MS)
 REACTIONS_STATE: Final = Topic("reactions.state", "state row", (), Cleanup.COMPACT)
 TOTALS: Final = Topic("totals", "video_id or video_id/poll_id", ("TotalsChanged", "PollChanged"), Cleanup.COMPACT)
 PRESENCE: Final = Topic("presence", "video_id", ("PresenceRecorded",), retention_ms=DAY_MS)
@@ -110,6 +111,7 @@ ALL_TOPICS: Final = (
     CHANNELS_RULES,
     COMMENTS_STATE,
     REACTIONS,
+    REACTIONS_PLACED,
     REACTIONS_STATE,
     TOTALS,
     PRESENCE,

@@ -27,6 +27,7 @@ from schemas.events import (
     PollClosed,
     PollOpened,
     ReactionsCounted,
+    ReactionsPlaced,
     ReactionsRecorded,
     RenditionChanged,
     RenditionRequested,
@@ -47,6 +48,7 @@ from schemas.topics import (
     MEDIA_RENDITIONS,
     MODERATION,
     REACTIONS,
+    REACTIONS_PLACED,
     RECORDINGS,
     TOTALS,
     VIDEOS,
@@ -59,12 +61,13 @@ from stores.cassandra import Write
 from stores.comment_writes import change_writes, comment_writes
 from stores.log_group import RawRecord
 from stores.moderation import act_writes
-from stores.reaction_bursts import moment_writes
+from stores.reaction_bursts import moment_writes, place_writes
 
 TOPICS: Final = (
     COMMENTS_FEED,
     TOTALS,
     REACTIONS,
+    REACTIONS_PLACED,
     MEDIA_PARTS,
     MEDIA_JOBS,
     MEDIA_RENDITIONS,
@@ -92,6 +95,7 @@ _WRITERS: Final[dict[type[Event], Callable[[Any], tuple[Write, ...]]]] = {
     PollOpened: lambda _: (),  # what becomes of it is on `totals`
     PollClosed: lambda _: (),
     ReactionsCounted: lambda _: (),
+    ReactionsPlaced: place_writes,
     TotalsChanged: lambda event: (*totals_writes(event), *moment_writes(event)),
     PollChanged: poll_writes,
     ViewersChanged: viewers_writes,

@@ -1,6 +1,7 @@
 """The events of a made-up broadcast, and the rows that they must lead to, told apart from how the code makes them."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import chain
@@ -23,11 +24,13 @@ from schemas.events import (
     ModerationActed,
     PartReady,
     PictureCaptions,
+    PlacedMoment,
     PollChanged,
     PollClosed,
     PollOpened,
     Reaction,
     ReactionsCounted,
+    ReactionsPlaced,
     ReactionsRecorded,
     RenditionChanged,
     RenditionRequested,
@@ -54,6 +57,7 @@ from schemas.topics import (
     MEDIA_RENDITIONS,
     MODERATION,
     REACTIONS,
+    REACTIONS_PLACED,
     RECORDINGS,
     TOTALS,
     VIDEOS,
@@ -94,6 +98,7 @@ class Broadcast:
             MEDIA_JOBS: [self.wanted(), self.task(0), self.task(1)],
             MEDIA_RENDITIONS: [self.rendition()],
             REACTIONS: [*self.poll_and_share(), *(self.reactions(batch) for batch in range(30))],
+            REACTIONS_PLACED: [self.placed(number) for number in range(10)],
             TOTALS: [*(self.totals(offset) for offset in range(0, 300, 10)), self.poll(300), self.poll(310)],
             MODERATION: [self.act(number) for number in range(3)],
             VIEWERS: [self.viewers(offset) for offset in range(0, 300, 10)],
@@ -351,6 +356,17 @@ class Broadcast:
         option = None if user == 0 and batch > 20 else batch % 2
         return Vote(user_id=f"g_{user}", poll_id="poll-0001", option=option, at_ms=at_ms)
 
+    def placed(self, number: int) -> ReactionsPlaced:
+        moments = tuple(PlacedMoment(at_ms=START_MS + at * 1_000, reactions={"heart": 1}) for at in (number, 3, 2))
+        return ReactionsPlaced(
+            video_id=self.video_id,
+            channel=CHANNEL,
+            gateway_id="gateway",
+            number=number,
+            recorded_ms=START_MS + number,
+            moments=moments,
+        )
+
     def totals(self, offset: int) -> TotalsChanged:
         return TotalsChanged(
             video_id=self.video_id,
@@ -480,6 +496,11 @@ class Broadcast:
             "totals": [(29, {"heart": 290}, 290)],
             "totals_by_minute": sorted((minute, offset // 10, offset) for minute, offset in minutes.items()),
             "totals_by_moment": sorted((at_ms // 5_000, offset) for at_ms, offset in moments.items()),
+            "reactions_by_position": sorted(
+                (moment, n, {"heart": hearts})
+                for n in range(10)
+                for moment, hearts in Counter((START_MS + at * 1_000) // 5_000 for at in (n, 3, 2)).items()
+            ),
             "comment_totals": sorted(before.items()),
             "polls": [("poll-0001", "Who wins?", (310, 1), START_MS)],
             "viewers": [(290 % 70, 290, 580, 290)],
@@ -548,6 +569,7 @@ QUERIES = {
     "totals": ("likes, reactions, as_of_offset", ONE),
     "totals_by_minute": ("minute, likes, as_of_offset", ONE),
     "totals_by_moment": ("moment, as_of_offset", f"{ONE} AND bucket = {START_MS // 86_400_000}"),
+    "reactions_by_position": ("moment, number, reactions", f"{ONE} AND bucket = {START_MS // 600_000}"),
     "comment_totals": ("comment_id, likes", f"{ONE} AND shard IN ({', '.join(map(str, range(32)))})"),
     "polls": ("poll_id, question, votes, closed_ms", ONE),
     "viewers": ("viewers, peak, unique_viewers, as_of_offset", ONE),

@@ -15,11 +15,11 @@ from gateway.comment_pages import Cursor, wanted_of
 from gateway.feed_messages import MessageError
 from gateway.problems import Problem
 from gateway.state import GatewayState
-from schemas.events import Change, CommentAccepted, CommentChanged, TotalsChanged
+from schemas.events import Change, CommentAccepted, CommentChanged, PlacedMoment, ReactionsPlaced, TotalsChanged
 from schemas.ids import new_video_id
 from stores.comment_writes import change_writes, comment_writes
 from stores.comments import Clock, Moment
-from stores.reaction_bursts import moment_writes
+from stores.reaction_bursts import moment_writes, place_writes
 from stores.segments import LocalSegmentStore
 from stores.settings import Settings
 from tests.gateway.conftest import Clock as WallClock
@@ -309,7 +309,15 @@ async def test_bursts_are_read_by_position(gateway: Gateway) -> None:
         comment_likes={},
     )
     assert gateway.state.cassandra.session is not None
-    await gateway.state.cassandra.session.write(moment_writes(counted))
+    placed = ReactionsPlaced(
+        video_id=VIDEO,
+        channel="ann",
+        gateway_id="run-1",
+        number=1,
+        recorded_ms=START_MS + 90_000,
+        moments=(PlacedMoment(at_ms=START_MS + 20_000, reactions={"heart": 4}),),
+    )
+    await gateway.state.cassandra.session.write([*moment_writes(counted), *place_writes(placed)])
     found = await read(gateway, path, **range_ms)
     assert found == {
         "moment_ms": 5_000,

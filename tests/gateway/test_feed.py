@@ -56,7 +56,8 @@ async def test_what_one_says_the_other_hears_and_cassandra_keeps(system: System)
         assert (reply["parent"], reply["root"]) == (comment_id, comment_id)
         await ann.comment("buy spam now")
         assert (await next_of(ann, "rejected"))["reason"] == "blocked_word"
-        await bob.react("heart", 3)
+        place_ms = now_ms() // 5_000 * 5_000 - 5_000
+        await bob.react("heart", 3, media_ms=place_ms + 1_000)
         assert (await next_of(ann, "reactions"))["counts"] == {"heart": 3}
         await bob.like()
         await ann.like(comment=comment_id)
@@ -76,6 +77,12 @@ async def test_what_one_says_the_other_hears_and_cassandra_keeps(system: System)
             return page if len(page) == 2 and page[1]["likes"] == 1 else []
 
         page = await eventually_async(stored, 60, "both comments in Cassandra")
+
+        async def placed() -> bool:
+            bursts = (await client.get(f"/v1/videos/{VIDEO}/bursts?from_ms={place_ms}&to_ms={place_ms + 5_000}")).json()
+            return [one["reactions"] for one in bursts["bursts"] if one["at_ms"] == place_ms] == [{"heart": 3}]
+
+        await eventually_async(placed, 60, "the reaction at its position")
         assert [c["seq"] for c in page] == [2, 1]
         replies = (await client.get(f"/v1/videos/{VIDEO}/comments/{comment_id}/replies")).json()["comments"]
         assert [c["text"] for c in replies] == ["hello yourself"]

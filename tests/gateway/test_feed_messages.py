@@ -59,6 +59,7 @@ GOOD: list[tuple[dict[str, Any], object]] = [
     ({"type": "reaction", "kind": "wow", "id": "wish-002"}, React(kind="wow", count=1, id="wish-002")),
     ({"type": "reaction", "kind": "heart"}, React(kind="heart", count=1)),
     ({"type": "reaction", "kind": "fire", "count": 100}, React(kind="fire", count=100)),
+    ({"type": "reaction", "kind": "wow", "media_ms": 7}, React(kind="wow", count=1, media_ms=7)),
     ({"type": "ping"}, Ping()),
     ({"type": "want", "parts": ["480p", "audio"]}, Want(parts=frozenset({"480p", "audio"}))),
     ({"type": "want"}, Want(parts=frozenset())),
@@ -97,6 +98,7 @@ BAD: list[tuple[object, str]] = [
     ({"type": "reaction", "kind": "heart", "id": 7}, "bad_id"),
     ({"type": "reaction", "kind": "boo"}, "bad_kind"),
     ({"type": "reaction", "kind": "heart", "count": 0}, "bad_count"),
+    ({"type": "reaction", "kind": "heart", "media_ms": "now"}, "bad_media_ms"),
     ({"type": "reaction", "kind": ["heart"], "count": 1}, "bad_kind"),
 ]
 

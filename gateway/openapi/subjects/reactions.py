@@ -3,7 +3,18 @@
 from typing import Final
 
 from gateway.feed_messages import MAX_REACTIONS, REACTIONS
-from gateway.openapi.words import COMMENT, COUNTS, OPTIONAL_TEXT, TEXT, VIDEO, WRITING, Schema, call, members
+from gateway.openapi.words import (
+    COMMENT,
+    COUNTS,
+    OPTIONAL_TEXT,
+    OPTIONAL_TIME_MS,
+    TEXT,
+    VIDEO,
+    WRITING,
+    Schema,
+    call,
+    members,
+)
 from stores.own_marks import MOST_LIKED
 
 LIKING: Final = (400, 401, 404, 429, 503)
@@ -14,6 +25,11 @@ SCHEMAS: Final[dict[str, Schema]] = {
         "properties": {
             "kind": {"enum": sorted(REACTIONS)},
             "count": {"type": "integer", "minimum": 1, "maximum": MAX_REACTIONS},
+            "media_ms": {
+                **OPTIONAL_TIME_MS,
+                "minimum": 0,
+                "description": "Wall clock of the picture that is reacted to",
+            },
         },
         "required": ["kind"],
     },

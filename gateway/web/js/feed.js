@@ -88,6 +88,7 @@ export class Feed extends EventTarget {
   #wishes = new Map(); // what is wished for -> message with an id: the latest likes and votes that the log may not have
   #taps = new Map(); // kind -> count not sent yet
   #tapTimer = 0;
+  #tapMs = null; // wall clock of the picture of the last tap
   #renaming = "";
   #silenceMs = SILENCE_MS;
   #heartbeat = false; // the server is heard without being asked
@@ -183,8 +184,9 @@ export class Feed extends EventTarget {
     return type === "taken" || PASSING.has(code);
   }
 
-  /** Count a reaction ("heart", "clap", "laugh", "wow", "fire"); taps of 0.3 s go in one message. */
-  react(kind) {
+  /** Count a reaction ("heart", "clap", "laugh", "wow", "fire"); taps of 0.3 s go in one message. `mediaMs`: wall clock of the picture. */
+  react(kind, mediaMs = null) {
+    this.#tapMs = mediaMs;
     this.#taps.set(kind, Math.min(REACTION_COUNT, (this.#taps.get(kind) ?? 0) + 1));
     this.#tapTimer ||= setTimeout(() => this.#sendTaps(), REACTION_MS);
   }
@@ -362,7 +364,7 @@ export class Feed extends EventTarget {
 
   #sendTaps() {
     this.#tapTimer = 0;
-    for (const [kind, count] of this.#taps) this.#send({ type: "reaction", kind, count });
+    for (const [kind, count] of this.#taps) this.#send({ type: "reaction", kind, count, ...(this.#tapMs && { media_ms: Math.round(this.#tapMs) }) });
     this.#taps.clear();
   }
 

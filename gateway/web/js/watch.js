@@ -239,7 +239,7 @@ function showLike() {
 
 function react(kind) {
   taps.mine(kind);
-  feed.react(kind);
+  feed.react(kind, player.programMs);
   burst.rise(kind, 1);
 }
 
