@@ -57,4 +57,4 @@ await step("written now", async () => {
 });
 await step("stopped", async () => { replay.stop(); replay.follow(null); return answer(); });
 
-process.stdout.write(JSON.stringify({ parsed, steps, mentioned: cases.texts.filter((text) => mentions(parse(text, cases.emotes), "ann")) }));
+process.stdout.write(JSON.stringify({ parsed, steps, mentioned: cases.texts.filter((text) => mentions(parse(text, cases.emotes), "ann")), named: cases.named.map((text) => mentions(parse(text), "Guest 12")) }));

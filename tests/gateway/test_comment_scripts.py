@@ -53,6 +53,16 @@ TEXTS: dict[str, list[Any]] = {
 }
 
 
+NAMED = {
+    "@guest 12, hello": True,
+    "so *@Guest 12*": True,
+    "@Guest 123": False,
+    "@Guest": False,
+    "Guest 12": False,
+    "@Guest1 2": False,
+}
+
+
 @pytest.fixture(scope="module")
 def said() -> dict[str, Any]:
     """What the script printed."""
@@ -62,7 +72,7 @@ def said() -> dict[str, Any]:
             pytest.fail("node is not installed; .ci/test-deps says how")
         pytest.skip("node is not installed")
     argv = [node, str(HERE / "comment_scripts.mjs"), str(SCRIPTS)]
-    cases = json.dumps({"texts": list(TEXTS), "emotes": EMOTES})
+    cases = json.dumps({"texts": list(TEXTS), "emotes": EMOTES, "named": list(NAMED)})
     run = subprocess.run(argv, input=cases, capture_output=True, text=True, timeout=120, check=False)
     assert run.returncode == 0, run.stderr[-2_000:]
     found: dict[str, Any] = json.loads(run.stdout)
@@ -76,6 +86,10 @@ def test_a_text_becomes_text_nodes_and_harmless_elements(said: dict[str, Any], t
 
 def test_a_mention_is_found_wherever_it_stands(said: dict[str, Any]) -> None:
     assert said["mentioned"] == ["hi @ann, @Zoë."]
+
+
+def test_a_name_of_several_words_is_mentioned(said: dict[str, Any]) -> None:
+    assert dict(zip(NAMED, said["named"], strict=True)) == NAMED
 
 
 def test_comments_come_with_their_picture_and_the_next_are_read_before(said: dict[str, Any]) -> None:

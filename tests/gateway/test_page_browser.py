@@ -724,6 +724,55 @@ def test_what_the_server_says_is_ours_is_marked_and_a_click_is_newer(page: Page,
     assert page.get_by_test_id("poll-option").first.get_attribute("aria-pressed") == "false"
 
 
+PIXEL = b"<svg xmlns='http://www.w3.org/2000/svg' width='8' height='8'><rect width='8' height='8' fill='red'/></svg>"
+
+
+def test_emotes_are_pictures_and_can_be_chosen_and_who_speaks_to_the_reader_stands_out(page: Page, peer: Peer) -> None:
+    page.set_default_timeout(60_000)
+    emotes = {"emotes": [{"name": "yay", "url": "/v1/channels/demo/emotes/yay?v=1"}]}
+    page.route("**/v1/channels/demo/emotes", lambda route: route.fulfill(json=emotes))
+    page.route("**/emotes/yay?*", lambda route: route.fulfill(body=PIXEL, content_type="image/svg+xml"))
+    watching(page, peer)
+    me = page.evaluate("logcast.feed.user")
+    mod = {"id": "u_mod", "name": "Max", "role": "moderator"}
+    peer.say(comment(10) | {"user": mod, "text": f"well done @{me['name']} :yay: :nay:"})
+    row = page.locator("[data-seq='10']")
+    row.locator("img.comment__emote[alt=':yay:']").wait_for()
+    assert row.get_by_test_id("badge").inner_text() == "Mod"
+    assert ":nay:" in row.get_by_test_id("comment-text").inner_text()
+    assert row.locator(".comment__text--mentioned").count() == 1
+    peer.say(comment(11) | {"user": me, "text": "mine"})
+    peer.say(comment(12) | {"user": mod, "text": "an answer", "parent": "comment-0011"})
+    page.locator("[data-seq='12'] .comment__text--mentioned").wait_for()
+    assert page.locator("[data-seq='11'] .comment__text--mentioned").count() == 0
+    page.fill("[data-testid=comment-input]", "so")
+    page.click("[data-testid=emotes-open]")
+    page.click("[data-testid=emote]")
+    page.wait_for_function("document.querySelector('[data-testid=comment-input]').value === 'so :yay: '")
+    assert page.get_by_test_id("emotes").is_hidden()
+
+
+def test_the_title_counts_who_speaks_to_a_reader_that_looks_elsewhere(modules: Page) -> None:
+    found = modules.evaluate(
+        """import("/static/js/attention.js").then(({ Attention }) => {
+            const page = Object.assign(new EventTarget(), { title: "Demo", visibilityState: "visible" });
+            const attention = new Attention(page);
+            const seen = [];
+            const step = (doing) => (doing(), seen.push(page.title));
+            step(() => attention.called());
+            page.visibilityState = "hidden";
+            step(() => attention.called());
+            step(() => attention.called());
+            page.title = "Another title";
+            step(() => attention.called());
+            page.visibilityState = "visible";
+            step(() => page.dispatchEvent(new Event("visibilitychange")));
+            return seen;
+        })"""
+    )
+    assert found == ["Demo", "(1) Demo", "(2) Demo", "(3) Another title", "Another title"]
+
+
 def test_a_moderator_asks_the_viewers(page: Page, peer: Peer) -> None:
     page.set_default_timeout(60_000)
     watching(page, peer)

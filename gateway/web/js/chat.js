@@ -4,7 +4,9 @@
  */
 import { closePoll, readConversation, readEarlierComments, readPinned } from "./api.js";
 import { changed, CommentList, ROWS } from "./comments.js";
+import { Attention } from "./attention.js";
 import { element, setText } from "./dom.js";
+import { Emotes } from "./emotes.js";
 import { COMMENT_LENGTH, newCommentId } from "./feed.js";
 import { compact } from "./format.js";
 import { icon } from "./icons.js";
@@ -40,6 +42,8 @@ export class Chat {
   #comments;
   #programMs;
   #moderating;
+  #attention = new Attention();
+  #emotes = new Emotes({ changed: () => (this.#comments.emotes = this.#emotes.pictures), choose: (text) => this.#insert(text) });
   #pending = new Pending({
     edit: (comment) => this.#edit(comment),
     withdraw: ({ id }) => this.#feed.revise(id, null).then(() => this.#pending.remove(id), (refused) => this.#say(refused.message || "It was not taken back.", true, refused.reason)),
@@ -107,14 +111,14 @@ export class Chat {
     });
     this.#nameForm = this.#makeNameForm();
     const form = element("form", { class: "chat__form", onsubmit: (event) => this.#submit(event) },
-      element("div", { class: "chat__field" }, this.#input, this.#left), this.#send);
+      element("div", { class: "chat__field" }, this.#input, this.#left), this.#emotes.button, this.#send);
     root.append(
       element("div", { class: "chat__head" }, element("h2", {}, "Chat"), this.#status, this.#ask),
       this.#moderating.queue.element,
       this.#polls.element,
       this.#pinned.element,
       this.#comments.element,
-      element("div", { class: "chat__foot" }, reactionButtons(react), this.#moderating.offer.element, this.#nameForm, this.#pending.element, this.#replying, this.#note, this.#gate, form, this.#who));
+      element("div", { class: "chat__foot" }, reactionButtons(react), this.#moderating.offer.element, this.#nameForm, this.#pending.element, this.#replying, this.#note, this.#gate, this.#emotes.panel, form, this.#who));
     this.#input.addEventListener("input", () => this.#typed());
     this.#input.addEventListener("keydown", (event) => this.#keyed(event));
     this.#who.addEventListener("click", () => this.#askName());
@@ -172,7 +176,8 @@ export class Chat {
     const on = (type, handler) => this.#feed.addEventListener(type, ({ detail }) => handler(detail));
     on("state", ({ state }) => this.#showState(state));
     on("video", ({ id }) => this.#videoIs(id));
-    on("joined", ({ user, totals }) => {
+    on("joined", ({ channel, user, totals }) => {
+      this.#emotes.open(channel);
       if (this.#comments.me && this.#comments.me !== user?.id) this.#mine({ liked: false, comments: [], votes: {} }, true);
       this.#comments.me = user?.id ?? "";
       this.#comments.name = user?.name ?? "";
@@ -188,7 +193,10 @@ export class Chat {
       this.#pending.remove(id);
       if (reason) this.#say(message || REASONS[reason] || "Your comment was declined.", true, reason);
     });
-    on("comment", (comment) => this.#heard(comment));
+    on("comment", (comment) => {
+      this.#heard(comment);
+      if (this.#comments.isForReader(comment)) this.#attention.called();
+    });
     on("changed", (event) => {
       const known = this.#pinned.get(event.id) ?? this.#comments.get(event.id) ?? event.comment;
       if (known) this.#pinned.take(changed(known, event));
@@ -329,6 +337,15 @@ export class Chat {
       { key: "edit", text: "Edit", choose: () => this.#edit(comment) },
       { key: "remove", text: "Delete for good", grave: true, choose: () => this.#moderating.offer.make("Delete your comment for good?", "Delete", remove) },
     ];
+  }
+
+  /** Put a text in at the cursor. */
+  #insert(text) {
+    const { selectionStart: start, selectionEnd: end, value } = this.#input;
+    const before = start && !/\s$/.test(value.slice(0, start)) ? " " : "";
+    this.#input.setRangeText(`${before}${text} `, start, end, "end");
+    this.#input.focus();
+    this.#typed();
   }
 
   #keyed(event) {

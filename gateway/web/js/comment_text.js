@@ -17,6 +17,7 @@ const SPANS = [["**", "strong"], ["~~", "del"], ["*", "em"]];
 const ADDRESS = /https?:\/\/[^\s<>"'`]+/iy;
 const EMOTE = /:([A-Za-z0-9_]{2,32}):/y;
 const MENTION = /@([\p{L}\p{N}_](?:[\p{L}\p{N}_.-]{0,30}[\p{L}\p{N}_])?)/uy;
+const WORD_START = /^[\p{L}\p{N}_]/u;
 const WORD = /[\p{L}\p{N}_]$/u;
 const TRAILING = /[.,;:!?'"*~]+$/;
 
@@ -148,8 +149,15 @@ function node(token, element) {
   }
 }
 
-/** Whether somebody of this name is mentioned. */
+/** Whether somebody of this name is mentioned; names may be of several words. */
 export function mentions(tokens, name) {
   const wanted = name.toLowerCase();
-  return tokens.some((token) => (token.kind === "mention" ? token.name.toLowerCase() === wanted : mentions(token.children ?? [], name)));
+  return tokens.some((token, index) => (token.kind === "mention" ? named(token, tokens[index + 1], wanted) : mentions(token.children ?? [], name)));
+}
+
+function named(mention, next, wanted) {
+  if (mention.name.toLowerCase() === wanted) return true;
+  const following = next?.kind === "text" ? next.text : "";
+  const said = (mention.name + following).toLowerCase();
+  return wanted.length > mention.name.length && said.startsWith(wanted) && !WORD_START.test(said.slice(wanted.length));
 }

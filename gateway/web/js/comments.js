@@ -18,6 +18,7 @@ import { icon } from "./icons.js";
 export const ROWS = 300;
 const END_PX = 48;
 const QUOTE_LENGTH = 80;
+const BADGES = { owner: "Host", moderator: "Mod" };
 const GONE = { hidden: "Hidden by a moderator", removed: "Removed by its writer" };
 
 /**
@@ -52,8 +53,7 @@ export class CommentList {
   #following = true;
   #me = "";
   #actions;
-  /** Pictures of the channel's emotes by name. @type {Record<string, string>} */
-  emotes = {};
+  #emotes = {};
   /** The reader's own name: comments that mention it stand out. */
   name = "";
 
@@ -141,6 +141,15 @@ export class CommentList {
       if (row) this.#drawLikes(row, id);
     }
     while (this.#likes.size > 4 * ROWS) this.#likes.delete(this.#likes.keys().next().value);
+  }
+
+  /** Pictures of the channel's emotes by name: what is there is drawn anew. @param {Record<string, string>} pictures */
+  set emotes(pictures) {
+    this.#emotes = pictures;
+    for (const row of this.#list.querySelectorAll(".comment")) {
+      const comment = this.#known.get(row.dataset.id);
+      if (comment) row.replaceWith(this.#row(comment));
+    }
   }
 
   /** What the reader likes is known anew. */
@@ -278,12 +287,23 @@ export class CommentList {
     return row;
   }
 
-  #said({ user, text }) {
-    const tokens = parse(text ?? "", this.emotes);
+  #said({ user, text, parent }) {
+    const tokens = parse(text ?? "", this.#emotes);
     const name = element("span", { class: "comment__name", "data-testid": "comment-name" }, user?.name ?? "Someone");
     name.style.setProperty("--hue", String(hue(user?.id ?? "")));
-    const mentioned = this.name && mentions(tokens, this.name) ? " comment__text--mentioned" : "";
-    return element("p", { class: "comment__line" }, name, " ", element("span", { class: `comment__text${mentioned}`, dir: "auto", "data-testid": "comment-text" }, ...nodes(tokens, element)));
+    const mentioned = this.#isForReader(tokens, parent) ? " comment__text--mentioned" : "";
+    const badge = BADGES[user?.role];
+    return element("p", { class: "comment__line" }, badge ? element("span", { class: `comment__badge comment__badge--${user.role}`, "data-testid": "badge" }, badge) : null, name, " ", element("span", { class: `comment__text${mentioned}`, dir: "auto", "data-testid": "comment-text" }, ...nodes(tokens, element)));
+  }
+
+  /** Whether a comment speaks to the reader: by name, or as the answer to one of theirs. */
+  isForReader({ user, text, parent, state }) {
+    return user?.id !== this.#me && !GONE[state] && this.#isForReader(parse(text ?? ""), parent);
+  }
+
+  #isForReader(tokens, parent) {
+    const answered = parent && this.#me && this.#known.get(parent)?.user?.id === this.#me;
+    return Boolean(answered || (this.name && mentions(tokens, this.name)));
   }
 
   #buttons(user) {
