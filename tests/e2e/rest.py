@@ -1,6 +1,7 @@
 """The API as a program uses it."""
 
 import secrets
+from collections.abc import Sequence
 from typing import Any
 
 import httpx
@@ -19,6 +20,29 @@ async def channel_row(http: httpx.AsyncClient, server: str, channel: str) -> dic
 async def current_video(http: httpx.AsyncClient, server: str, channel: str) -> str:
     """The id of the channel's video."""
     return str((await channel_row(http, server, channel))["video_id"])
+
+
+async def live_video(http: httpx.AsyncClient, server: str, channel: str) -> str:
+    """The id of the channel's video, once it is live."""
+
+    async def live() -> str | None:
+        row = await channel_row(http, server, channel)
+        return str(row["video_id"]) if row["state"] == "live" else None
+
+    video = await eventually_async(live, 60, "a live video")
+    assert video is not None
+    return video
+
+
+async def open_poll(http: httpx.AsyncClient, server: str, video: str, key: str, options: Sequence[str]) -> str:
+    """A poll of the owner's that stays open; gives its id."""
+    answer = await http.post(
+        f"{server}/v1/videos/{video}/polls",
+        json={"question": "Who wins?", "options": list(options)},
+        headers={"Authorization": f"Bearer {key}"},
+    )
+    answer.raise_for_status()
+    return str(answer.json()["id"])
 
 
 async def comment_as(http: httpx.AsyncClient, server: str, video: str, name: str, text: str) -> int:

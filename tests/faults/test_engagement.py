@@ -17,12 +17,12 @@ import pytest
 from gateway.resuming import MAX_RESUME
 from tests.e2e.live_stack import Channel, LiveStack
 from tests.e2e.publishing import ClipMaker, publishing
-from tests.e2e.rest import channel_row
+from tests.e2e.rest import live_video, open_poll
 from tests.faults.course import Course, longest_silence
 from tests.faults.crowd import TAPS, Crowd, Heard, Strict, Truth
 from tests.faults.ledgers import Log, Told, api_says, cassandra_says, votes_of
 from tests.faults.process_faults import Death, Faults
-from tests.waiting import eventually, eventually_async
+from tests.waiting import eventually
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(3_600 if os.environ.get("LOGCAST_FAULT_SCALE") == "full" else 400)]
 
@@ -62,8 +62,8 @@ async def test_all_that_was_acknowledged_is_counted_once_and_every_feed_has_ever
     likes, comments = (Course(total, len(KILLED) + 1) for total in (SCALE.likes, SCALE.comments))
     clip = clips.make("sound", 10, video=False)
     with publishing(clip, stack.push_url(channel.key), tmp_path / "ffmpeg.log", for_ever=True):
-        video = await live_video(http, stack, channel)
-        poll = await open_poll(http, stack, channel, video)
+        video = await live_video(http, stack.server, channel.name)
+        poll = await open_poll(http, stack.server, video, channel.key, OPTIONS)
         crowd = Crowd(stack, channel.name, video, poll, likes, comments)
         began, began_ms = time.monotonic(), time.time() * 1_000
         async with asyncio.TaskGroup() as tasks:
@@ -135,29 +135,6 @@ def actors(crowd: Crowd) -> list[Coroutine[Any, Any, None]]:
         ("restwriter", SCALE.commenters[1], crowd.comments_by_rest),
     )
     return [act(f"{kind}{number}") for kind, count, act in kinds for number in range(count)]
-
-
-async def live_video(http: httpx.AsyncClient, stack: LiveStack, channel: Channel) -> str:
-    """The channel's video, once it is live."""
-
-    async def live() -> str | None:
-        row = await channel_row(http, stack.server, channel.name)
-        return row["video_id"] if row["state"] == "live" else None
-
-    video = await eventually_async(live, 60, "a live video")
-    assert video is not None
-    return video
-
-
-async def open_poll(http: httpx.AsyncClient, stack: LiveStack, channel: Channel, video: str) -> str:
-    """A poll that stays open."""
-    answer = await http.post(
-        f"{stack.server}/v1/videos/{video}/polls",
-        json={"question": "Who wins?", "options": list(OPTIONS)},
-        headers={"Authorization": f"Bearer {channel.key}"},
-    )
-    answer.raise_for_status()
-    return str(answer.json()["id"])
 
 
 async def fresh_subscriber(crowd: Crowd, last: int) -> Heard:
