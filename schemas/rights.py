@@ -63,7 +63,7 @@ class Rights:
 
 RIGHTS: Final[dict[str, Rights]] = {
     "ingest": Rights(
-        reads=(VIDEOS, MEDIA_GOPS),
+        reads=(VIDEOS, MEDIA_GOPS, MEDIA_SOURCE),
         writes=(VIDEOS, MEDIA_GOPS, MEDIA_SOURCE, INGEST_HEALTH),
     ),
     "worker": Rights(
