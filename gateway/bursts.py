@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from schemas.events import Event, TotalsChanged
 
-FRESH_MS: Final = 30_000
+FRESH_MS: Final = 60_000
 """What was counted longer ago is no burst any more: a gateway that starts reads old totals."""
 MAX_VIDEOS: Final = 5_000
 

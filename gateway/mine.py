@@ -1,7 +1,6 @@
 """Tells people what is theirs: over the feed once they have joined, and by `GET /v1/videos/VIDEO/me`."""
 
 import asyncio
-import contextlib
 from typing import Any, Final
 
 from starlette.requests import Request
@@ -17,6 +16,8 @@ from gateway.own_marks import marks_row
 from gateway.problems import Problem, not_found
 from gateway.rate_limits import RateLimits
 from schemas.events import CommentHeld, VideoChanged
+
+RETRY_S: Final = 3.0
 
 
 class Mine:
@@ -58,9 +59,15 @@ class Mine:
             task.cancel()
 
     async def _tell(self, voice: Voice, video: VideoChanged) -> None:
-        with contextlib.suppress(HistoryError):
-            row = await self._row(video, voice.identity.id)
-            voice.say({"type": "mine", "video": video.video_id} | row)
+        """Once Cassandra answers, for as long as they stay."""
+        while True:
+            try:
+                row = await self._row(video, voice.identity.id)
+            except HistoryError:
+                await asyncio.sleep(RETRY_S)
+            else:
+                voice.say({"type": "mine", "video": video.video_id} | row)
+                return
 
 
 def _held_row(event: CommentHeld) -> dict[str, Any]:
