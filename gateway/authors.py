@@ -10,7 +10,7 @@ from stores.users import Role
 
 def author_of(identity: Identity, role: Role, address: str) -> Author:
     """Somebody as the author of a comment; `address` is the keyed hash of where they are."""
-    return Author(id=identity.id, name=identity.name, role=role.value, address=address)
+    return Author(id=identity.id, name=identity.name, role=role.value, address=address, colour=identity.colour)
 
 
 def unverified_may_comment(settings: Settings) -> bool:

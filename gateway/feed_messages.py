@@ -238,7 +238,8 @@ def comment(entry: CommentNow | CommentAccepted, *, hidden_too: bool = False) ->
     }
     if now.shown is not Shown.SHOWN and not (hidden_too and now.shown is Shown.HIDDEN):
         return message
-    message |= {"user": {"id": event.user_id, "name": event.name, "role": event.role or "guest"}, "text": now.text}
+    user = {"id": event.user_id, "name": event.name, "role": event.role or "guest"}
+    message |= {"user": user | ({"colour": event.colour} if event.colour else {}), "text": now.text}
     if now.edited_ms is not None:
         message["edited_ms"] = now.edited_ms
     if now.pinned:

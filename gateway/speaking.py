@@ -83,13 +83,17 @@ class Opinion:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Author:
-    """Who wrote a comment: the role in the channel, a keyed hash of the address (empty: not known), what a classifier said."""
+    """Who wrote a comment: the role in the channel, a keyed hash of the address (empty: not known), what a classifier said.
+
+    `colour`: of the name, `#rrggbb`, or empty.
+    """
 
     id: str
     name: str
     role: str = "guest"
     address: str = ""
     opinion: Opinion = Opinion()
+    colour: str = ""
 
     @classmethod
     def of_guest(cls, guest: Guest, address: str = "") -> Self:
@@ -135,6 +139,7 @@ class Speaker:
             address=author.address,
             screened=author.opinion.verdict,
             screened_reason=author.opinion.reason,
+            colour=author.colour,
         )
         await self._producer.send(COMMENTS_SUBMITTED, video.video_id, event)
 

@@ -43,6 +43,7 @@ class Held:
     offset: int
     acts: list[Entry] = field(default_factory=list)
     revisions: list[str] = field(default_factory=list)
+    colour: str = ""
 
     @property
     def key(self) -> str:

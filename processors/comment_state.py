@@ -87,6 +87,7 @@ class CommentState:
             role=held.role,
             comments=video.shown,
             approved_by=approved.by if approved else "",
+            colour=held.colour,
         )
         self._results.append(result(COMMENTS_FEED, accepted))
         comment = Comment(held.key, accepted.seq, held.root, held.writer, held.submitted_ms, held.digest, held.text)

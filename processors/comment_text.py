@@ -9,6 +9,7 @@ MAX_TEXT: Final = 500
 MAX_NAME: Final = 32
 
 LINK: Final = re.compile(r"(?:https?://|\bwww\.)\w", re.IGNORECASE)
+COLOUR: Final = re.compile(r"#[0-9A-Fa-f]{6}")
 JOINERS: Final = frozenset("\u200c\u200d")
 """Format characters that scripts and emoji need."""
 
@@ -41,3 +42,8 @@ def digest(text: str) -> int:
     """64 bits that are the same for texts that differ only in case, form and space."""
     folded = " ".join(unicodedata.normalize("NFKC", text).casefold().split())
     return int.from_bytes(blake2b(folded.encode(), digest_size=8).digest(), "big")
+
+
+def clean_colour(colour: str) -> str:
+    """A colour as pages take it; empty where it is none."""
+    return colour.lower() if COLOUR.fullmatch(colour) else ""

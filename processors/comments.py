@@ -23,7 +23,7 @@ from processors.comment_memory import REMEMBERED
 from processors.comment_queue import Held
 from processors.comment_rules import MAX_USER_ID, Rank, Reason, operators_rules, rank_of
 from processors.comment_state import CommentState
-from processors.comment_text import MAX_TEXT, clean, clean_name, digest
+from processors.comment_text import MAX_TEXT, clean, clean_colour, clean_name, digest
 from processors.exact import run_exactly
 from processors.fold import ExactAgent, FoldError, Row, Write
 from processors.moderated import order
@@ -106,6 +106,7 @@ class CommentsFold:
             media_ms=event.media_ms,
             digest=digest(text[: MAX_TEXT + 1]),
             offset=offset,
+            colour=clean_colour(event.colour),
         )
 
     def _revise(self, event: CommentRevised, offset: int) -> None:

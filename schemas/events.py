@@ -206,6 +206,7 @@ class CommentSubmitted:
     address: str = ""
     screened: str = ""
     screened_reason: str = ""
+    colour: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -227,6 +228,7 @@ class CommentAccepted:
     role: str = ""
     comments: int = 0
     approved_by: str = ""
+    colour: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -22,7 +22,7 @@ FIRST_STAYS: Final = 10**15
 
 INSERT_COMMENT: Final = (
     "INSERT INTO $keyspace.comments (video_id, bucket, seq, channel, comment_id, user_id, name, text, parent_id, root_id, "
-    "submitted_ms, media_ms, source_offset, role, approved_by) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
+    "submitted_ms, media_ms, source_offset, role, approved_by, colour) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
     "USING TIMESTAMP ?"
 )
 INSERT_HEAD: Final = "INSERT INTO $keyspace.comment_heads (video_id, seq, shown) VALUES (?, ?, ?) USING TIMESTAMP ?"
@@ -57,7 +57,7 @@ def comment_writes(event: CommentAccepted) -> tuple[Write, ...]:
     """What an accepted comment writes: its row in the feed, the ways to it, and the feed's end."""
     e, bucket, time_us = event, event.seq // BUCKET, event.submitted_ms * 1_000
     said = (e.seq, e.channel, e.comment_id, e.user_id, e.name, e.text, e.parent_id, e.root_id)
-    rest = (e.submitted_ms, e.media_ms, e.source_offset, e.role or None, e.approved_by or None)
+    rest = (e.submitted_ms, e.media_ms, e.source_offset, e.role or None, e.approved_by or None, e.colour or None)
     feed = Write(INSERT_COMMENT, (e.video_id, bucket, *said, *rest, time_us), ("comments", e.video_id, bucket))
     return feed, _head(e.video_id, e.seq, e.comments or e.seq), *_ways(e, time_us)
 

@@ -34,7 +34,7 @@ MAX_MINUTES: Final = 240
 _FACTS: Final = (
     "video_id, seq, channel, comment_id, user_id, name, text, parent_id, root_id, submitted_ms, media_ms, source_offset"
 )
-_NOW: Final = "role, approved_by, hidden, removed, edited_ms, pinned"
+_NOW: Final = "role, approved_by, colour, hidden, removed, edited_ms, pinned"
 _SELECT: Final = f"SELECT {_FACTS}, {_NOW} FROM $keyspace.comments WHERE video_id = ? AND bucket = ?"
 _BEFORE: Final = f"{_SELECT} AND seq < ? ORDER BY seq DESC LIMIT ?"
 _AFTER: Final = f"{_SELECT} AND seq > ? ORDER BY seq ASC LIMIT ?"
@@ -341,6 +341,7 @@ def _comment(row: Row) -> CommentNow:
         source_offset=row.source_offset,
         role=row.role or "",
         approved_by=row.approved_by or "",
+        colour=row.colour or "",
     )
     return CommentNow(accepted, accepted.text, bool(row.hidden), bool(row.removed), row.edited_ms, bool(row.pinned))
 

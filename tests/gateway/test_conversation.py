@@ -7,6 +7,7 @@ import pytest
 
 from gateway.conversation import MAX_COMMENTS, MAX_HELD, MAX_VIDEOS, Conversation
 from gateway.feed_messages import changed, numbered
+from schemas.comment_state import CommentNow
 from schemas.events import (
     Change,
     CommentAccepted,
@@ -185,6 +186,11 @@ def test_comments_and_changes_are_held_in_one_row_and_show_what_is_to_be_read_no
     assert "user" not in messages[0]
     assert "Ann" not in repr(messages[0])
     assert [entry.seq for entry in conversation.talk("v1").after(5)] == [6, 7]
+
+
+def test_a_comment_says_the_colour_of_its_writers_name() -> None:
+    assert "colour" not in numbered(CommentNow.of(comment(1)))["user"]
+    assert numbered(CommentNow.of(dataclasses.replace(comment(1), colour="#00aaff")))["user"]["colour"] == "#00aaff"
 
 
 def test_a_comment_that_is_shown_again_comes_whole() -> None:

@@ -734,11 +734,13 @@ def test_emotes_are_pictures_and_can_be_chosen_and_who_speaks_to_the_reader_stan
     page.route("**/emotes/yay?*", lambda route: route.fulfill(body=PIXEL, content_type="image/svg+xml"))
     watching(page, peer)
     me = page.evaluate("logcast.feed.user")
-    mod = {"id": "u_mod", "name": "Max", "role": "moderator"}
+    mod = {"id": "u_mod", "name": "Max", "role": "moderator", "colour": "#00aaff"}
     peer.say(comment(10) | {"user": mod, "text": f"well done @{me['name']} :yay: :nay:"})
     row = page.locator("[data-seq='10']")
     row.locator("img.comment__emote[alt=':yay:']").wait_for()
     assert row.get_by_test_id("badge").inner_text() == "Mod"
+    own = row.get_by_test_id("comment-name").evaluate("(name) => name.style.getPropertyValue('--own')")
+    assert own == "#00aaff"
     assert ":nay:" in row.get_by_test_id("comment-text").inner_text()
     assert row.locator(".comment__text--mentioned").count() == 1
     peer.say(comment(11) | {"user": me, "text": "mine"})

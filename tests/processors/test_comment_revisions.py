@@ -189,7 +189,7 @@ def test_who_is_banned_edits_no_comment_that_waits_but_withdraws_it() -> None:
 def test_a_row_of_before_there_were_edits_of_waiting_comments_is_read() -> None:
     partition = waiting()
     (key,) = (key for key in partition.left() if key.startswith(b"h/"))
-    partition.rows.append((key, pack_row(*unpack_row(partition.left()[key])[:-1])))
+    partition.rows.append((key, pack_row(*unpack_row(partition.left()[key])[:-2])))
     assert [
         event.state
         for event in partition.again().say(revised("revision-1", text="ham!"))

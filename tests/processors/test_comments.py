@@ -183,3 +183,10 @@ def test_what_does_not_belong_here_is_refused_and_changes_nothing(event: Comment
     with pytest.raises(FoldError, match="expected"):
         fold.apply(COMMENTS_SUBMITTED.name, 0, event)
     assert fold.take() == []
+
+
+@pytest.mark.parametrize(("colour", "kept"), [("#00AAff", "#00aaff"), ("", ""), ("red", ""), ("#00aaff;x", "")])
+def test_the_colour_of_a_name_is_one_or_none(colour: str, kept: str) -> None:
+    (accepted,) = say(CommentsFold(RULES), submitted("comment-1", colour=colour))
+    assert isinstance(accepted, CommentAccepted)
+    assert accepted.colour == kept

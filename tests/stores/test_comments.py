@@ -37,6 +37,7 @@ def comment(video_id: str, seq: int, *, root_id: str | None = None, text: str = 
         submitted_ms=1_700_000_000_000 + seq,
         media_ms=None if seq % 2 else 1_700_000_000_000,
         source_offset=seq * 2,
+        colour="" if seq % 3 else "#00aaff",
     )
 
 

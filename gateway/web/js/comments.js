@@ -291,6 +291,10 @@ export class CommentList {
     const tokens = parse(text ?? "", this.#emotes);
     const name = element("span", { class: "comment__name", "data-testid": "comment-name" }, user?.name ?? "Someone");
     name.style.setProperty("--hue", String(hue(user?.id ?? "")));
+    if (user?.colour) {
+      name.dataset.own = "";
+      name.style.setProperty("--own", user.colour);
+    }
     const mentioned = this.#isForReader(tokens, parent) ? " comment__text--mentioned" : "";
     const badge = BADGES[user?.role];
     return element("p", { class: "comment__line" }, badge ? element("span", { class: `comment__badge comment__badge--${user.role}`, "data-testid": "badge" }, badge) : null, name, " ", element("span", { class: `comment__text${mentioned}`, dir: "auto", "data-testid": "comment-text" }, ...nodes(tokens, element)));
