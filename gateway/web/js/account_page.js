@@ -142,7 +142,8 @@ async function changed(values) {
 }
 
 async function drawSessions() {
-  const { sessions } = await readSessions(session.token);
+  const found = (await readSessions(session.token)).sessions;
+  const sessions = [...found.filter(({ current }) => current), ...found.filter(({ current }) => !current)];
   byId("end-others").hidden = sessions.length < 2;
   byId("sessions").replaceChildren(...sessions.map((one) => element("li", { "data-testid": "session" },
     element("div", {},
