@@ -33,6 +33,7 @@ TAPS: Final = 100
 """Reactions in one message."""
 
 PAUSE_S: Final = 0.25
+SETTLE_S: Final = 240.0
 REST_TIMEOUT_S: Final = 30.0
 TARGETS: Final = 100
 """So many comments are liked."""
@@ -62,6 +63,10 @@ class Heard:
     comments: list[tuple[int, str]] = field(default_factory=list)
     at: list[float] = field(default_factory=list)
     joins: list[dict[str, Any]] = field(default_factory=list)
+
+    async def all_up_to(self, last: int) -> None:
+        """Wait until the comment with this number was heard (the client knows it a little before its reader)."""
+        await eventually(lambda: self.comments and self.comments[-1][0] >= last, SETTLE_S, f"number {last} on a feed")
 
     async def listen(self) -> None:
         async for message in self.feed:

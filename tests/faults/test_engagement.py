@@ -22,7 +22,6 @@ from tests.faults.course import Course, longest_silence
 from tests.faults.crowd import TAPS, Crowd, Heard, Strict, Truth
 from tests.faults.ledgers import Log, Told, api_says, cassandra_says, votes_of
 from tests.faults.process_faults import Death, Faults
-from tests.waiting import eventually
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(3_600 if os.environ.get("LOGCAST_FAULT_SCALE") == "full" else 400)]
 
@@ -79,7 +78,7 @@ async def test_all_that_was_acknowledged_is_counted_once_and_every_feed_has_ever
             truth = crowd.truth
             last = len(truth.comments)
             for heard in crowd.listeners:
-                await eventually(lambda heard=heard: heard.feed.seq == last, SETTLE_S, f"number {last} on a feed")  # type: ignore[misc]
+                await heard.all_up_to(last)
             crowd.listeners.append(await fresh_subscriber(crowd, last))
             for task in listening:
                 task.cancel()
@@ -144,7 +143,7 @@ async def fresh_subscriber(crowd: Crowd, last: int) -> Heard:
     heard = Heard(feed)
     async with feed:
         listening = asyncio.create_task(heard.listen())
-        await eventually(lambda: feed.seq == last, SETTLE_S, "the history of a fresh subscriber")
+        await heard.all_up_to(last)
         listening.cancel()
         await asyncio.wait({listening})
     return heard
