@@ -9,10 +9,11 @@ from contextlib import contextmanager
 import pytest
 from playwright.sync_api import Page, sync_playwright
 
-from schemas.events import Change, CommentAccepted, CommentChanged
+from schemas.events import Change, CommentAccepted, CommentChanged, PlacedMoment, ReactionsPlaced
 from schemas.ids import new_video_id
 from stores.cassandra import Write
 from stores.comment_writes import change_writes, comment_writes
+from stores.reaction_bursts import place_writes
 from stores.settings import Settings
 from tests.gateway.real_media import Reel
 from tests.gateway.tape import START_MS
@@ -63,6 +64,17 @@ HIDDEN = CommentChanged(
 )
 
 
+REACTED = ReactionsPlaced(
+    video_id=PAST,
+    channel="past",
+    gateway_id="run-1",
+    number=1,
+    recorded_ms=START_MS + 3_600_000,
+    moments=(PlacedMoment(at_ms=START_MS + 60_000, reactions={"fire": 3}),),
+)
+"""By somebody who watched an hour later."""
+
+
 @contextmanager
 def connected(theatre: Theatre) -> Iterator[None]:
     """The gateway of a theatre with its session on Cassandra; its loop is in another thread."""
@@ -101,7 +113,7 @@ def test_comments_follow_the_picture_also_after_a_seek(
         events = [said(1, 5, "at *five*"), said(2, 20, "rude"), said(3, 50, "at fifty")]
         writes: list[Write] = [write for event in events for write in comment_writes(event)]
         kept: list[asyncio.Task[None]] = []
-        writing = session.write([*writes, *change_writes(HIDDEN)])
+        writing = session.write([*writes, *change_writes(HIDDEN), *place_writes(REACTED)])
         theatre.run(lambda: kept.append(asyncio.get_running_loop().create_task(writing)))
         eventually_blocking(lambda: kept and all(task.done() for task in kept), what="the comments in Cassandra")
         assert [task.exception() for task in kept] == [None]
@@ -116,6 +128,7 @@ def test_comments_follow_the_picture_also_after_a_seek(
         assert page.inner_text("[data-testid=comment-gone]") == "Hidden by a moderator"
         assert page.inner_text(".comment__text em") == "five"
         page.evaluate("logcast.player.seek(62)")
+        page.wait_for_selector("[data-testid=floating][data-kind=fire]", state="attached")
         texts(page, ["at five", "", "at fifty"])
         page.evaluate("logcast.player.seek(8)")
         texts(page, ["at five"])
