@@ -33,6 +33,9 @@ from schemas.topics import COMMENTS_STATE, COMMENTS_SUBMITTED
 from stores.settings import Settings
 
 MAX_NAMES: Final = 64
+INTERVAL_S: Final = 0.025
+"""A transaction takes 0.65 ms of the worker's processor and 0.07 ms more for each comment, and the broker more than that: on a
+busy evening, partitions that write as fast as they can would take all the time there is."""
 
 
 class CommentsFold:
@@ -177,11 +180,11 @@ def _check_ids(user_id: str, *ids: str) -> None:
 
 
 def register(app: faust.App, settings: Settings) -> None:
-    """Add the agent to the worker: a verdict is written as soon as the one before it is done."""
+    """Add the agent to the worker: after a quiet moment a verdict is written at once, then those of `INTERVAL_S` together."""
     rules = operators_rules(settings)
 
     def make() -> CommentsFold:
         return CommentsFold(rules, partitions=settings.partitions)
 
-    agent = ExactAgent("comments", (COMMENTS_SUBMITTED,), COMMENTS_STATE, make)
+    agent = ExactAgent("comments", (COMMENTS_SUBMITTED,), COMMENTS_STATE, make, INTERVAL_S)
     run_exactly(app, settings, agent)

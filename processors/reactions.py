@@ -4,7 +4,7 @@ A like is one user's wanted state on one target (the video or a comment), kept a
 (`processors.likes`); a repeat changes nothing. Reactions (hearts…) are numbers. A gateway counts its batches upwards per video, so a batch that comes
 again is seen by its number and passed over. Polls are told of in `processors.polls`.
 
-A hot video is counted in two stages (ADR 20). Its likes and votes stay on its own partition, where one order decides; of
+A hot video is counted in two stages (ADR 25). Its likes and votes stay on its own partition, where one order decides; of
 its reactions the gateways send most to other partitions. There they are a *share*: counted in the same way, and told to
 the video's own partition as an absolute number (`ReactionsCounted`) in the transaction that keeps the share's state. The
 video's own partition adds the newest number of each share to what it counted itself. Addition knows no order, so nothing
