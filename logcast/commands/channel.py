@@ -57,20 +57,33 @@ def rotate_key(name: str, data_dir: Path | None) -> None:
 @click.option("--title", help="Shown on the page.")
 @click.option("--keep", type=KeepTime(), help="How long recordings are kept: 30d, 4w, never, forever.")
 @click.option("--visibility", type=click.Choice(["public", "unlisted", "private"]), help="Who may watch.")
+@click.option("--tag", "tags", multiple=True, help="What they are about, in place of the tags before; again for more.")
+@click.option("--description", help="What they are about, in lines.")
 @data_option
-def set_(name: str, title: str | None, keep: int | None, visibility: str | None, data_dir: Path | None) -> None:
+def set_(
+    name: str,
+    title: str | None,
+    keep: int | None,
+    visibility: str | None,
+    tags: tuple[str, ...],
+    description: str | None,
+    data_dir: Path | None,
+) -> None:
     """Choose how the next videos of channel NAME are kept and shown; what is not given stays."""
     from schemas.events import Visibility
 
     chosen = Visibility(visibility) if visibility else None
     channel = _with_accounts(
         absolute_settings(data_dir),
-        lambda accounts: accounts.set_channel(name, title=title, keep_days=keep, visibility=chosen),
+        lambda accounts: accounts.set_channel(
+            name, title=title, keep_days=keep, visibility=chosen, tags=tags or None, description=description
+        ),
     )
     click.echo(f"channel     {channel.name}")
     click.echo(f"title       {channel.title}")
     click.echo(f"keep        {keep_text(channel.keep_days)}")
     click.echo(f"visibility  {channel.visibility.value}")
+    click.echo(f"tags        {', '.join(channel.tags) or 'none'}")
 
 
 @command.command("list")
@@ -93,6 +106,7 @@ async def _number_of(settings: "Settings", login: str) -> int:
 def _with_accounts(settings: "Settings", action: "Callable[[Accounts], Awaitable[Result]]") -> Result:
     """Do one thing with the accounts database; its errors end the command with their sentence."""
     from stores.accounts import Accounts, AccountsError
+    from stores.descriptions import BadText
     from stores.sql import DatabaseError
     from stores.users import UsersError
 
@@ -102,7 +116,7 @@ def _with_accounts(settings: "Settings", action: "Callable[[Accounts], Awaitable
 
     try:
         return asyncio.run(act())
-    except (AccountsError, UsersError, DatabaseError) as error:
+    except (AccountsError, BadText, UsersError, DatabaseError) as error:
         raise LogcastError(str(error)) from error
 
 

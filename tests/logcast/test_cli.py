@@ -98,7 +98,9 @@ def test_a_channel_is_made_listed_and_given_a_new_key(settings: Settings) -> Non
     assert "there is a channel 'ann-live' already" in again.stderr
     rotated = logcast("channel", "rotate-key", "ann-live", settings=settings).stdout.split()[-1]
     assert rotated != key
-    chosen = logcast("channel", "set", "ann-live", "--keep", "4w", "--visibility", "unlisted", settings=settings)
+    chosen = logcast(
+        "channel", "set", "ann-live", "--keep", "4w", "--visibility", "unlisted", "--tag", "#Oil", settings=settings
+    )
     assert chosen.stdout.split() == [
         "channel",
         "ann-live",
@@ -109,7 +111,11 @@ def test_a_channel_is_made_listed_and_given_a_new_key(settings: Settings) -> Non
         "d",
         "visibility",
         "unlisted",
+        "tags",
+        "Oil",
     ]
+    none = logcast("channel", "set", "ann-live", "--tag", "a,b", settings=settings)
+    assert (none.returncode, "without commas, found 'a,b'" in none.stderr) == (1, True)
     assert logcast("channel", "list", settings=settings).stdout == "ann-live\tann-live\tkeep 28 d\tunlisted\n"
     wrong = logcast("channel", "set", "ann-live", "--keep", "soon", settings=settings)
     assert (wrong.returncode, "`never` or `forever`, found 'soon'" in wrong.stderr) == (2, True)

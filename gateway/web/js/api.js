@@ -50,10 +50,10 @@ export async function listChannels() {
 }
 
 /** One channel. @throws {Problem} 404: there is none of this name. */
-export const readChannel = (name) => call(`/v1/channels/${encodeURIComponent(name)}`);
+export const readChannel = (name, token = "") => call(`/v1/channels/${encodeURIComponent(name)}`, { token });
 
 /** One video. @throws {Problem} 404: there is none of this id. */
-export const readVideo = (id) => call(`/v1/videos/${encodeURIComponent(id)}`);
+export const readVideo = (id, token = "") => call(`/v1/videos/${encodeURIComponent(id)}`, { token });
 
 /** Finished videos that can be watched, newest first; of one channel or of all. */
 export async function listVideos(channel = "") {
@@ -128,14 +128,14 @@ export const changeChannel = (name, body, token) => call(channelPath(name), { me
 export const readHealth = (name, token) => call(`${channelPath(name)}/health`, { token });
 
 /** Viewers of a video: now, peak, different ones. */
-export const readViewers = (video) => call(`/v1/videos/${encodeURIComponent(video)}/viewers`);
+export const readViewers = (video, token = "") => call(`/v1/videos/${encodeURIComponent(video)}/viewers`, { token });
 
 /** Rows of `viewers` or `totals` by minute, from a wall clock on. */
-export const readMinutes = async (video, what, fromMs) =>
-  (await call(`/v1/videos/${encodeURIComponent(video)}/${what}/minutes?${new URLSearchParams({ from_ms: fromMs })}`))?.minutes ?? [];
+export const readMinutes = async (video, what, fromMs, token = "") =>
+  (await call(`/v1/videos/${encodeURIComponent(video)}/${what}/minutes?${new URLSearchParams({ from_ms: fromMs })}`, { token }))?.minutes ?? [];
 
 /** How many comments each minute of the last hour had. */
-export const readCommentMinutes = async (video) => (await call(`/v1/videos/${encodeURIComponent(video)}/comments/minutes`))?.minutes ?? [];
+export const readCommentMinutes = async (video, token = "") => (await call(`/v1/videos/${encodeURIComponent(video)}/comments/minutes`, { token }))?.minutes ?? [];
 
 /** The comments that wait: `{held, waiting}`. @throws {Problem} */
 export const readReview = (name, token) => call(`${channelPath(name)}/moderation/review?limit=100`, { token });

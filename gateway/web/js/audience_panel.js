@@ -33,7 +33,7 @@ export class AudiencePanel {
     root.append(element("div", { class: "plots plots--four" }, ...Object.values(this.#plots).map((plot) => plot.element)), this.#note);
   }
 
-  /** Show a video; `now`: its figures of this moment. @param {{id: string, started_ms: number, ended_ms: ?number}} video @param {{viewers: number, likes: number, reactions: object}} now */
+  /** Show a video; `now`: its figures of this moment. @param {{id: string, started_ms: number, ended_ms: ?number, token: string}} video @param {{viewers: number, likes: number, reactions: object}} now */
   async show(video, now) {
     if (video.id !== this.#video) {
       this.#video = video.id;
@@ -42,13 +42,13 @@ export class AudiencePanel {
     }
     const to = video.ended_ms ?? Date.now();
     const from = Math.floor(Math.max(to - MOST_MS, Math.min(video.started_ms, to - LEAST_MS)) / MINUTE_MS) * MINUTE_MS;
-    if (Date.now() - this.#readAt > AGAIN_MS) await this.#read(video.id, from);
+    if (Date.now() - this.#readAt > AGAIN_MS) await this.#read(video, from);
     if (video.id === this.#video) this.#draw(video, from, to, now);
   }
 
-  async #read(id, from) {
+  async #read({ id, token }, from) {
     this.#readAt = Date.now();
-    const asked = [readMinutes(id, "viewers", String(from)), readMinutes(id, "totals", String(from)), readCommentMinutes(id)];
+    const asked = [readMinutes(id, "viewers", String(from), token), readMinutes(id, "totals", String(from), token), readCommentMinutes(id, token)];
     const [viewers, totals, comments] = await Promise.allSettled(asked);
     if (id !== this.#video) return;
     const away = [viewers, totals, comments].find(({ status }) => status === "rejected");

@@ -172,9 +172,10 @@ async function refresh() {
 
 /** The channel, with the figures of its video where it has one. */
 async function readAll(name) {
-  const found = await readChannel(name);
+  const power = name === channel && access === "open" ? token() : ""; // it opens private videos
+  const found = await readChannel(name, power);
   if (!found.video_id) return { ...found, video: null, crowd: null };
-  const [video, crowd] = await Promise.all([readVideo(found.video_id).catch(() => null), readViewers(found.video_id).catch(() => null)]);
+  const [video, crowd] = await Promise.all([readVideo(found.video_id, power).catch(() => null), readViewers(found.video_id, power).catch(() => null)]);
   return { ...found, video, crowd };
 }
 
@@ -198,6 +199,7 @@ async function showInside(late) {
 function lock(to) {
   access = to;
   for (const panel of document.querySelectorAll("[data-inside]")) panel.hidden = to !== "open";
+  byId("about-panel").hidden = to !== "open" || !(key || roleHere() === "owner");
   byId("locked").hidden = to !== "locked";
   setText(byId("locked-words"), session.user ? `${session.user.name} is neither owner nor moderator of ${channel}. Unlock it with its stream key, or log in as somebody else.` : `Stream health, title and moderation of ${channel} are for its owners and moderators.`);
 }
@@ -225,7 +227,7 @@ function show(found) {
   showFrame(onAir ? found.video_id : null);
   about.show(channel, found);
   byId("audience-panel").hidden = !video;
-  if (video) audience.show(video, { viewers: viewers ?? 0, likes: likes ?? 0, reactions: video.totals?.reactions ?? {} });
+  if (video) audience.show({ ...video, token: access === "open" ? token() : "" }, { viewers: viewers ?? 0, likes: likes ?? 0, reactions: video.totals?.reactions ?? {} });
 }
 
 /** The newest picture, so that the streamer sees what viewers see. */
