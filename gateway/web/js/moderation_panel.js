@@ -161,7 +161,7 @@ export class ModerationPanel {
     return element("li", { class: "acts__one", "data-testid": "act" },
       element("p", {}, element("b", {}, act.by_name || act.by), ` ${words}`, act.reason ? element("span", { class: "muted" }, ` · ${act.reason}`) : null),
       element("p", { class: "acts__foot" }, element("time", { class: "muted" }), element("span", { class: "muted", "data-part": "state" }),
-        element("button", { type: "button", class: "link link--small", "data-testid": "act-undo", "aria-label": `Undo: ${act.by_name || act.by} ${words}`, onclick: () => this.#undo(act.act_id) }, "Undo")));
+        element("button", { type: "button", class: "link link--small", "data-testid": "act-undo", "aria-label": `Undo: ${act.by_name || act.by} ${words}`, onclick: () => this.#undo(act.act_id, act.comment_id) }, "Undo")));
   }
 
   async #undo(act, comment = "") {
