@@ -52,7 +52,7 @@ class Delivery:
         rungs: names of the renditions below the source.
         behind_ms: how far the slowest of them is behind the source; 0 without one.
         source_age_ms: how old the newest picture is that viewers can get; -1 where there is none.
-        gaps: segments that are missing in the window.
+        gaps: segments of the last two minutes that are missing.
     """
 
     rungs: tuple[str, ...] = ()
@@ -257,8 +257,8 @@ def _delivered(arrival: Arrival, delivery: Delivery, now_ms: int) -> Iterator[Ad
     if delivery.gaps:
         yield Advice(
             "gaps",
-            Level.HINT,
-            f"{delivery.gaps} segment{'s' * (delivery.gaps > 1)} of the last minutes {'are' if delivery.gaps > 1 else 'is'} missing",
+            Level.WARNING,
+            f"{delivery.gaps} segment{'s' * (delivery.gaps > 1)} of the last two minutes {'are' if delivery.gaps > 1 else 'is'} missing",
             "Viewers skip over it. A worker or the encoder was away then.",
         )
 

@@ -13,6 +13,8 @@ from schemas.events import IngestMeasured, Track, VideoChanged, VideoState
 
 MEASURED_S: Final = 20.0
 """The bitrate of a rendition is that of so much of its end."""
+GAPS_MS: Final = 120_000
+"""Missing segments are spoken of for so long."""
 
 
 def health_row(
@@ -127,7 +129,7 @@ def delivery_of(fold: VideoFold | None, now_ms: int) -> Delivery:
         rungs=tuple(rung.name for rung in rungs),
         behind_ms=max((ahead_ms - _end_ms(rung) for rung in rungs), default=0),
         source_age_ms=max(0, now_ms - ahead_ms),
-        gaps=sum(segment.gap for segment in first.segments),
+        gaps=sum(segment.gap for segment in first.segments if segment.start_ms > now_ms - GAPS_MS),
     )
 
 
