@@ -27,6 +27,20 @@ def named_in(package: str) -> set[str]:
     return found
 
 
+def first_arguments(package: str, methods: set[str], at: int = 0) -> set[str]:
+    """The topics that are named as an argument of calls of such methods."""
+    found = set()
+    for path in (ROOT / package).rglob("*.py"):
+        if path.name not in OPERATOR:
+            for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+                if isinstance(node, ast.Call) and len(node.args) > at and isinstance(node.args[at], ast.Name):
+                    called = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+                    topic = NAMES.get(node.args[at].id)  # type: ignore[attr-defined]  # it is a Name
+                    if called in methods and topic is not None:
+                        found.add(topic.name)
+    return found
+
+
 def may_use(role: str) -> set[str]:
     return {topic.name for topic in (*RIGHTS[role].reads, *RIGHTS[role].writes)}
 
@@ -34,6 +48,20 @@ def may_use(role: str) -> set[str]:
 @pytest.mark.parametrize("role", ROLES)
 def test_a_role_may_use_what_its_package_names_and_nothing_else(role: str) -> None:
     assert may_use(role) == named_in(PACKAGES[role]), "schemas/rights.py has the table"
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_a_role_may_write_what_its_package_sends(role: str) -> None:
+    sent = first_arguments(PACKAGES[role], {"send", "deliver", "enqueue"})
+    assert sent
+    assert sent <= {topic.name for topic in RIGHTS[role].writes}
+
+
+def test_a_gateway_may_read_what_it_subscribes_to_and_nothing_else() -> None:
+    subscribed = first_arguments("gateway", {"subscribe"})
+    looked_up = first_arguments("gateway", {"to_thread"}, at=2)  # of `read_one`
+    assert looked_up == {"comments.submitted"}
+    assert subscribed | looked_up == {topic.name for topic in RIGHTS["gateway"].reads}
 
 
 def test_every_topic_is_written_by_somebody() -> None:
