@@ -4,7 +4,7 @@ import asyncio
 import itertools
 from typing import Final
 
-GIVE_UP_S: Final = 300.0
+GIVE_UP_S: Final = 1_200.0
 
 
 class Course:
