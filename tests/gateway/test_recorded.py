@@ -67,8 +67,11 @@ class Recorder:
 
 
 @pytest.fixture
-async def restarted(make_settings: Callable[..., Settings], keyspace: str) -> AsyncIterator[tuple[Gateway, Recorder]]:
+async def restarted(
+    make_settings: Callable[..., Settings], keyspace: str, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[tuple[Gateway, Recorder]]:
     """A gateway that has read nothing of the log, long after the video's start, with the index at hand."""
+    monkeypatch.setattr(catalogue, "SETTLE_S", 0.1)
     settings, clock = make_settings(window_s=60, cassandra_keyspace=keyspace), Clock(LATE_MS)
     state = GatewayState(settings, clock)
     app: Starlette = create_app(settings, state)
