@@ -16,6 +16,7 @@ import math
 import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import chain, islice
 from typing import Final
 
 from media.dash import Period, Shape, Span, Track
@@ -28,7 +29,7 @@ HEADROOM: Final = 1.2
 GRAIN: Final = 1.15
 """Bandwidths are rounded up to powers of this, so that they rarely change."""
 
-MAX_LAG: Final = 30
+MAX_LAG: Final = 50
 """A rendition so many segments behind does not count for publishTime."""
 
 _RUNG: Final = re.compile(r"([0-9]+)p")
@@ -90,6 +91,8 @@ def live_periods(
     """
     found: list[Period] = []
     for epoch in _epochs(renditions):
+        if _leaves(renditions, epoch.number):
+            continue
         tracks = _tracks(renditions, epoch)
         if not _is_complete(renditions, epoch.number, tracks, expected):
             break
@@ -120,18 +123,24 @@ def recorded_periods(renditions: Sequence[Rendition]) -> list[Period]:
 def published_us(renditions: Sequence[Rendition]) -> int:
     """The publishTime of a live video, µs since 1970: later for every segment that a rendition adds (5.3.1.2).
 
-    The wall clock at which the newest complete segment began, and one µs for each other rendition that has come so far.
+    The wall clock at which the newest complete segment with media began, and some µs for how far each rendition has come.
     There must be a complete segment.
     """
-    epochs = [epoch for epoch in _epochs(renditions) if epoch.closed]
-    newest_ms = max(s.dts * 1000 // s.timescale for run in epochs[-1].closed.values() for s in run)
-    return (_wall_offset_ms(epochs[-1]) + newest_ms) * 1000 + sum(map(_steps, epochs))
+    epochs = [(_wall_offset_ms(epoch), _closed(epoch)) for epoch in _epochs(renditions) if epoch.closed]
+    with_media = [(offset_ms, media) for offset_ms, run in epochs if (media := [s for s in run if not s.gap])]
+    every = [(offset_ms, segment) for offset_ms, run in with_media or epochs for segment in run]
+    newest_ms = max(offset_ms + segment.dts * 1000 // segment.timescale for offset_ms, segment in every)
+    return newest_ms * 1000 + _steps(renditions, max(segment.number for _, segment in every))
 
 
-def _steps(epoch: _Epoch) -> int:
-    """A number below 500 that rises with each complete segment of a rendition until a newer one begins."""
-    ends = [run[-1].number for run in epoch.closed.values()]
-    return sum(max(0, MAX_LAG - (max(ends) - end)) for end in ends)
+def _closed(epoch: _Epoch) -> list[Segment]:
+    return [segment for run in epoch.closed.values() for segment in run]
+
+
+def _steps(renditions: Sequence[Rendition], newest: int) -> int:
+    """A small number that rises with each complete segment of a rendition, as long as `newest` stays the newest."""
+    closed = ([s for s in islice(reversed(r.segments), 2) if s.closed][:1] for r in renditions)
+    return sum(max(0, MAX_LAG + last.number - newest) for last in chain.from_iterable(closed))
 
 
 def _epochs(renditions: Sequence[Rendition]) -> list[_Epoch]:
@@ -180,6 +189,11 @@ def _bandwidth(segments: Sequence[Segment], nominal_bits: int) -> int:
     peak = max((8 * s.size / s.duration_s for s in segments if s.duration), default=0.0)
     wanted = max(HEADROOM * peak, HEADROOM * nominal_bits, 1000)
     return math.ceil(GRAIN ** math.ceil(math.log(wanted, GRAIN)) / 1000) * 1000
+
+
+def _leaves(renditions: Sequence[Rendition], epoch: int) -> bool:
+    """Whether an epoch has left the window of a rendition: who is far behind does not bring it back."""
+    return any(epoch in r.joined and r.segments[0].epoch > epoch for r in renditions if r.segments)
 
 
 def _is_complete(

@@ -98,6 +98,23 @@ def test_5_4_1_publish_time_is_in_the_past_and_later_for_every_change() -> None:
             before, text = published, now
 
 
+def test_5_4_1_publish_time_does_not_go_back_when_an_epoch_leaves_the_window() -> None:
+    tape = BroadcastTape([Stretch(1), Stretch(12)])
+    fold, before, text = tape.fold(Limits(20_000, 12)), ms(0), ""
+    behind = [e for number in range(tape.last_segment + 1) for e in tape.of("480p", number)]
+    ahead = [
+        e for number in range(tape.last_segment + 1) for name in ("audio", "source") for e in tape.of(name, number)
+    ]
+    for event in [*ahead, *behind]:
+        apply(fold, event)
+        now = text_of(fold)
+        assert now or not text
+        if now != text:
+            published = read_manifest(now).time("publishTime")
+            assert published > before
+            before, text = published, now
+
+
 # Periods (5.3.2)
 
 
