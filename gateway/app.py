@@ -17,6 +17,7 @@ from gateway import (
     dash_routes,
     download_routes,
     health_routes,
+    ingest_relay,
     link_routes,
     media_routes,
     pages,
@@ -47,6 +48,7 @@ GROUPS: Final[tuple[Install, ...]] = (
     rendition_routes.install,
     pages.install,
     registry_routes.install,
+    ingest_relay.install,
     health_routes.install,
 )
 """Each says what it needs of the state and gives its routes; the busiest come first."""

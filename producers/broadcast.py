@@ -10,7 +10,8 @@ taken is dropped.
 import asyncio
 import dataclasses
 import logging
-from collections.abc import Callable, Mapping
+import pickle
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -52,6 +53,10 @@ class Clock:
     random_bytes: Callable[[int], bytes]
 
 
+Mark = Callable[[], Coroutine[None, None, None]]
+"""What is awaited when everything that came out before is safe."""
+
+
 class Broadcast:
     """One connection's share of a video. Open it, feed it tags, finish it; `failure` says why it ended early."""
 
@@ -63,7 +68,9 @@ class Broadcast:
         outlet: Outlet,
         clock: Clock,
         origin: Origin = Origin.LIVE,
+        media_ms: Callable[[], int] | None = None,
     ) -> None:
+        """Make it; `media_ms` is the wall clock of the frame that is fed, where that is not the clock's now."""
         self.channel = channel.name
         self.on_room: Callable[[], None] = lambda: None
         self.failure: Exception | None = None
@@ -75,11 +82,12 @@ class Broadcast:
         self._index = index
         self._outlet = outlet
         self._clock = clock
+        self._media_ms = media_ms or clock.now_ms
         self._limit_bytes = settings.ingest_buffer_mb * 1024 * 1024
         self._held = False
         self._packager: packager.Packager | None = None
         self._video: VideoChanged | None = None
-        self._outputs: asyncio.Queue[tuple[packager.Output, int] | None] = asyncio.Queue()
+        self._outputs: asyncio.Queue[tuple[packager.Output, int] | Mark | None] = asyncio.Queue()
         self._has_audio = False
         self._has_video = False
         self._task: asyncio.Task[None] | None = None
@@ -206,7 +214,7 @@ class Broadcast:
             self._has_video = True
             self._put(self._packager.video_config(tag.data, VIDEO_CODECS[tag.codec]))
         elif tag.kind is flv.TagKind.FRAME:
-            now_ms = self._clock.now_ms()
+            now_ms = self._media_ms()
             size = len(tag.data)
             self.meter.video(timestamp_ms, tag.composition_ms, size, now_ms, keyframe=tag.keyframe)
             self._put(self._packager.video(timestamp_ms, tag.composition_ms, tag.keyframe, tag.data, now_ms))
@@ -225,7 +233,7 @@ class Broadcast:
             self._has_audio = True
             self._put(self._packager.audio_config(tag.data))
         elif tag.kind is flv.TagKind.FRAME:
-            now_ms = self._clock.now_ms()
+            now_ms = self._media_ms()
             self.meter.audio(len(tag.data), now_ms)
             self._put(self._packager.audio(timestamp_ms, tag.data, now_ms))
 
@@ -243,10 +251,41 @@ class Broadcast:
             self._video = interrupted(self._video, self._clock.now_ms())
             await self._outlet.put(VIDEOS, self.video_id, self._video)
 
+    # -- leaving it, and going on exactly there
+
+    def mark(self, mark: Mark) -> None:
+        """Have something done when all that came out until now is safe, before anything later is put."""
+        self._outputs.put_nowait(mark)
+
+    def snapshot(self) -> tuple[bytes, bool, bool]:
+        """What `go_on` needs besides the video and the segment: the packager, pickled; whether sound and picture came."""
+        return pickle.dumps(self._packager), self._has_audio, self._has_video
+
+    async def go_on(
+        self, video: VideoChanged, again: packager.Packager, segment: int, *, has_audio: bool, has_video: bool
+    ) -> None:
+        """Instead of `open`: be as another broadcast was at a mark."""
+        self._video, self._packager, self._segment = video, again, segment
+        self._has_audio, self._has_video = has_audio, has_video
+        if segment >= 0 and video.state is VideoState.INTERRUPTED:
+            self._video = dataclasses.replace(video, state=VideoState.LIVE, changed_ms=self._clock.now_ms())
+            await self._outlet.put(VIDEOS, self.video_id, self._video)
+        self._task = asyncio.create_task(self._deliver(), name=f"broadcast-{self.channel}")
+
+    async def suspend(self) -> None:
+        """Instead of `finish`: write what came out, and say that the publisher left. Another broadcast goes on at a mark."""
+        if self._task is None or self._task.done():
+            return
+        self._outputs.put_nowait(None)
+        await self._task
+        if self.video.state is VideoState.LIVE and self.failure is None:
+            self._video = interrupted(self.video, self._clock.now_ms())
+            await self._outlet.put(VIDEOS, self.video_id, self._video)
+
     # -- towards the log
 
     def _put(self, outputs: list[packager.Output]) -> None:
-        now_ms = self._clock.now_ms()
+        now_ms = self._media_ms()
         for output in outputs:
             if isinstance(output, packager.Chunk):
                 self.backlog_bytes += len(output.data)
@@ -256,6 +295,9 @@ class Broadcast:
     async def _deliver(self) -> None:
         try:
             while (entry := await self._outputs.get()) is not None:
+                if callable(entry):
+                    await entry()
+                    continue
                 output, received_ms = entry
                 if isinstance(output, packager.GopOpened):
                     await self._announce(output)

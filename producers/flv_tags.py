@@ -16,10 +16,16 @@ OnTag = Callable[[int, int, bytes], None]
 class FlvTags:
     """A file to write to, which cannot be sought in; calls `on_tag` for every tag that is complete."""
 
-    def __init__(self, on_tag: OnTag) -> None:
+    def __init__(self, on_tag: OnTag, *, headed: bool = True) -> None:
+        """Begin at the head of the file, or else at a tag."""
         self._on_tag = on_tag
         self._buffer = bytearray()
-        self._skip = _FILE_HEAD_BYTES + _LENGTH_BYTES
+        self._skip = _FILE_HEAD_BYTES + _LENGTH_BYTES if headed else 0
+
+    @property
+    def held(self) -> int:
+        """Bytes of a tag that is not complete."""
+        return len(self._buffer)
 
     def write(self, data: bytes) -> int:
         """Take the next bytes of the stream."""

@@ -1,4 +1,4 @@
-"""The ingest: RTMP publishers in, `media.source`, `media.gops` and `videos` out, by way of the spool."""
+"""The ingest: RTMP publishers and lossless pushes in, `media.source`, `media.gops` and `videos` out, by way of the spool."""
 
 import asyncio
 import os
@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from typing import Final
 
 from producers.broadcast import Clock
+from producers.push_server import PushServer
 from producers.rtmp_server import RtmpServer
 from producers.spool import Spool
 from producers.studio import Studio
@@ -68,7 +69,7 @@ async def _serve(
     assert reader.failed is not None
     await _settle(reader, spool)
     index.forget_unknown()
-    async with RtmpServer(settings, studio), asyncio.TaskGroup() as tasks:
+    async with RtmpServer(settings, studio), PushServer(settings, studio), asyncio.TaskGroup() as tasks:
         sweeping = tasks.create_task(studio.sweep_for_ever(), name="sweep")
         ready["rtmp"] = True
         try:

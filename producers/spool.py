@@ -192,13 +192,18 @@ class Spool:
             raise SpoolFullError(self._full or "the disk of the spool does not answer") from None
         return written
 
-    async def delivered(self, timeout_s: float | None = None) -> None:
-        """Return once Kafka has everything that the spool holds now, at the call.
+    @property
+    def last_number(self) -> int:
+        """The number of the record that was put last."""
+        return self._log.next_number - 1
+
+    async def delivered(self, timeout_s: float | None = None, *, upto: int | None = None) -> None:
+        """Return once Kafka has everything that the spool holds now, at the call; or up to a record.
 
         Raises:
             LogError: it did not take it within `timeout_s`.
         """
-        wanted = self._log.next_number - 1
+        wanted = self.last_number if upto is None else upto
         try:
             async with asyncio.timeout(timeout_s):
                 while self.acknowledged < wanted:

@@ -3,10 +3,15 @@
 import asyncio
 import contextlib
 import logging
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Final
+from functools import partial
+from typing import Final, Protocol
 
 from producers.broadcast import Broadcast, Clock
+from producers.push_protocol import WRONG_KEY, ProtocolError
+from producers.push_session import PushSession
+from producers.push_states import PushStates
 from producers.rtmp_server import Refusal, RtmpPublisher
 from producers.spool import Spool
 from producers.video_index import VideoIndex
@@ -25,11 +30,26 @@ LEAVE_TIMEOUT_S: Final = 10.0
 SWEEP_S: Final = 1.0
 
 
+class Publisher(Protocol):
+    """A connection that publishes."""
+
+    @property
+    def silent_s(self) -> float:
+        """How long nothing has come."""
+
+    @property
+    def leaving(self) -> bool:
+        """It publishes nothing (any more)."""
+
+    def end(self, why: str, code: str, description: str) -> None:
+        """Tell the publisher why, and close."""
+
+
 @dataclass(slots=True)
 class OnAir:
     """Who holds a channel; `broadcast` is None while it is being opened, `gone` is set when it has left."""
 
-    publisher: RtmpPublisher
+    publisher: Publisher
     gone: asyncio.Event
     broadcast: Broadcast | None = None
 
@@ -55,6 +75,7 @@ class Studio:
         self._producer = producer
         self._clock = clock
         self._on_air: dict[str, OnAir] = {}
+        self._pushes = PushStates(settings.spool_path / "pushes")
 
     async def admit(self, publisher: RtmpPublisher, stream_key: str) -> Broadcast:
         """Open the broadcast of the channel whose key this is.
@@ -65,26 +86,61 @@ class Studio:
         channel = await self._accounts.channel_of_key(stream_key)
         if channel is None:
             raise Refusal("NetStream.Publish.BadName", "wrong stream key; `logcast channel create NAME` prints one")
+        broadcast = Broadcast(self._settings, channel, self._index, self._spool, self._clock)
+        await self._seat(publisher, broadcast, broadcast.open)
+        await asyncio.to_thread(self._pushes.forget, channel.name)  # its numbers are used now
+        return broadcast
+
+    async def admit_push(
+        self, publisher: Publisher, stream_key: str, channel: str, push: str, first: int
+    ) -> PushSession | int:
+        """Open the session of a lossless push, or give its length when all of it is there.
+
+        Raises:
+            ProtocolError: a wrong key, or bytes that the client does not have any more.
+            Refusal: as for `admit`.
+        """
+        found = await self._accounts.channel_of_key(stream_key)
+        if found is None or found.name != channel:
+            raise ProtocolError(f"wrong stream key for channel {channel:.40}", WRONG_KEY)
+        state = await asyncio.to_thread(self._pushes.of, channel)
+        if state is not None and state.push == push and state.ended:
+            return state.offset
+        session = PushSession(self._settings, found, self._index, self._spool, self._clock, self._pushes, push)
+        await self._seat(publisher, session.broadcast, partial(session.open, first))
+        return session
+
+    async def leave_push(self, publisher: Publisher, session: PushSession) -> None:
+        """Write what the push brought, free its channel, and hold its video open for its return."""
+        try:
+            await session.suspend()
+            self._tell_health(session.broadcast, left=True)
+        finally:
+            seat = self._on_air.get(session.broadcast.channel)
+            if seat is not None and seat.publisher is publisher:
+                self._vacate(session.broadcast.channel, seat)
+
+    async def _seat(self, publisher: Publisher, broadcast: Broadcast, opening: Callable[[], Awaitable[None]]) -> None:
+        """Give a publisher its channel, and open the broadcast when the log is known."""
         if len(self._on_air) >= self._settings.max_publishers:
             raise Refusal("NetStream.Publish.Denied", "too many publishers now; try again later")
         if self._spool.full:
             raise Refusal("NetStream.Publish.Denied", f"nothing can be taken now, try again later: {self._spool.full}")
-        await self._take_over(channel.name)
-        seat = self._on_air[channel.name] = OnAir(publisher, asyncio.Event())
-        broadcast = Broadcast(self._settings, channel, self._index, self._spool, self._clock)
+        channel = broadcast.channel
+        await self._take_over(channel)
+        seat = self._on_air[channel] = OnAir(publisher, asyncio.Event())
         try:
             async with asyncio.timeout(LEAVE_TIMEOUT_S):
                 await self._spool.delivered()  # what publishers before left, so that their numbers are on the log
                 await self._reader.catch_up(LEAVE_TIMEOUT_S)
-                await broadcast.open()
+                await opening()
         except (LogError, TimeoutError) as error:
-            self._vacate(channel.name, seat)
+            self._vacate(channel, seat)
             raise Refusal("NetStream.Publish.Failed", f"the log does not answer, try again: {error}") from error
         except BaseException:
-            self._vacate(channel.name, seat)
+            self._vacate(channel, seat)
             raise
         seat.broadcast = broadcast
-        return broadcast
 
     async def _take_over(self, channel: str) -> None:
         """Make the channel free: a publisher that has gone silent gives way, one that sends does not."""
@@ -145,6 +201,7 @@ class Studio:
 
     async def _sweep(self) -> None:
         here = frozenset(seat.broadcast.video_id for seat in self._on_air.values() if seat.broadcast is not None)
+        here |= self._pushes.unfinished(self._clock.now_ms(), self._settings.push_grace_s * 1000)
         busy = frozenset(self._on_air)
         for change in self._index.due(self._clock.now_ms(), self._settings.grace_s * 1000, here):
             if change.channel not in busy:

@@ -71,6 +71,17 @@ class Settings(BaseSettings):
     ingest_buffer_mb: Positive = Field(64, description="What one publisher may have in flight while Kafka is away.")
 
     # The ingest's spool (docs/publishing.md)
+    push_port: Port | None = Field(
+        None, description="Where the ingest takes lossless pushes from gateways; empty: the port after `rtmp_port`."
+    )
+    ingest_url: str = Field(
+        "",
+        pattern=r"^(wss?://[^/\s]+)?$",
+        description="Where gateways find the ingest for lossless pushes, `ws://HOST:PORT`; empty: on this machine.",
+    )
+    push_grace_s: Annotated[int, Field(ge=0, le=86_400)] = Field(
+        3_600, description="The video of a lossless push that was cut stays open so long."
+    )
     spool_dir: Path | None = Field(None, description="Of the ingest; empty: `spool` in the data directory.")
     spool_max_mb: Annotated[int, Field(ge=64)] = Field(
         4_096, description="What the ingest keeps on disk while Kafka is away; then publishers are held back."
@@ -359,6 +370,11 @@ class Settings(BaseSettings):
     def segments_path(self) -> Path:
         """Directory of the hot segment store."""
         return self.segment_dir or self.data_dir / "segments"
+
+    @property
+    def push_port_or_next(self) -> int:
+        """Where the ingest takes lossless pushes, the default filled in."""
+        return self.push_port or self.rtmp_port + 1
 
     @property
     def spool_path(self) -> Path:

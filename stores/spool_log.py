@@ -225,6 +225,13 @@ class SpoolLog:
         return self._first
 
     @property
+    def oldest(self) -> Cursor:
+        """Where the oldest record begins that is still here."""
+        with self._mutex:
+            first = min(self._sizes, default=self._next)
+        return Cursor(first, _HEAD.size, first)
+
+    @property
     def next_number(self) -> int:
         """The number of the next record."""
         return self._next

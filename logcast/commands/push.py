@@ -1,11 +1,15 @@
 """Push a file or an address to a channel, in real time."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from logcast.commands._options import absolute_settings, data_option
 from logcast.errors import LogcastError
+
+if TYPE_CHECKING:
+    from stores.settings import Settings
 
 
 @click.command("push")
@@ -14,9 +18,17 @@ from logcast.errors import LogcastError
 @click.option("--server", help="The ingest. [default: rtmp://HOST:PORT of the settings]")
 @click.option("--key", envvar="LOGCAST_STREAM_KEY", help="The stream key. [default: the one kept for a local channel]")
 @click.option("--fast", is_flag=True, help="As fast as the server takes it, not in real time.")
+@click.option(
+    "--lossless", is_flag=True, help="Through a spool and the gateway: every frame arrives, once, over any cut."
+)
 @data_option
-def command(channel: str, source: str, server: str | None, key: str | None, fast: bool, data_dir: Path | None) -> None:
-    """Push SOURCE, a file or an address, to a channel. H.264, H.265, AV1 and AAC go out untouched; the rest is transcoded."""
+def command(
+    channel: str, source: str, server: str | None, key: str | None, fast: bool, lossless: bool, data_dir: Path | None
+) -> None:
+    """Push SOURCE, a file or an address, to a channel. H.264, H.265, AV1 and AAC go out untouched; the rest is transcoded.
+
+    With --lossless, --server is the gateway, http://HOST:PORT. Run again after it was ended, it goes on where it was.
+    """
     from rich.progress import (
         BarColumn,
         Progress,
@@ -36,6 +48,9 @@ def command(channel: str, source: str, server: str | None, key: str | None, fast
         raise LogcastError(
             f"no stream key for {channel}: give --key or LOGCAST_STREAM_KEY; `logcast channel create {channel}` prints one"
         )
+    if lossless:
+        _push_lossless(settings, channel, source, server, key, fast=fast)
+        return
     base = (server or f"rtmp://{settings.public_host}:{settings.rtmp_port}").rstrip("/")
     columns = (
         TextColumn("[bold]{task.description}"),
@@ -61,3 +76,41 @@ def command(channel: str, source: str, server: str | None, key: str | None, fast
     except KeyboardInterrupt:
         return
     click.echo(f"{channel}: {done.frames} frames, {done.media_s:.1f} s, {done.sent_bytes / 1e6:.1f} MB sent")
+
+
+def _push_lossless(
+    settings: "Settings", channel: str, source: str, server: str | None, key: str, *, fast: bool
+) -> None:
+    import asyncio
+
+    from producers.lossless_push import LosslessPush, Sent
+    from producers.push import Progress, PushError
+    from stores.spool_log import SpoolError
+
+    base = (server or f"http://{settings.public_host}:{settings.http_port}").rstrip("/").replace("http", "ws", 1)
+    read = [Progress(0.0, None, 0, 0)]
+
+    def show(sent: Sent) -> None:
+        line = (
+            f"{channel}: {read[0].media_s:.1f} s read, {sent.acknowledged / 1e6:.1f} MB acknowledged, {sent.cuts} cuts"
+        )
+        click.echo(f"\r{line}", nl=False, err=True)
+
+    def progress(now: Progress) -> None:
+        read[0] = now
+
+    async def run() -> Sent:
+        directory = settings.data_dir / "push" / channel
+        url = f"{base}/v1/channels/{channel}/ingest"
+        limit_bytes = settings.spool_max_mb * 1024 * 1024
+        with LosslessPush(directory, url, key, source, progress, realtime=not fast, limit_bytes=limit_bytes) as push:
+            return await push.run(show)
+
+    try:
+        done = asyncio.run(run())
+    except (PushError, SpoolError) as error:
+        raise LogcastError(str(error)) from error
+    except KeyboardInterrupt:
+        click.echo("\nstopped; the same command goes on where it was", err=True)
+        return
+    click.echo(f"\n{channel}: all {done.acknowledged / 1e6:.1f} MB are on the log, over {done.cuts + 1} connections")

@@ -53,9 +53,9 @@ class LiveStack:
         self._arguments = arguments
         self.directory = directory
         self.data_dir = directory / "data"
-        self.http_port, self.rtmp_port, kafka, controller, *others = port_block(9)
+        self.http_port, self.rtmp_port, kafka, controller, *others = port_block(10)
         assert controller == kafka + 1, "the controller's port is Kafka's plus one"
-        cassandra, storage, ingest, worker, consumers = others
+        cassandra, storage, ingest, worker, consumers, push = others
         ours = {name: value for name, value in os.environ.items() if not name.startswith("LOGCAST_")}
         if cache := os.environ.get("LOGCAST_CACHE_DIR"):
             ours["LOGCAST_CACHE_DIR"] = cache
@@ -66,6 +66,7 @@ class LiveStack:
             "LOGCAST_KAFKA_BOOTSTRAP": f"127.0.0.1:{kafka}",
             "LOGCAST_CASSANDRA_PORT": str(cassandra),
             "LOGCAST_CASSANDRA_STORAGE_PORT": str(storage),
+            "LOGCAST_PUSH_PORT": str(push),
             "LOGCAST_HEALTH_PORT_INGEST": str(ingest),
             "LOGCAST_HEALTH_PORT_WORKER": str(worker),
             "LOGCAST_HEALTH_PORT_CONSUMERS": str(consumers),
