@@ -31,7 +31,8 @@ from media.rtmp.connection import (
     VideoReceived,
     WrongStateError,
 )
-from producers.broadcast import Broadcast, UnsupportedMediaError
+from producers.backup import Source
+from producers.broadcast import UnsupportedMediaError
 from stores.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -63,10 +64,10 @@ class Refusal(Exception):  # noqa: N818  (an answer, not a fault)
 class Admission(Protocol):
     """Who judges publishers (`producers.studio.Studio`; tests bring their own)."""
 
-    async def admit(self, publisher: "RtmpPublisher", stream_key: str) -> Broadcast:
+    async def admit(self, publisher: "RtmpPublisher", stream_key: str) -> Source:
         """Open the broadcast of a publisher, or raise `Refusal`."""
 
-    async def leave(self, publisher: "RtmpPublisher", broadcast: Broadcast) -> None:
+    async def leave(self, publisher: "RtmpPublisher", broadcast: Source) -> None:
         """Finish the broadcast of a publisher that has gone."""
 
 
@@ -87,7 +88,7 @@ class RtmpPublisher(asyncio.Protocol):
         self._loop = asyncio.get_running_loop()
         self._connection = ServerConnection(epoch_ms=int(time.monotonic() * 1000), random_bytes=os.urandom(1528))
         self._transport: asyncio.Transport | None = None
-        self._broadcast: Broadcast | None = None
+        self._broadcast: Source | None = None
         self._holds: set[Hold] = set()
         self._timer: asyncio.TimerHandle | None = None
         self._credit_bytes = self._rate_bytes * BURST_S

@@ -3,16 +3,18 @@
 import asyncio
 import contextlib
 import logging
+import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Final, Protocol
 
+from producers.backup import Source, Switch
 from producers.broadcast import Broadcast, Clock
 from producers.push_protocol import WRONG_KEY, ProtocolError
 from producers.push_session import PushSession
 from producers.push_states import PushStates
-from producers.rtmp_server import Refusal, RtmpPublisher
+from producers.rtmp_server import Refusal
 from producers.spool import Spool
 from producers.video_index import VideoIndex
 from schemas.topics import INGEST_HEALTH, VIDEOS
@@ -28,6 +30,11 @@ LOST_AFTER_S: Final = 5.0
 TWO: Final = "stop one of the two, or make another key"
 LEAVE_TIMEOUT_S: Final = 10.0
 SWEEP_S: Final = 1.0
+
+
+def monotonic_ms() -> int:
+    """A clock that does not run back."""
+    return time.monotonic_ns() // 1_000_000
 
 
 class Publisher(Protocol):
@@ -47,11 +54,27 @@ class Publisher(Protocol):
 
 @dataclass(slots=True)
 class OnAir:
-    """Who holds a channel; `broadcast` is None while it is being opened, `gone` is set when it has left."""
+    """Who holds a channel; `broadcast` is None while it is being opened, `gone` is set when it has left.
+
+    `switch` is between the broadcast and its `publishers`, a primary and a backup; lossless pushes have none.
+    """
 
     publisher: Publisher
     gone: asyncio.Event
     broadcast: Broadcast | None = None
+    switch: Switch | None = None
+    publishers: dict[Source, Publisher] = field(default_factory=dict)
+
+    def add(self, publisher: Publisher, *, backup: bool) -> Source:
+        """Another publisher; the first is on the air."""
+        assert self.switch is not None
+        source = self.switch.join(backup=backup)
+        self.publishers[source] = publisher
+        return source
+
+    def went_on(self, source: Source) -> None:
+        """Another one is on the air."""
+        self.publisher = self.publishers[source]
 
 
 class Studio:
@@ -77,19 +100,45 @@ class Studio:
         self._on_air: dict[str, OnAir] = {}
         self._pushes = PushStates(settings.spool_path / "pushes")
 
-    async def admit(self, publisher: RtmpPublisher, stream_key: str) -> Broadcast:
-        """Open the broadcast of the channel whose key this is.
+    async def admit(self, publisher: Publisher, stream_key: str) -> Source:
+        """Open the broadcast of the channel whose key this is, or let a second publisher wait as the other's backup.
+
+        `?backup=1` behind the key says that it is the backup.
 
         Raises:
             Refusal: a wrong key, a channel that is on the air, too many publishers, or a log that does not answer.
         """
-        channel = await self._accounts.channel_of_key(stream_key)
+        key, _, more = stream_key.partition("?")
+        backup = "backup=1" in more.split("&")
+        channel = await self._accounts.channel_of_key(key)
         if channel is None:
             raise Refusal("NetStream.Publish.BadName", "wrong stream key; `logcast channel create NAME` prints one")
+        waiting = self._join(publisher, channel.name, backup=backup)
+        if waiting is not None:
+            return waiting
         broadcast = Broadcast(self._settings, channel, self._index, self._spool, self._clock)
-        await self._seat(publisher, broadcast, broadcast.open)
+        seat = await self._seat(publisher, broadcast, broadcast.open)
         await asyncio.to_thread(self._pushes.forget, channel.name)  # its numbers are used now
-        return broadcast
+        seat.switch = Switch(broadcast, self._settings.backup_after_ms, monotonic_ms, seat.went_on)
+        return seat.add(publisher, backup=backup)
+
+    def _join(self, publisher: Publisher, channel: str, *, backup: bool) -> Source | None:
+        """Let a publisher wait beside the one on the air, if one of them is the backup and no other waits."""
+        seat = self._on_air.get(channel)
+        if seat is None or seat.switch is None or seat.switch.active is None:
+            return None
+        if not (backup or seat.switch.active.backup):
+            return None
+        waiting = seat.switch.standby
+        if waiting is not None:
+            other = seat.publishers[waiting]
+            if other.silent_s <= LOST_AFTER_S:
+                return None
+            seat.switch.leave(waiting)
+            del seat.publishers[waiting]
+            other.end("replaced", "NetStream.Publish.Rejected", "replaced by a new connection with this key")
+        log.info("%s: a %s waits", channel, "backup" if backup else "primary")
+        return seat.add(publisher, backup=backup)
 
     async def admit_push(
         self, publisher: Publisher, stream_key: str, channel: str, push: str, first: int
@@ -120,7 +169,7 @@ class Studio:
             if seat is not None and seat.publisher is publisher:
                 self._vacate(session.broadcast.channel, seat)
 
-    async def _seat(self, publisher: Publisher, broadcast: Broadcast, opening: Callable[[], Awaitable[None]]) -> None:
+    async def _seat(self, publisher: Publisher, broadcast: Broadcast, opening: Callable[[], Awaitable[None]]) -> OnAir:
         """Give a publisher its channel, and open the broadcast when the log is known."""
         if len(self._on_air) >= self._settings.max_publishers:
             raise Refusal("NetStream.Publish.Denied", "too many publishers now; try again later")
@@ -141,6 +190,7 @@ class Studio:
             self._vacate(channel, seat)
             raise
         seat.broadcast = broadcast
+        return seat
 
     async def _take_over(self, channel: str) -> None:
         """Make the channel free: a publisher that has gone silent gives way, one that sends does not."""
@@ -160,15 +210,24 @@ class Studio:
         if channel in self._on_air:
             raise Refusal("NetStream.Publish.BadName", f"channel {channel} is on the air already with this key")
 
-    async def leave(self, publisher: RtmpPublisher, broadcast: Broadcast) -> None:
-        """Write what the publisher sent, then free its channel."""
+    async def leave(self, publisher: Publisher, source: Source) -> None:
+        """Let the other publisher go on, if there is one; else write what was sent, then free the channel."""
+        seat = self._on_air.get(source.channel)
+        if seat is None or seat.publishers.pop(source, None) is not publisher:
+            return
+        try:
+            stays = source.switch.leave(source)
+        except ValueError as error:
+            log.warning("%s: the other publisher's media is broken: %s", source.channel, error)
+            stays = True  # and with what it sends next its own connection hears so
+        if stays:
+            return
+        broadcast = source.broadcast
         try:
             await broadcast.finish()
             self._tell_health(broadcast, left=True)
         finally:
-            seat = self._on_air.get(broadcast.channel)
-            if seat is not None and seat.publisher is publisher:
-                self._vacate(broadcast.channel, seat)
+            self._vacate(broadcast.channel, seat)
 
     def _tell_healths(self) -> None:
         """Say of each publisher whose time it is how its stream arrives."""

@@ -70,6 +70,10 @@ class Settings(BaseSettings):
     max_publisher_mbps: Positive = Field(50, description="A publisher that sends more is held back.")
     ingest_buffer_mb: Positive = Field(64, description="What one publisher may have in flight while Kafka is away.")
 
+    backup_after_ms: Annotated[int, Field(ge=200, le=60_000)] = Field(
+        1_500, description="A publisher that sends nothing for so long gives way to its backup (`?backup=1`)."
+    )
+
     # The ingest's spool (docs/publishing.md)
     push_port: Port | None = Field(
         None, description="Where the ingest takes lossless pushes from gateways; empty: the port after `rtmp_port`."

@@ -25,6 +25,7 @@ from tests.waiting import eventually, eventually_async
 
 pytestmark = pytest.mark.e2e
 
+RENDITIONS = {"source", "240p", "audio"}
 AGAIN = 2_000
 """The first number of the clip that is pushed after the kill."""
 
@@ -65,7 +66,7 @@ async def test_an_ingest_killed_while_kafka_stands_still_delivers_what_it_took_o
     assert pid is not None
     kafka = psutil.Process(pid)
     with publishing(clip, stack.push_url(channel.key), tmp_path / "first.log") as publisher:
-        source = (await viewer.live({"source"}, seconds=2))["source"]
+        source = (await viewer.live(RENDITIONS, seconds=2))["source"]
         ingest = stack.role("ingest").pid
         kafka.suspend()
         try:
@@ -95,7 +96,7 @@ async def test_a_lossless_push_whose_gateway_is_killed_brings_every_frame_once_w
 ) -> None:
     clip = await asyncio.to_thread(numbered_clip, tmp_path / "numbered.mp4", 15 * FRAME_RATE)
     pushing = asyncio.create_task(stack.run("push", str(clip.path), "--lossless", "--channel", channel.name))
-    source = (await viewer.live({"source"}, seconds=3))["source"]
+    source = (await viewer.live(RENDITIONS, seconds=3))["source"]
     killed_ms = stack.kill("gateway")
     await viewer.newer_than(source, killed_ms, 90)
     say(f"new parts {time.time() - killed_ms / 1000:.1f} s after kill -9 of the gateway that carried the push")
