@@ -17,11 +17,13 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any, Final
 
+from confluent_kafka.admin import AdminClient
+
 from producers.outlet import DirectOutlet, Outlet
 from producers.spool import Spool
 from schemas.events import MediaChunk, Track
 from schemas.topics import MEDIA_SOURCE, source_partition
-from stores.kafka import EventProducer
+from stores.kafka import EventProducer, client_config
 from stores.settings import Settings, load_settings
 from stores.spool_log import Limits, SpoolLog
 from stores.topics import apply_topics
@@ -29,8 +31,8 @@ from stores.topics import apply_topics
 PART_BYTES: Final = 100_000
 """A part of 200 ms at 4 Mbit/s."""
 
-RECORDS: Final = 2_000
-PACED: Final = 250
+RECORDS: Final = 500
+PACED: Final = 100
 PACE_S: Final = 0.02
 ROUNDS: Final = 3
 IN_FLIGHT: Final = 200
@@ -126,6 +128,13 @@ def now_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
+def _delete_topics(settings: Settings) -> None:
+    admin = AdminClient(client_config(settings, "bench"))
+    mine = [name for name in admin.list_topics(timeout=60).topics if name.startswith(settings.topic_prefix)]
+    for deleted in admin.delete_topics(mine, operation_timeout=60).values():
+        deleted.result(timeout=60)
+
+
 async def main() -> None:
     settings = load_settings(topic_prefix=f"bench{secrets.token_hex(3)}.")
     await asyncio.to_thread(apply_topics, settings)
@@ -140,6 +149,7 @@ async def main() -> None:
                     took = sorted(await way.latencies(events[:PACED]))
                     one["p50_ms"].append(round(statistics.median(took), 2))
                     one["p99_ms"].append(round(took[int(len(took) * 0.99)], 2))
+    await asyncio.to_thread(_delete_topics, settings)
     json.dump(report, sys.stdout, indent=2)
     print()
 
