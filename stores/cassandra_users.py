@@ -5,13 +5,15 @@ Doing it twice changes nothing. Blocking, for use in threads.
 """
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any, Final
 
-from cassandra import AuthenticationFailed, Unauthorized
+from cassandra import AuthenticationFailed, ConsistencyLevel, Unauthorized
 from cassandra.auth import PlainTextAuthProvider
 from cassandra.cluster import NoHostAvailable, Session
+from cassandra.query import SimpleStatement
 
 from stores.cassandra import CassandraAwayError, cluster_of
 from stores.settings import Settings
@@ -23,6 +25,14 @@ BORN_WITH: Final = "cassandra"
 BORN_DEADLINE_S: Final = 60.0
 """A new node makes that user a little after it answers."""
 
+PASSING_S: Final = 30.0
+
+EVERYTHING: Final = (
+    "SELECT * FROM system_auth.roles",
+    "SELECT * FROM system_auth.role_members",
+    "SELECT * FROM system_auth.role_permissions",
+)
+
 
 def apply_cassandra_users(settings: Settings, admin_password: str) -> None:
     """Make the users with their passwords; `settings` name the nodes, our user and its password.
@@ -33,26 +43,44 @@ def apply_cassandra_users(settings: Settings, admin_password: str) -> None:
     user, password = settings.cassandra_user, settings.cassandra_password.get_secret_value()
     if not _may_log_in(settings, ADMIN, admin_password):
         with _first_session(settings) as session:
+            _spread(session, settings.copies_of_rows)
             _make(session, ADMIN, admin_password, superuser=True)
     with _session(settings, ADMIN, admin_password) as session:
-        copies = settings.copies_of_rows
-        session.execute(
-            "ALTER KEYSPACE system_auth WITH replication = "
-            f"{{'class': 'NetworkTopologyStrategy', 'replication_factor': {copies}}}"
-        )
-        for name, secret, superuser in ((ADMIN, admin_password, True), (user, password, False)):
-            _make(session, name, secret, superuser=superuser)
+        _spread(session, settings.copies_of_rows)
+        _make(session, user, password, superuser=False)
         session.execute(f"GRANT CREATE ON ALL KEYSPACES TO {user}")
         session.execute(f"ALTER ROLE {BORN_WITH} WITH SUPERUSER = false AND LOGIN = false")
 
 
+def _spread(session: Session, copies: int) -> None:
+    """As many copies of the users as of the rows; reading all of them from every node gives it what it lacks."""
+    replication = f"{{'class': 'NetworkTopologyStrategy', 'replication_factor': {copies}}}"
+    session.execute(f"ALTER KEYSPACE system_auth WITH replication = {replication}")
+    for query in EVERYTHING:
+        statement = SimpleStatement(query, consistency_level=ConsistencyLevel.ALL)
+        _until(partial(session.execute, statement), "not be granted")
+
+
 def _make(session: Session, name: str, password: str, *, superuser: bool) -> None:
-    """A role with all its columns written anew: copies that a change of replication left empty get them too."""
+    """The role `name` with this password, whether or not it was there."""
+    there = session.execute("SELECT role FROM system_auth.roles WHERE role = %s", (name,)).one()
+    verb = "ALTER" if there else "CREATE"
     options = f"WITH PASSWORD = %s AND LOGIN = true AND SUPERUSER = {str(superuser).lower()}"
-    session.execute(f"CREATE ROLE IF NOT EXISTS {name} {options}", (password,))
-    if superuser:  # nobody may take away or give himself what makes a superuser
-        return
-    session.execute(f"ALTER ROLE {name} {options}", (password,))
+    _until(lambda: session.execute(f"{verb} ROLE {name} {options}", (password,)), "only be changed every")
+
+
+def _until(act: Callable[[], Any], passing: str) -> None:
+    """Do it; an error that says `passing` passes soon: rights that are cached, passwords that changed just now."""
+    deadline = time.monotonic() + PASSING_S
+    while True:
+        try:
+            act()
+        except (NoHostAvailable, Unauthorized) as error:
+            if passing not in str(error) or time.monotonic() > deadline:
+                raise CassandraAwayError(f"Cassandra refuses: {error}") from error
+            time.sleep(0.5)
+        else:
+            return
 
 
 @contextmanager

@@ -36,6 +36,8 @@ def command(
     Every other setting is an environment variable LOGCAST_… or a line in logcast.toml.
     """
     began = time.monotonic()
+    if secure and cluster:
+        raise click.UsageError("--secure and --cluster together: not yet; docker/ has a cluster with security")
     from rich.console import Console
 
     from logcast.stack.layout import CLUSTER, ONE

@@ -57,8 +57,7 @@ class LocalStack:
         self._cassandra = [
             archived(name, node) for name, node in zip(layout.named("cassandra"), cassandra, strict=True)
         ]
-        for server in (self._cassandra[0], *(self._cassandra[-1:] if security else ())):
-            server.apply = partial(_apply_schema, self._admin, server.node.number, security)
+        self._cassandra[0].apply = partial(_apply_schema, self._admin, security)
         self._cluster_id = next(filter(None, (node.cluster_id() for node in kafka)), None) or new_cluster_id()
 
     @staticmethod
@@ -210,15 +209,10 @@ def _apply_topics(settings: Settings, brokers: int, security: Security | None) -
         raise CannotStartError(str(error)) from error  # the topics there do not fit the settings
 
 
-def _apply_schema(settings: Settings, nodes: int, security: Security | None) -> None:
-    """Make the users, as many copies of them as there are `nodes` by now; then the tables, on the first node."""
+def _apply_schema(settings: Settings, security: Security | None) -> None:
     from stores.cassandra import apply_schema
+    from stores.cassandra_users import apply_cassandra_users
 
     if security:
-        from stores.cassandra_users import apply_cassandra_users
-
-        these = ",".join(settings.cassandra_hosts.split(",")[:nodes])
-        now = settings.model_copy(update={"cassandra_hosts": these, "cassandra_replication": nodes})
-        apply_cassandra_users(now, security.cassandra_admin_password)
-    if nodes == 1:
-        apply_schema(settings)
+        apply_cassandra_users(settings, security.cassandra_admin_password)
+    apply_schema(settings)

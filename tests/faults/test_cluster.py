@@ -28,13 +28,15 @@ from tests.waiting import eventually, eventually_async
 
 pytestmark = [
     pytest.mark.e2e,
-    pytest.mark.timeout(900),
+    pytest.mark.timeout(1200),
     pytest.mark.skipif("LOGCAST_CLUSTER" not in os.environ, reason="heavy: LOGCAST_CLUSTER=1 runs it"),
 ]
 
 CLIP_S = 150
 RENDITIONS = {"source", "240p", "audio"}
-BACK_S = 120.0
+BACK_S = 180.0
+AFTER_S = 8.0
+"""Above what brokers need to agree on a new leader (4 s), so that the pause is over when it is measured."""
 
 
 def say(line: str) -> None:
@@ -120,21 +122,15 @@ def in_step(admin: AdminClient) -> bool:
     return all(len(p.isrs) == 3 for topic in topics.values() for p in topic.partitions.values())
 
 
-async def kill(stack: LiveStack, name: str, watchers: dict[str, Watcher]) -> None:
-    """kill -9; returns when it is back and everybody has seen new parts since; says the longest pause."""
-    began = time.monotonic()
-    pid = stack.role(name).pid
+async def kill(stack: LiveStack, name: str, watchers: dict[str, Watcher]) -> int:
+    """kill -9; returns when everybody has seen new parts long after it, says the longest pause, gives the process id."""
+    began, pid = time.monotonic(), stack.role(name).pid
+    assert pid is not None
     await asyncio.to_thread(stack.kill, name)
-
-    def is_back() -> bool:
-        now = stack.role(name)
-        return now.state == "ready" and now.pid not in {None, pid}
-
-    await eventually(is_back, BACK_S, f"{name} back")
-    back_s = time.monotonic() - began
-    await eventually(lambda: all(watcher.seen[-1] > began + 5 for watcher in watchers.values()), BACK_S, "new parts")
+    await eventually(lambda: all(w.seen[-1] > began + AFTER_S for w in watchers.values()), BACK_S, "parts go on")
     pauses = ", ".join(f"{place} {watcher.longest_pause_s(began):.2f} s" for place, watcher in watchers.items())
-    say(f"kill -9 of {name}: back in {back_s:.1f} s; longest time without a new part: {pauses}")
+    say(f"kill -9 of {name}: longest time without a new part: {pauses}")
+    return pid
 
 
 async def test_a_broker_that_leads_and_a_node_of_cassandra_may_die_in_mid_push(
@@ -159,10 +155,10 @@ async def test_a_broker_that_leads_and_a_node_of_cassandra_may_die_in_mid_push(
                 talking = asyncio.create_task(talk(feed, taken))
                 listening = asyncio.create_task(_listen(feed))
                 await eventually(lambda: len(taken) >= 3, what="comments")
-                await kill(cluster, leader(admin, "media.parts", partition_of(video, 8)), watchers)
-                await kill(cluster, "cassandra-2", watchers)
+                broker = leader(admin, "media.parts", partition_of(video, 8))
+                killed = {broker: await kill(cluster, broker, watchers)}
+                killed["cassandra-2"] = await kill(cluster, "cassandra-2", watchers)
                 assert publisher.exit_code is None, "the push ended before the kills: the machine is too slow"
-                await eventually(lambda: in_step(admin), BACK_S, "all copies in step")
                 said = len(taken)
                 await eventually(lambda: len(taken) > said, what="comments after the kills")
                 assert await publisher.finished(CLIP_S + 120) == 0, publisher.complaints
@@ -170,6 +166,10 @@ async def test_a_broker_that_leads_and_a_node_of_cassandra_may_die_in_mid_push(
                     task.cancel()
                 await asyncio.wait((talking, listening))
 
+        await eventually(
+            lambda: all(cluster.role(name).pid not in {None, pid} for name, pid in killed.items()), BACK_S, "both back"
+        )
+        await eventually(lambda: in_step(admin), BACK_S, "all copies in step")
         failures = {place: watcher.failures for place, watcher in watchers.items() if watcher.failures}
         assert not failures, "gateways answer all the time"
         for place, viewer in viewers.items():
