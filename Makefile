@@ -7,6 +7,7 @@
 #   make check          formatting, lint, types, the direction of imports
 #   make format         rewrite what can be rewritten
 #   make bench          measure
+#   make screenshots    take the pictures of the documentation anew
 #   make clean          remove what tools left behind; data and .venv stay
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
@@ -18,7 +19,7 @@ BIN := .venv/bin
 INSTALLED := .venv/.installed
 INSTALLED_TEST := .venv/.installed-test
 
-.PHONY: help run down test test-deps check format bench clean
+.PHONY: help run down test test-deps check format bench screenshots clean
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -47,6 +48,9 @@ format: $(INSTALLED_TEST)
 
 bench: $(INSTALLED_TEST)
 	@set -e; for file in benchmarks/[a-z]*.py; do echo "== $$file"; $(BIN)/python "$$file"; done
+
+screenshots: test-deps $(INSTALLED_TEST)
+	PYTHONPATH=. $(BIN)/python docs/screenshots.py $(ARGS)
 
 clean:
 	rm -rf build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache

@@ -113,7 +113,7 @@ function drawMe() {
   setText(byId("since"), me.admin ? "Administrator" : "");
   const state = me.email ? (me.email_verified ? "verified" : "unverified") : "none";
   byId("email-state").dataset.state = state;
-  setText(byId("email-state"), { verified: "Verified", unverified: "Not verified yet", none: "No address: a forgotten password could not be reset" }[state]);
+  setText(byId("email-state"), { verified: "Verified", unverified: ways.mail ? "Not verified yet" : "Not verified: no mail is sent here", none: "No address: a forgotten password could not be reset" }[state]);
   byId("send-link").hidden = state !== "unverified" || !ways.mail;
   address.show("password", me.has_password);
   byId("password-panel").hidden = !me.has_password;

@@ -6,6 +6,9 @@
  */
 import { follow, readMe } from "./api.js";
 
+/** The server was away: it is asked again then. */
+const AGAIN_MS = 5000;
+
 export class Follows extends EventTarget {
   #session;
   #followed = new Set();
@@ -39,12 +42,16 @@ export class Follows extends EventTarget {
     }
   }
 
-  /** Ask the server; while it is away, what was known holds. */
+  /** Ask the server; while it is away, what was known holds, and it is asked again. */
   async read() {
     this.#asked += 1;
     const turn = this.#asked;
     const me = this.#session.user ? await readMe(this.#session.token).catch(() => null) : { follows: [] };
-    if (turn !== this.#asked || !me) return;
+    if (turn !== this.#asked) return;
+    if (!me) {
+      setTimeout(() => turn === this.#asked && this.read(), AGAIN_MS);
+      return;
+    }
     this.#followed = new Set(me.follows);
     this.dispatchEvent(new CustomEvent("change"));
   }
