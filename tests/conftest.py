@@ -30,6 +30,7 @@ from logcast.stack.probes import cassandra_serves, kafka_serves, local_cluster, 
 from logcast.stack.tether import tethered
 from media.realtime import give_up_realtime
 from stores.settings import Settings, load_settings
+from tests.needed import missing
 from tests.running_stack import channel, clips, http, say, stack  # noqa: F401  (fixtures for several directories)
 from tests.s3_server import S3Server, s3_server
 
@@ -141,9 +142,7 @@ def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
         yield port
 
 
-HOW_POSTGRESQL = (
-    "PostgreSQL's server programs are not here: `make test-deps` (Debian: apt-get install postgresql) installs them"
-)
+HOW_POSTGRESQL = "`make test-deps` (Debian: apt-get install postgresql) gets its server programs"
 
 
 def _postgresql_programs() -> Path | None:
@@ -160,9 +159,7 @@ def postgresql_server() -> Iterator[str]:
     """The address of a PostgreSQL server of our own, as `postgresql://…/` without a database name."""
     programs = _postgresql_programs()
     if programs is None:
-        if os.environ.get("CI"):
-            pytest.fail(HOW_POSTGRESQL)
-        pytest.skip(HOW_POSTGRESQL)
+        missing("PostgreSQL", HOW_POSTGRESQL)
     home = Path(tempfile.mkdtemp(prefix="logcast-postgresql-"))
     as_user: list[str] = []
     if os.geteuid() == 0:  # the server refuses root; pytest's own directory is closed to other users

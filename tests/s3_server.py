@@ -11,13 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from logcast.stack.jars import cache_dir
 from logcast.stack.tether import tethered
+from tests.needed import missing
 
 PROGRAM = cache_dir() / "bin" / "versitygw-v1.8.0"
-HOW = f"versitygw, the S3 server of the tests, is not at {PROGRAM}: `make test-deps` builds it, with Go"
+HOW = f"`make test-deps` builds versitygw into {PROGRAM}, with Go"
 START_DEADLINE_S = 60.0
 BUCKET = "logcast"
 
@@ -45,9 +44,7 @@ class S3Server:
 def s3_server(directory: Path, port: int) -> Iterator[S3Server]:
     """Run the server on 127.0.0.1 until the block ends; one that is not installed fails under CI, else skips."""
     if not PROGRAM.exists():
-        if os.environ.get("CI"):
-            pytest.fail(HOW)
-        pytest.skip(HOW)
+        missing("an S3 server", HOW)
     (directory / "files" / BUCKET).mkdir(parents=True, exist_ok=True)
     serves = S3Server(f"http://127.0.0.1:{port}", "logcast-tests", secrets.token_hex(16))
     keys = {"ROOT_ACCESS_KEY_ID": serves.access_key, "ROOT_SECRET_ACCESS_KEY": serves.secret_key}

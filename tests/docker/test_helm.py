@@ -2,6 +2,8 @@
 
 import datetime as dt
 from functools import cache
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +13,20 @@ import yaml
 from logcast.cluster_secrets import make_secrets
 from logcast.roles import ROLES
 from stores.settings import Settings
+from tests.needed import missing
 
-helm = pytest.importorskip("helm_python", reason="needs helm-python-sdk: pip install -e '.[test]'")
+helm: Any = import_module("helm_python") if find_spec("helm_python") else None
 
 CHART = Path(__file__).parents[2] / "docker" / "helm" / "logcast"
 EVERYTHING = {"ingress": {"enabled": True, "tlsSecretName": "tls"}, "serviceMonitor": {"enabled": True}}
 INFO = 1
+
+
+@pytest.fixture(autouse=True)
+def engine() -> None:
+    """Helm's own."""
+    if helm is None:
+        missing("helm-python-sdk", "pip install -e '.[test]'")
 
 
 def rendered(values: dict[str, Any] | None = None) -> dict[tuple[str, str], dict[str, Any]]:

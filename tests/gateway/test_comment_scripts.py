@@ -1,13 +1,14 @@
 """The page's modules for comments, run by node: what texts become, and when comments come while watching later."""
 
 import json
-import os
 import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from tests.needed import missing
 
 HERE = Path(__file__).parent
 SCRIPTS = HERE.parent.parent / "gateway" / "web" / "js"
@@ -68,9 +69,7 @@ def said() -> dict[str, Any]:
     """What the script printed."""
     node = shutil.which("node")
     if node is None:
-        if "CI" in os.environ:
-            pytest.fail("node is not installed; .ci/test-deps says how")
-        pytest.skip("node is not installed")
+        missing("node", "make test-deps gets it")
     argv = [node, str(HERE / "comment_scripts.mjs"), str(SCRIPTS)]
     cases = json.dumps({"texts": list(TEXTS), "emotes": EMOTES, "named": list(NAMED)})
     run = subprocess.run(argv, input=cases, capture_output=True, text=True, timeout=120, check=False)

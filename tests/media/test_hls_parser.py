@@ -1,16 +1,14 @@
 """The playlists before a parser that is not ours: npm `hls-parser` in strict mode finds nothing."""
 
 import json
-import os
 import shutil
 import subprocess
 from pathlib import Path
 
-import pytest
-
 from tests.gateway.story import RENDITIONS, told
 from tests.media.test_hls import golden_playlists
 from tests.media.test_hls_multivariant import golden_multivariants
+from tests.needed import missing
 
 HERE = Path(__file__).parent
 PARSER = HERE.parent / "vendor" / "hls-parser-0.16.1" / "hls-parser.min.js"
@@ -20,9 +18,7 @@ def faults(playlists: dict[str, str]) -> dict[str, str]:
     """What hls-parser finds wrong, by the playlist's name."""
     node = shutil.which("node")
     if node is None:
-        if "CI" in os.environ:
-            pytest.fail("node is not installed; .ci/test-deps says how")
-        pytest.skip("node is not installed")
+        missing("node", "make test-deps gets it")
     argv = [node, str(HERE / "parse_playlists.js"), str(PARSER)]
     run = subprocess.run(argv, input=json.dumps(playlists), capture_output=True, text=True, timeout=120, check=False)
     assert run.returncode == 0, run.stderr[-2_000:]
