@@ -240,19 +240,26 @@ def _picture(arrival: Arrival, newest: IngestMeasured, now_ms: int) -> Iterator[
 def _delivered(arrival: Arrival, delivery: Delivery, now_ms: int) -> Iterator[Advice]:
     if now_ms - arrival.newest.connected_ms < 2 * SETTLED_MS:
         return
-    if not 0 <= delivery.source_age_ms < 8_000:
+    if delivery.source_age_ms < 0:
         yield Advice(
             "not_delivered",
             Level.BAD,
             "The stream arrives, but viewers do not get it",
-            "No worker takes it on. Tell the operator: `logcast status` shows what is missing.",
+            "No worker takes it on. Tell the operator: logcast status shows what is missing.",
+        )
+    elif delivery.source_age_ms >= 8_000:
+        yield Advice(
+            "not_delivered",
+            Level.BAD,
+            f"Viewers have got nothing for {_seconds(delivery.source_age_ms)}",
+            "The stream arrives, but the workers do not keep up. Tell the operator: logcast status says what they need.",
         )
     elif delivery.behind_ms > 4_000:
         yield Advice(
             "worker_lag",
             Level.WARNING,
             f"Lower qualities are {_seconds(delivery.behind_ms)} behind",
-            "The workers are busy. Viewers of the original see no difference; another worker helps (`logcast serve worker`).",
+            "The workers are busy. Viewers of the original see no difference; another worker helps (logcast serve worker).",
         )
     if delivery.gaps:
         yield Advice(

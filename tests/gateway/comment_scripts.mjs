@@ -2,7 +2,7 @@
 import { pathToFileURL } from "node:url";
 
 const from = (name) => import(pathToFileURL(`${process.argv[2]}/${name}.js`).href);
-const { parse, mentions, nodes } = await from("comment_text");
+const { parse, mentions, nodes, plain } = await from("comment_text");
 const { ReplayChat } = await from("replay_chat");
 
 const cases = JSON.parse(await new Promise((resolve) => {
@@ -57,4 +57,6 @@ await step("written now", async () => {
 });
 await step("stopped", async () => { replay.stop(); replay.follow(null); return answer(); });
 
-process.stdout.write(JSON.stringify({ parsed, steps, mentioned: cases.texts.filter((text) => mentions(parse(text, cases.emotes), "ann")), named: cases.named.map((text) => mentions(parse(text), "Guest 12")) }));
+const quoted = plain(parse(cases.quoted, cases.emotes));
+
+process.stdout.write(JSON.stringify({ parsed, quoted, steps, mentioned: cases.texts.filter((text) => mentions(parse(text, cases.emotes), "ann")), named: cases.named.map((text) => mentions(parse(text), "Guest 12")) }));

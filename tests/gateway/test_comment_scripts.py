@@ -53,6 +53,8 @@ TEXTS: dict[str, list[Any]] = {
     "*" * 60 + "x" + "*" * 60: [],
 }
 
+QUOTED = "**so** `1:3` @ann :wave: https://a.b/"
+
 
 NAMED = {
     "@guest 12, hello": True,
@@ -71,7 +73,7 @@ def said() -> dict[str, Any]:
     if node is None:
         missing("node", "make test-deps gets it")
     argv = [node, str(HERE / "comment_scripts.mjs"), str(SCRIPTS)]
-    cases = json.dumps({"texts": list(TEXTS), "emotes": EMOTES, "named": list(NAMED)})
+    cases = json.dumps({"texts": list(TEXTS), "emotes": EMOTES, "named": list(NAMED), "quoted": QUOTED})
     run = subprocess.run(argv, input=cases, capture_output=True, text=True, timeout=120, check=False)
     assert run.returncode == 0, run.stderr[-2_000:]
     found: dict[str, Any] = json.loads(run.stdout)
@@ -81,6 +83,10 @@ def said() -> dict[str, Any]:
 @pytest.mark.parametrize("text", [text for text, nodes in TEXTS.items() if nodes or not text])
 def test_a_text_becomes_text_nodes_and_harmless_elements(said: dict[str, Any], text: str) -> None:
     assert said["parsed"][text] == TEXTS[text]
+
+
+def test_a_quoted_text_has_no_marks(said: dict[str, Any]) -> None:
+    assert said["quoted"] == "so 1:3 @ann :wave: https://a.b/"
 
 
 def test_a_mention_is_found_wherever_it_stands(said: dict[str, Any]) -> None:

@@ -111,6 +111,7 @@ def test_a_new_connection_is_given_time_before_anything_is_said_that_time_mends(
 
 def test_what_viewers_do_not_get_is_said() -> None:
     assert codes(arriving(), Delivery()) == ["not_delivered"]
+    assert codes(arriving(), dataclasses.replace(DELIVERED, source_age_ms=26_000)) == ["not_delivered"]
     assert codes(arriving(), dataclasses.replace(DELIVERED, behind_ms=6_000, gaps=2)) == ["worker_lag", "gaps"]
 
 

@@ -149,6 +149,11 @@ function node(token, element) {
   }
 }
 
+/** Tokens as a line without marks, for where a text is quoted. */
+export function plain(tokens) {
+  return tokens.map((token) => token.text ?? (token.kind === "mention" ? `@${token.name}` : token.kind === "emote" ? `:${token.name}:` : plain(token.children))).join("");
+}
+
 /** Whether somebody of this name is mentioned; names may be of several words. */
 export function mentions(tokens, name) {
   const wanted = name.toLowerCase();

@@ -9,7 +9,7 @@
  * layout a frame, and a scroll event always sees a settled list (so it can only come from the reader).
  * @module comments
  */
-import { mentions, nodes, parse } from "./comment_text.js";
+import { mentions, nodes, parse, plain } from "./comment_text.js";
 import { calm, element, hue, setText } from "./dom.js";
 import { compact } from "./format.js";
 import { icon } from "./icons.js";
@@ -319,7 +319,7 @@ export class CommentList {
 
   #quote(parentId) {
     const parent = this.#known.get(parentId);
-    const text = parent ? [...(parent.text ?? "…")].slice(0, QUOTE_LENGTH).join("") : "an earlier comment";
+    const text = parent ? [...(parent.text ? plain(parse(parent.text)) : "…")].slice(0, QUOTE_LENGTH).join("") : "an earlier comment";
     return element("button", { type: "button", class: "comment__quote", "data-do": "parent", "data-parent": parentId, "data-testid": "in-reply-to" },
       icon("reply"), "in reply to ", parent ? element("b", {}, parent.user?.name ?? "someone") : null, parent ? ` ${text}` : text);
   }

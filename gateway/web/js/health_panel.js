@@ -91,7 +91,7 @@ export class HealthPanel {
       ["Keyframes", ingest.keyframe_ms ? `every ${seconds(ingest.keyframe_ms)}` : "–", ""],
       ["Sound", ingest.audio_codecs ? codec(ingest.audio_codecs) : "none", ingest.sample_rate ? `${ingest.sample_rate / 1000} kHz, ${ingest.channels === 1 ? "mono" : ingest.channels === 2 ? "stereo" : `${ingest.channels} channels`}` : ""],
       ["Frames lost", String(ingest.left_out), ingest.connections > 1 ? `${ingest.connections} connections` : ""],
-      ["Server delay", source?.delay_ms === null || source === undefined ? "–" : `${source.delay_ms} ms`, "from arrival to viewers"],
+      ["Server delay", source?.delay_ms === null || source === undefined ? "–" : source.delay_ms < 1000 ? `${source.delay_ms} ms` : seconds(source.delay_ms), "from arrival to viewers"],
       ["Connected", clock((ingest.measured_ms - ingest.connected_ms) / 1000), ingest.encoder],
     ];
     keep(this.#figures, figures, ([name]) => name, (row, [, value, more]) => {
