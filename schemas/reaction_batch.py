@@ -165,7 +165,8 @@ def _user(length: str) -> tuple[str, str]:
 
 def _patterns(entry: str) -> Patterns:
     without_groups = entry.replace("(?:", "<").replace("(", "(?:").replace("<", "(?:")
-    return re.compile(f"(?:{without_groups})*+", re.DOTALL), re.compile(entry, re.DOTALL)
+    # Not possessive (*+), though nothing is ever tried again: Python 3.11.2 matches that wrongly.
+    return re.compile(f"(?:{without_groups})*", re.DOTALL), re.compile(entry, re.DOTALL)
 
 
 def _utf8(text: str) -> str:
