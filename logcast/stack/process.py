@@ -218,12 +218,12 @@ class WatchedProcess:
             return
         with suppress(ProcessLookupError):
             process.terminate()
-        try:
-            async with asyncio.timeout(self.spec.stop_s):
-                await process.wait()
-        except TimeoutError:
+        gone = asyncio.ensure_future(process.wait())
+        # Not asyncio.timeout: in a task that was cancelled before, as here, it does not time out on Python 3.11.2.
+        await asyncio.wait({gone}, timeout=self.spec.stop_s)
+        if not gone.done():
             self.kill()
-            await process.wait()
+        await gone
 
     def _say(
         self, state: ProcessState, note: str = "", sentence: str | None = None, last_lines: tuple[str, ...] = ()
