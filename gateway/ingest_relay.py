@@ -107,8 +107,7 @@ class IngestRelay:
 
 def ingest_url(settings: Settings) -> str:
     """Where the ingest takes pushes."""
-    host = "127.0.0.1" if settings.bind_host in {"0.0.0.0", "::"} else settings.bind_host  # noqa: S104
-    return settings.ingest_url or f"ws://{host}:{settings.push_port_or_next}"
+    return settings.ingest_url or f"ws://{settings.local_host}:{settings.push_port_or_next}"
 
 
 async def _up(socket: WebSocket, ingest: ClientConnection) -> None:

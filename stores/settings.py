@@ -359,6 +359,11 @@ class Settings(BaseSettings):
         return init_settings, env_settings, SecretFiles(settings_cls), toml
 
     @property
+    def local_host(self) -> str:
+        """Where processes of this machine reach what listens on `bind_host`."""
+        return "127.0.0.1" if self.bind_host in {"0.0.0.0", "::"} else self.bind_host  # noqa: S104
+
+    @property
     def sql_url(self) -> str:
         """SQLAlchemy URL of the accounts database, the default filled in."""
         if self.database_url:

@@ -31,8 +31,7 @@ def command(data_dir: Path | None, *, as_json: bool) -> None:
     ]
     status = status.with_notes(worker_notes(settings, ready))
     place, problem = hot_tier_place(settings), hot_tier_problem(settings)
-    host = "127.0.0.1" if settings.bind_host in {"0.0.0.0", "::"} else settings.bind_host  # noqa: S104
-    spool = read_spool(settings.health_port_ingest, host)
+    spool = read_spool(settings.health_port_ingest, settings.local_host)
     if as_json:
         hot_store = {"place": place, "ready": not problem, "note": problem}
         more = {"hot_store": hot_store, "spool": asdict(spool) if spool else None}

@@ -149,11 +149,10 @@ class LocalStack:
             settings = told(self._settings, place)
             user = "worker" if kind == "standby" else kind
             settings = self._security.settings_of(settings, user) if self._security else settings
-            host = "127.0.0.1" if settings.bind_host in {"0.0.0.0", "::"} else settings.bind_host  # noqa: S104
             spec = ProcessSpec(
                 name=name,
                 argv=lambda: ROLES["worker" if kind == "standby" else kind].argv,
-                ready=partial(http_ok, probed_port, host=host),
+                ready=partial(http_ok, probed_port, host=settings.local_host),
                 environ=environment(settings),
                 cwd=settings.data_dir,
                 port=port or probed_port,

@@ -1,11 +1,10 @@
 """What waits in the ingest's spool, as its metrics say."""
 
-import urllib.error
-import urllib.request
 from dataclasses import dataclass
 from typing import Final
 
-TIMEOUT_S: Final = 2.0
+from logcast.stack.metrics_page import read_metrics, values_of
+
 PREFIX: Final = "logcast_spool_"
 
 
@@ -28,19 +27,14 @@ class SpoolView:
 def read_spool(port: int, host: str = "127.0.0.1") -> SpoolView | None:
     """Ask the ingest's health port; None when it does not answer."""
     try:
-        with urllib.request.urlopen(f"http://{host}:{port}/metrics", timeout=TIMEOUT_S) as answer:
-            return spool_of(answer.read().decode())
-    except (OSError, urllib.error.URLError, ValueError):
+        return spool_of(read_metrics(host, port))
+    except ValueError:
         return None
 
 
 def spool_of(metrics: str) -> SpoolView:
     """Find it among metrics in Prometheus' text format; ValueError when it is not there."""
-    found = {
-        name.removeprefix(PREFIX): float(value)
-        for name, _, value in (line.partition(" ") for line in metrics.splitlines())
-        if name.startswith(PREFIX)
-    }
+    found = values_of(metrics, PREFIX)
     try:
         return SpoolView(int(found["bytes"]), int(found["records"]), found["age_seconds"], bool(found["full"]))
     except KeyError as error:
