@@ -43,7 +43,7 @@ class Measured:
     subscriber_bytes: float = 28.4 * 1024
     comment: float = 1 / 4_886
     """Of a worker that judges, numbers and keeps one (`benchmarks.engagement`)."""
-    reaction: float = 1 / 300_000
+    reaction: float = 1 / 465_000
     """Of a worker that counts one, a hundred in a batch (`benchmarks.engagement`)."""
 
 

@@ -34,7 +34,7 @@ ROOM: Final = 0.85
 BUSY_OVER_S: Final = 5.0
 REMEMBERED: Final = 16
 DECODING: Final = 0.3
-"""Decoding a pixel costs about so much of encoding one (benchmarks.transcode)."""
+"""Decoding a pixel is taken to cost so much of encoding one. Not measured: it only weighs one rung more against the rest."""
 
 
 class Admission:
