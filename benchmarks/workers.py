@@ -12,7 +12,6 @@ import asyncio
 import os
 import secrets
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
@@ -25,7 +24,9 @@ from confluent_kafka.admin import AdminClient
 
 from benchmarks.fanout.broker import broker
 from benchmarks.transcode import feed, renamed, wait_ready
+from logcast.roles import ROLES
 from logcast.stack.environment import environment
+from logcast.stack.tether import tethered
 from schemas.events import PartReady, SegmentClosed, Track
 from schemas.ids import base32
 from schemas.topics import MEDIA_PARTS, MEDIA_SOURCE, source_partition
@@ -61,7 +62,7 @@ def workers(settings: Settings, count: int, **options: str) -> Iterator[list[str
             told = settings.model_copy(update={"worker_slot": str(slot), "health_port_worker": port})
             told_environ = environment(told) | {f"LOGCAST_{name.upper()}": value for name, value in options.items()}
             log = stack.enter_context((settings.data_dir / f"worker-{slot}.log").open("wb"))
-            argv = [sys.executable, "-m", "faust", "-A", "processors.app", "worker", "-l", "info", "--without-web"]
+            argv = tethered(ROLES["worker"].argv)
             process = subprocess.Popen(
                 argv, env=os.environ | told_environ, cwd=settings.data_dir, stdout=log, stderr=log
             )
