@@ -35,7 +35,7 @@ EVERYTHING: Final = (
 
 
 def apply_cassandra_users(settings: Settings, admin_password: str) -> None:
-    """Make the users with their passwords; `settings` name the nodes, our user and its password.
+    """Make the users with their passwords; `settings` name the nodes, our user and its password, which may log in then.
 
     Raises:
         CassandraAwayError: no node answers, or neither the admin nor the user of a new cluster may log in.
@@ -50,6 +50,7 @@ def apply_cassandra_users(settings: Settings, admin_password: str) -> None:
         _make(session, user, password, superuser=False)
         session.execute(f"GRANT CREATE ON ALL KEYSPACES TO {user}")
         session.execute(f"ALTER ROLE {BORN_WITH} WITH SUPERUSER = false AND LOGIN = false")
+    _until_it_may_log_in(settings, user, password)
 
 
 def _spread(session: Session, copies: int) -> None:
@@ -94,6 +95,15 @@ def _first_session(settings: Settings) -> Iterator[Session]:
         time.sleep(0.5)
     with _session(settings, BORN_WITH, BORN_WITH) as session:
         yield session
+
+
+def _until_it_may_log_in(settings: Settings, user: str, password: str) -> None:
+    """Nodes keep passwords for `credentials_validity` (2 s), so a changed one opens nothing at first."""
+    deadline = time.monotonic() + PASSING_S
+    while not _may_log_in(settings, user, password):
+        if time.monotonic() > deadline:
+            raise CassandraAwayError(f"{user} may not log in at Cassandra with its new password")
+        time.sleep(0.5)
 
 
 def _may_log_in(settings: Settings, user: str, password: str) -> bool:
