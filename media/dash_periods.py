@@ -179,9 +179,23 @@ def _track(rendition: Rendition, segments: Sequence[Segment]) -> Track | None:
         bandwidth=_bandwidth(media, rendition.nominal_bits),
         timescale=media[0].timescale,
         first_number=segments[0].number,
-        spans=tuple(Span(s.dts, s.duration, s.gap) for s in segments),
+        spans=_spans(segments),
         independent=all(segment.independent for segment in media),
     )
+
+
+def _spans(segments: Sequence[Segment]) -> tuple[Span, ...]:
+    """Lost segments have the length of another rendition's, so they may reach over what follows them: they end there."""
+    found: list[Span] = []
+    limit: float = math.inf
+    for segment in reversed(segments):
+        start, end = segment.dts, segment.dts + segment.duration
+        if segment.gap and end > limit:
+            end = int(limit)
+            start = min(start, end - 1)
+        found.append(Span(start, end - start, segment.gap))
+        limit = start
+    return tuple(reversed(found))
 
 
 def _bandwidth(segments: Sequence[Segment], nominal_bits: int) -> int:
