@@ -19,6 +19,7 @@ from gateway.problems import Problem
 from gateway.rate_limits import RateLimits
 from gateway.state import GatewayState
 from stores.email_verifications import EmailVerifications
+from stores.memberships import Memberships
 from stores.sessions import Opened, Sessions
 from stores.users import User, Users
 
@@ -131,6 +132,12 @@ class Auth:
         finally:
             await self.oidc.aclose()
             self.passwords.close()
+
+    @property
+    def memberships(self) -> Memberships:
+        """What users are to channels, while the gateway is open."""
+        assert self.state.memberships is not None
+        return self.state.memberships
 
     @property
     def users(self) -> Users:

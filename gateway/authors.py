@@ -4,8 +4,8 @@ from gateway.identity import Identity
 from gateway.problems import Problem
 from gateway.speaking import Author
 from schemas.events import ChannelRules
+from stores.roles import Role
 from stores.settings import Settings
-from stores.users import Role
 
 
 def author_of(identity: Identity, role: Role, address: str) -> Author:

@@ -9,7 +9,7 @@ from gateway.api import answer, body_of
 from gateway.block_lists import SharedBans
 from gateway.identity import must_have_channel
 from gateway.moderation import Moderation
-from stores.users import Role
+from stores.roles import Role
 
 
 def block_list_routes(moderation: Moderation, shared: SharedBans) -> list[BaseRoute]:

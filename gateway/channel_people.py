@@ -24,7 +24,9 @@ from stores.accounts import (
     checked_name,
     checked_title,
 )
-from stores.users import GRANTED, Grant, LastOwner, NoSuchUser, Role, UsersError
+from stores.memberships import Grant, LastOwner
+from stores.roles import GRANTED, Role
+from stores.users import NoSuchUser, UsersError
 
 
 def channel_people_routes(auth: Auth) -> list[BaseRoute]:
@@ -77,7 +79,7 @@ class ChannelPeople:
         """Who has a role here, for those who do."""
         channel = await must_have_channel(self._auth.state, request)
         await self._auth.identities.must_be(request, channel, Role.MODERATOR)
-        return answer({"roles": [grant_row(grant) for grant in await self._auth.users.grants(channel)]})
+        return answer({"roles": [grant_row(grant) for grant in await self._auth.memberships.grants(channel)]})
 
     async def grant(self, request: Request) -> Response:
         """Give somebody a role; owners do."""
@@ -85,7 +87,7 @@ class ChannelPeople:
         by = await self._person(request, channel, Role.OWNER)
         values = forms.checked(await body_of(request), {"role": _role}, {})
         try:
-            granted = await self._auth.users.grant(
+            granted = await self._auth.memberships.grant(
                 request.path_params["user"], channel, values["role"], signature_name(by)
             )
         except NoSuchUser as error:
@@ -107,7 +109,7 @@ class ChannelPeople:
         if found is None:
             raise _no_user(request)
         try:
-            await self._auth.users.withdraw(found.id, channel)
+            await self._auth.memberships.withdraw(found.id, channel)
         except LastOwner as error:
             raise Problem(409, "last_owner", str(error)) from error
         self._auth.state.standings.forget(found.id)
@@ -119,9 +121,9 @@ class ChannelPeople:
         who = await self._auth.logged_in(request)
         try:
             if request.method == "PUT":
-                await self._auth.users.follow(who.user.number, channel)
+                await self._auth.memberships.follow(who.user.number, channel)
             else:
-                await self._auth.users.unfollow(who.user.number, channel)
+                await self._auth.memberships.unfollow(who.user.number, channel)
         except UsersError as error:
             raise Problem(409, "too_many_follows", str(error)) from error
         self._auth.state.standings.forget(who.user.id)

@@ -16,8 +16,8 @@ from prometheus_client import Counter
 from gateway.feed_messages import Post
 from gateway.speaking import Author, Opinion
 from schemas.events import VideoChanged
+from stores.roles import Role
 from stores.settings import Settings
-from stores.users import Role
 
 log = logging.getLogger(__name__)
 

@@ -29,7 +29,7 @@ from gateway.speaking import Author
 from schemas.comment_state import CommentNow
 from schemas.events import CommentHeld, VideoChanged
 from schemas.ids import COMMENT_ID
-from stores.users import Role
+from stores.roles import Role
 
 T = TypeVar("T")
 Row = dict[str, Any]

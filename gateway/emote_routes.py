@@ -12,7 +12,7 @@ from gateway.identity import Identities, must_have_channel, signature_name
 from gateway.problems import Problem, not_found
 from gateway.state import GatewayState
 from stores.emotes import MAX_BYTES, Emote, Emotes, EmotesError, TooManyEmotes
-from stores.users import Role
+from stores.roles import Role
 
 NAME: Final = re.compile(r"[a-z0-9_]{2,32}")
 KEPT_S: Final = 31_536_000

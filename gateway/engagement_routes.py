@@ -20,7 +20,7 @@ from schemas.events import PollChanged, PollOpened, VideoChanged
 from stores.cassandra import CassandraError
 from stores.comments import CommentStore
 from stores.engagement import MAX_MINUTES, MINUTE_MS, Counted, EngagementStore
-from stores.users import Role
+from stores.roles import Role
 
 MAX_MS: Final = 2**53
 T = TypeVar("T")

@@ -23,7 +23,7 @@ from gateway.identity import Identities, Identity
 from gateway.rooms import Hearing, Message, Subscriber
 from schemas.events import VideoChanged
 from schemas.ids import COMMENT_ID
-from stores.users import Role
+from stores.roles import Role
 
 MAX_AT_ONCE: Final = 8
 

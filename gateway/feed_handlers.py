@@ -12,7 +12,7 @@ from gateway.identity import IdentityError
 from gateway.problems import Problem
 from gateway.rooms import Hearing
 from schemas.events import CommentHeld, VideoChanged
-from stores.users import Role
+from stores.roles import Role
 
 
 class Handlers:

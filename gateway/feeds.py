@@ -32,7 +32,7 @@ from gateway.rooms import Hearing, Message, Subscriber, frame_of, goodbye
 from gateway.viewing_guard import RIGHT, Right
 from schemas.comment_state import Entry
 from schemas.events import VideoChanged
-from stores.users import Role
+from stores.roles import Role
 
 log = logging.getLogger(__name__)
 

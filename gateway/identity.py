@@ -17,8 +17,8 @@ from gateway.guests import GuestError, guest_of
 from gateway.problems import Problem, not_found
 from gateway.state import GatewayState
 from schemas.ids import UserId
+from stores.roles import Role
 from stores.settings import networks_of
-from stores.users import Role
 
 OPERATOR: Final = UserId("operator")
 KEY_HOLDER: Final = "k_"
@@ -115,10 +115,10 @@ class Identities:
         """What somebody is to a channel; as of some seconds ago."""
         if identity.id == OPERATOR or (identity.owns and identity.owns == channel):
             return Role.OWNER
-        if not identity.account or self._state.users is None:
+        if not identity.account or self._state.memberships is None:
             return Role.GUEST
         standings = self._state.standings
-        return standings.role_of(await standings.of(self._state.users, identity.id, channel))
+        return standings.role_of(await standings.of(self._state.memberships, identity.id, channel))
 
     async def must_be(self, request: HTTPConnection, channel: str, least: Role = Role.OWNER) -> Identity:
         """Who asks, who is at least `least` on the channel.

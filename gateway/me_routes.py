@@ -82,7 +82,7 @@ class MeRoutes:
             raise forms.wrong_fields([{"field": "password", "rule": "wrong", "message": message}])
 
     async def _row(self, user: User) -> dict[str, Any]:
-        grants = await self._auth.users.grants_of(user.number)
+        grants = await self._auth.memberships.grants_of(user.number)
         found = await self._auth.users.password_hash(user.login)
         return {
             **user_row(user),
@@ -92,7 +92,7 @@ class MeRoutes:
             "email_verified": user.email_verified,
             "has_password": found is not None and found[1] is not None,
             "roles": [{"channel": grant.channel, "role": grant.role.value} for grant in grants],
-            "follows": await self._auth.users.follows(user.number),
+            "follows": await self._auth.memberships.follows(user.number),
         }
 
 

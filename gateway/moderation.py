@@ -18,7 +18,7 @@ from schemas.acts import OF_COMMENTS, OF_USERS, in_force, undoing
 from schemas.events import Act, ChannelRules, CommentAccepted, CommentHeld, ModerationActed, RulesChanged
 from schemas.ids import UserId, new_video_id
 from schemas.topics import CHANNELS_RULES, COMMENTS_REVIEW, MODERATION
-from stores.users import Role
+from stores.roles import Role
 
 MAX_ROLLED_BACK: Final = 1_000
 """Acts that one call takes back."""

@@ -23,7 +23,7 @@ from gateway.rate_limits import RateLimits
 from schemas.events import CommentHeld, Event, ModerationActed, Queued, RulesChanged
 from schemas.ids import VIDEO_ID
 from schemas.topics import CHANNELS_RULES, COMMENTS_REVIEW, MODERATION
-from stores.users import Role
+from stores.roles import Role
 
 MAX_PAGE = 200
 ACTS_PER_S = 5.0

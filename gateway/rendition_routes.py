@@ -23,7 +23,7 @@ from media.ladder import LadderError, Rung, checked_rung, parse_rungs, requested
 from schemas.events import RenditionChanged, RenditionRequested, Track, VideoChanged, VideoState
 from schemas.topics import MEDIA_JOBS, MEDIA_RENDITIONS
 from stores.kafka import EventProducer, LogError
-from stores.users import Role
+from stores.roles import Role
 
 SOURCE: Final = "source"
 MAX_OF_VIDEO: Final = 16

@@ -5,7 +5,8 @@ from collections import OrderedDict
 from collections.abc import Callable
 from typing import Final
 
-from stores.users import Role, Standing, Users
+from stores.memberships import Memberships, Standing
+from stores.roles import Role
 
 KEPT_S: Final = 5.0
 MOST_KEPT: Final = 50_000
@@ -18,13 +19,13 @@ class Standings:
         self._now = now
         self._kept: OrderedDict[tuple[str, str], tuple[float, Standing]] = OrderedDict()
 
-    async def of(self, users: Users, user_id: str, channel: str) -> Standing:
+    async def of(self, memberships: Memberships, user_id: str, channel: str) -> Standing:
         """What a user is to a channel."""
         key, now = (user_id, channel), self._now()
         found = self._kept.get(key)
         if found is not None and found[0] > now:
             return found[1]
-        standing = await users.standing(user_id, channel)
+        standing = await memberships.standing(user_id, channel)
         self._kept[key] = now + KEPT_S, standing
         self._kept.move_to_end(key)
         if len(self._kept) > MOST_KEPT:

@@ -22,6 +22,7 @@ from stores.emotes import Emotes
 from stores.hot_tier import open_segment_store
 from stores.link_keys import link_keys_path
 from stores.log_reader import BEGINNING, Handler, LogReader, Subscription, now_ms
+from stores.memberships import Memberships
 from stores.sessions import Sessions
 from stores.settings import Settings
 from stores.sql import open_engine
@@ -52,6 +53,7 @@ class GatewayState:
         accounts: channels and their owners, while the server runs.
         emotes, block_lists: of channels, while the server runs.
         users: who has an account, while the server runs; on the same engine.
+        memberships: their roles and follows, likewise.
         sessions: of those who are logged in, likewise.
         verifications: tokens that verify addresses for mail, likewise.
         standings: what users are to channels, kept for some seconds.
@@ -75,6 +77,7 @@ class GatewayState:
         self.link_keys: Final = LinkKeys(link_keys_path(settings))
         self.accounts: Accounts | None = None
         self.users: Users | None = None
+        self.memberships: Memberships | None = None
         self.emotes: Emotes | None = None
         self.block_lists: BlockLists | None = None
         self.sessions: Sessions | None = None
@@ -110,6 +113,7 @@ class GatewayState:
     def use_sql(self, engine: AsyncEngine) -> None:
         """Use the database of this engine, until its owner closes it."""
         self.accounts, self.users = Accounts(engine, self.clock), Users(engine, self.clock)
+        self.memberships = Memberships(engine, self.users, self.clock)
         self.verifications = EmailVerifications(engine, self.clock)
         self.emotes, self.block_lists = Emotes(engine, self.clock), BlockLists(engine, self.clock)
         self.sessions = Sessions(engine, self.settings.session_days * 86_400_000, self.clock)

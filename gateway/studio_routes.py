@@ -17,7 +17,7 @@ from gateway.problems import not_found
 from gateway.rate_limits import RateLimits
 from gateway.stream_health import health_row
 from schemas.topics import COMMENTS_FEED, INGEST_HEALTH, MEDIA_PARTS
-from stores.users import Role
+from stores.roles import Role
 
 ASKS_PER_S: Final = 5.0
 ASKS_BURST: Final = 30.0

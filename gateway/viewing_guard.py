@@ -21,7 +21,7 @@ from gateway.signed_links import Link, LinkError, split
 from gateway.state import GatewayState
 from media.devices import HINTS
 from schemas.events import VideoChanged, Visibility
-from stores.users import Role
+from stores.roles import Role
 
 RIGHT: Final = "logcast.right"
 DENIED: Final = 4403

@@ -14,8 +14,8 @@ from gateway.identity import Identity
 from gateway.problems import Problem
 from schemas.events import ChannelRules
 from schemas.ids import UserId
+from stores.roles import Role
 from stores.settings import Settings, load_settings
-from stores.users import Role
 from tests.gateway.account_site import PASSWORD, Person, Site, account_site
 from tests.gateway.smtp_server import SmtpServer, smtp_server
 from tests.waiting import eventually

@@ -15,8 +15,10 @@ from gateway.identity import OPERATOR, Identities, IdentityError, address_of, cl
 from gateway.problems import Problem
 from schemas.ids import UserId
 from stores.accounts import Accounts
+from stores.memberships import Memberships
+from stores.roles import Role
 from stores.sql import open_engine
-from stores.users import Role, User, Users
+from stores.users import User, Users
 from tests.gateway.conftest import Gateway
 
 ACCESS = Access("u_" + "0" * 16, 7, "Ann", "#aabbcc", "https://x.example/a.png", False, "s" * 26, 2_000)
@@ -29,6 +31,7 @@ async def users(gateway: Gateway) -> AsyncIterator[Users]:
     state = gateway.state
     async with open_engine(state.settings.sql_url) as engine:
         state.accounts, state.users = Accounts(engine), Users(engine)
+        state.memberships = Memberships(engine, state.users)
         for name in ("ann", "ben"):
             await state.accounts.create_channel(name)
         yield state.users
@@ -86,7 +89,8 @@ async def test_the_operator_and_a_stream_key_are_somebody(gateway: Gateway, user
 async def test_a_moderator_of_one_channel_is_nothing_in_another(gateway: Gateway, users: Users) -> None:
     identities = Identities(gateway.state)
     user = await users.create("mod", None)
-    await users.grant("mod", "ann", Role.MODERATOR, "operator")
+    assert gateway.state.memberships is not None
+    await gateway.state.memberships.grant("mod", "ann", Role.MODERATOR, "operator")
     identity = await identities.of_token(token_for(gateway, user))
     assert await identities.role(identity, "ann") is Role.MODERATOR
     assert await identities.role(identity, "ben") is Role.VIEWER

@@ -8,9 +8,11 @@ from click.testing import CliRunner, Result
 
 from logcast.cli import cli
 from logcast.errors import LogcastError
+from stores.memberships import Memberships
+from stores.roles import Role
 from stores.settings import load_settings
 from stores.sql import open_engine
-from stores.users import Role, Users
+from stores.users import Users
 
 Run = Callable[..., Result]
 
@@ -81,4 +83,4 @@ async def test_a_channel_is_made_for_its_owner(run: Run, tmp_path: Path) -> None
     user_id = value(await asyncio.to_thread(run, "user", "create", "ann"), "id")
     assert (await asyncio.to_thread(run, "channel", "create", "ann-tv", "--owner", "ann")).exit_code == 0
     async with open_engine(load_settings(data_dir=tmp_path).sql_url) as engine:
-        assert (await Users(engine).standing(user_id, "ann-tv")).role is Role.OWNER
+        assert (await Memberships(engine, Users(engine)).standing(user_id, "ann-tv")).role is Role.OWNER

@@ -11,15 +11,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stores.accounts import Accounts, NoSuchChannel, TooManyChannels
+from stores.memberships import LastOwner, Memberships, Standing
+from stores.roles import Role
 from stores.settings import Settings
 from stores.sql import open_engine
-from stores.users import LastOwner, NameTaken, NoSuchUser, Role, Standing, Users, name_key
+from stores.users import NameTaken, NoSuchUser, Users, name_key
 from tests.stores.sql_databases import empty_database
 
 
 @dataclass
 class Database:
     users: Users
+    memberships: Memberships
     accounts: Accounts
 
 
@@ -27,7 +30,8 @@ class Database:
 async def database(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Database]:
     settings: Settings = await empty_database(request, tmp_path)
     async with open_engine(settings.sql_url) as engine:
-        made = Database(Users(engine, lambda: 5), Accounts(engine))
+        users = Users(engine, lambda: 5)
+        made = Database(users, Memberships(engine, users, lambda: 5), Accounts(engine))
         for name in ("red", "blue"):
             await made.accounts.create_channel(name)
         yield made
@@ -84,52 +88,54 @@ async def test_sql_in_a_name_is_only_a_name(database: Database) -> None:
     assert (await database.users.known("ann")).name == nasty
     for who in ("' OR '1'='1", "ann'--", "u_' OR 1=1 --xxx", "%"):
         assert await database.users.find(who) is None
-    assert await database.users.standing("' OR 1=1 --", "red' OR '1'='1") == Standing(admin=False, role=Role.GUEST)
+    assert await database.memberships.standing("' OR 1=1 --", "red' OR '1'='1") == Standing(
+        admin=False, role=Role.GUEST
+    )
     with pytest.raises(NoSuchChannel):
-        await database.users.follow(user.number, "red' OR '1'='1")
+        await database.memberships.follow(user.number, "red' OR '1'='1")
 
 
 async def test_a_standing_is_of_one_channel(database: Database) -> None:
-    users = database.users
+    users, memberships = database.users, database.memberships
     ann = await users.create("ann", None)
 
     async def roles() -> list[Role]:
-        return [(await users.standing(ann.id, channel)).role for channel in ("red", "blue", "none")]
+        return [(await memberships.standing(ann.id, channel)).role for channel in ("red", "blue", "none")]
 
     assert await roles() == [Role.VIEWER, Role.VIEWER, Role.VIEWER]
-    await users.follow(ann.number, "red")
-    await users.follow(ann.number, "red")
+    await memberships.follow(ann.number, "red")
+    await memberships.follow(ann.number, "red")
     assert await roles() == [Role.FOLLOWER, Role.VIEWER, Role.VIEWER]
-    assert await users.follows(ann.number) == ["red"]
-    await users.grant("ann", "red", Role.MEMBER, "operator")
-    granted = await users.grant("@ann", "red", Role.MODERATOR, "operator")
+    assert await memberships.follows(ann.number) == ["red"]
+    await memberships.grant("ann", "red", Role.MEMBER, "operator")
+    granted = await memberships.grant("@ann", "red", Role.MODERATOR, "operator")
     assert await roles() == [Role.MODERATOR, Role.VIEWER, Role.VIEWER]
-    assert await users.grants("red") == await users.grants_of(ann.number) == [granted]
-    assert await users.grants("blue") == []
-    await users.withdraw("ann", "red")
-    await users.unfollow(ann.number, "red")
+    assert await memberships.grants("red") == await memberships.grants_of(ann.number) == [granted]
+    assert await memberships.grants("blue") == []
+    await memberships.withdraw("ann", "red")
+    await memberships.unfollow(ann.number, "red")
     assert await roles() == [Role.VIEWER, Role.VIEWER, Role.VIEWER]
     admin = await users.set_admin("ann", admin=True)
     assert admin == replace(ann, admin=True)
-    assert (await users.standing(ann.id, "blue")).admin
-    assert (await users.standing("u_nobody", "red")).role is Role.GUEST
+    assert (await memberships.standing(ann.id, "blue")).admin
+    assert (await memberships.standing("u_nobody", "red")).role is Role.GUEST
 
 
 async def test_a_channel_keeps_an_owner_also_when_two_leave_at_once(database: Database) -> None:
-    users = database.users
+    users, memberships = database.users, database.memberships
     ann, ben = [await users.create(login, None) for login in ("ann", "ben")]
     made = await database.accounts.create_channel("green", owner=ann.number)
-    assert (await users.standing(ann.id, made.channel.name)).role is Role.OWNER
+    assert (await memberships.standing(ann.id, made.channel.name)).role is Role.OWNER
     with pytest.raises(LastOwner):
-        await users.withdraw("ann", "green")
+        await memberships.withdraw("ann", "green")
     with pytest.raises(LastOwner):
-        await users.grant("ann", "green", Role.MODERATOR, "ann")
-    await users.grant("ann", "green", Role.OWNER, "ann")
-    await users.grant("ben", "green", Role.OWNER, "ann")
-    left = await asyncio.gather(*(users.withdraw(who, "green") for who in ("ann", "ben")), return_exceptions=True)
+        await memberships.grant("ann", "green", Role.MODERATOR, "ann")
+    await memberships.grant("ann", "green", Role.OWNER, "ann")
+    await memberships.grant("ben", "green", Role.OWNER, "ann")
+    left = await asyncio.gather(*(memberships.withdraw(who, "green") for who in ("ann", "ben")), return_exceptions=True)
     assert sorted(type(one).__name__ for one in left) == ["LastOwner", "NoneType"]
-    assert len(await users.grants("green")) == 1
-    await users.withdraw(ben.id, "red")  # a channel of the operator's has none, and needs none
+    assert len(await memberships.grants("green")) == 1
+    await memberships.withdraw(ben.id, "red")  # a channel of the operator's has none, and needs none
 
 
 async def test_a_user_makes_as_many_channels_as_one_may_also_at_once(database: Database) -> None:
@@ -139,7 +145,7 @@ async def test_a_user_makes_as_many_channels_as_one_may_also_at_once(database: D
         return_exceptions=True,
     )
     assert sum(isinstance(one, TooManyChannels) for one in made) == 3
-    assert len(await database.users.grants_of(ann.number)) == 2
+    assert len(await database.memberships.grants_of(ann.number)) == 2
 
 
 async def test_an_identity_of_elsewhere_is_one_users(database: Database) -> None:
