@@ -180,15 +180,13 @@ class Camera:
 
 async def over_seek_bar(page: Page, share: float) -> None:
     """Put the pointer there, and wait for the thumbnail."""
-    await page.get_by_test_id("video").hover()
-    box = await page.get_by_test_id("seek").bounding_box()
-    assert box is not None, "the seek bar is not shown"
-    await page.mouse.move(box["x"] + box["width"] * share, box["y"] + box["height"] / 2)
-    await until(page, "!document.querySelector('[data-testid=thumbnail]').hidden")
-    sheets = (
-        "performance.getEntriesByType('resource').some((one) => one.name.includes('/sprites/') && one.responseEnd > 0)"
-    )
-    await until(page, sheets)
+    async with page.expect_response(lambda answer: "/sprites/" in answer.url and answer.ok) as sheet:
+        await page.get_by_test_id("video").hover()
+        box = await page.get_by_test_id("seek").bounding_box()
+        assert box is not None, "the seek bar is not shown"
+        await page.mouse.move(box["x"] + box["width"] * share, box["y"] + box["height"] / 2)
+        await until(page, "!document.querySelector('[data-testid=thumbnail]').hidden")
+    await (await sheet.value).finished()
     await page.mouse.move(box["x"] + box["width"] * share + 2, box["y"] + box["height"] / 2)  # shows the controls again
 
 
