@@ -23,7 +23,7 @@ from faust.types import TP
 
 from processors.fold import ExactAgent
 from processors.ledger import Ledger
-from processors.read_back import SourceRecord
+from stores.read_back import SourceRecord
 from stores.settings import Settings
 
 log = logging.getLogger(__name__)

@@ -20,11 +20,11 @@ from confluent_kafka import KafkaException, Producer
 from prometheus_client import Counter, Histogram
 
 from processors.fold import ExactAgent, Fold, FoldError, Row, Write, pack_row, unpack_row
-from processors.read_back import SourceRecord, read_partition
 from schemas.codec import CodecError, encode
 from schemas.events import DeadLetter
 from schemas.topics import DEAD_LETTERS, HOUR_MS, Cleanup
 from stores.kafka import transactional_config
+from stores.read_back import SourceRecord, read_partition
 from stores.settings import Settings
 
 log = logging.getLogger(__name__)

@@ -13,7 +13,6 @@ from typing import Final
 
 from media.errors import MediaError
 from media.ladder import Rendition, Rung, requested_name, requested_rendition
-from processors.read_back import read_partition
 from processors.remake import Remade, Source, StoredSegment, lost, remake, source_size
 from schemas import codec
 from schemas.events import (
@@ -28,6 +27,7 @@ from schemas.events import (
 )
 from schemas.topics import MEDIA_JOBS, MEDIA_SOURCE, VIDEOS, VIDEOS_SETTINGS
 from stores.kafka import EventProducer
+from stores.read_back import read_partition
 from stores.recordings import Recordings, segment_name
 from stores.segments import init_name
 from stores.settings import Settings

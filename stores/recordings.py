@@ -195,6 +195,15 @@ class Recordings:
         checked_recording_name(name)
         return await self._find(f"look up {name}", lambda: obstore.head(self._store, name)["size"])
 
+    async def remove(self, name: str) -> None:
+        """Remove one object; one that is not there is no error.
+
+        Raises:
+            BadRecordingNameError, RecordingsError.
+        """
+        checked_recording_name(name)
+        await self._find(f"remove {name}", partial(obstore.delete, self._store, name))
+
     async def of_video(self, video_id: str) -> AsyncIterator[Recorded]:
         """Every object of a video, page by page, in no promised order.
 

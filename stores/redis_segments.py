@@ -144,6 +144,16 @@ class RedisSegmentStore:
             found = self._ask("read from", lambda: self._redis.get(below + file))
         return cast("bytes | None", found)
 
+    def size(self, name: str) -> int | None:
+        """See `SegmentStore.size`."""
+        video, rendition, file = checked_name(name)
+        below = self._below(video, rendition)
+        if file.startswith("init-"):
+            found = self._ask("read from", lambda: self._redis.hstrlen(below + "inits", file))
+        else:
+            found = self._ask("read from", lambda: self._redis.strlen(below + file))
+        return found or None
+
     def remove_video(self, video_id: str) -> Removed:
         """See `SegmentStore.remove_video`."""
         if not VIDEO_ID.fullmatch(video_id):

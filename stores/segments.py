@@ -72,6 +72,13 @@ class SegmentStore(Protocol):
             BadSegmentNameError, SegmentStoreError.
         """
 
+    def size(self, name: str) -> int | None:
+        """How many bytes `name` has, None where there are none; reads no content.
+
+        Raises:
+            BadSegmentNameError, SegmentStoreError.
+        """
+
     def remove_video(self, video_id: str) -> Removed:
         """Forget all of a video; one that is not there is no error.
 
@@ -165,6 +172,16 @@ class LocalSegmentStore:
             return None
         except OSError as error:
             raise self._explained("read", path, error) from error
+
+    def size(self, name: str) -> int | None:
+        """See `SegmentStore.size`."""
+        path = self._path(name)
+        try:
+            return path.stat().st_size
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise self._explained("look up", path, error) from error
 
     def remove_video(self, video_id: str) -> Removed:
         """See `SegmentStore.remove_video`."""

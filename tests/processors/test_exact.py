@@ -11,7 +11,6 @@ import pytest
 from confluent_kafka import Consumer, Producer, TopicPartition
 
 from processors.exact import EXIT_CODE
-from processors.read_back import read_partition
 from schemas.codec import decode, encode
 from schemas.events import (
     Act,
@@ -56,6 +55,7 @@ from schemas.topics import (
     share_partition,
 )
 from stores.kafka import consumer_config, producer_config, transactional_config
+from stores.read_back import read_partition
 from stores.settings import Settings
 from tests.processors.comment_log import ordered, submitted
 from tests.processors.worker_process import Worker

@@ -10,7 +10,6 @@ from processors.comments import CommentsFold
 from processors.cues import CuesFold
 from processors.fold import ExactAgent
 from processors.ledger import Ledger
-from processors.read_back import SourceRecord, read_partition
 from schemas.codec import decode, encode
 from schemas.events import (
     BreakPlanned,
@@ -35,6 +34,7 @@ from schemas.topics import (
     Topic,
 )
 from stores.kafka import producer_config, transactional_config
+from stores.read_back import SourceRecord, read_partition
 from stores.settings import Settings
 
 pytestmark = pytest.mark.integration

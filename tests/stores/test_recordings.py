@@ -138,6 +138,15 @@ async def test_all_of_a_video_is_listed_with_its_sizes(recordings: Recordings) -
     assert await recordings.videos() == [VIDEO, OTHER]
 
 
+async def test_an_object_can_be_removed_by_itself_as_often_as_one_likes(recordings: Recordings) -> None:
+    names = [segment_name(VIDEO, "source", segment) for segment in (0, 1)]
+    for name in names:
+        await recordings.put(name, b"whole")
+    for _ in range(2):
+        await recordings.remove(names[0])
+    assert [await recordings.get(name) for name in names] == [None, b"whole"]
+
+
 async def test_removing_a_video_leaves_the_others_and_nothing_behind(recordings: Recordings) -> None:
     for video in (VIDEO, OTHER):
         for rendition in ("source", "480p"):

@@ -61,6 +61,14 @@ def test_a_name_that_was_never_put_has_no_bytes(store: SegmentStore) -> None:
     assert store.get(part_name(VIDEO, "480p", 7, 2)) is None
 
 
+def test_a_size_is_told_without_the_bytes(store: SegmentStore) -> None:
+    part, init = part_name(VIDEO, "480p", 0, 0), init_name(VIDEO, "480p", b"init")
+    assert store.size(part) is store.size(init) is None
+    store.put(part, b"seven b")
+    store.put(init, b"init")
+    assert (store.size(part), store.size(init)) == (7, 4)
+
+
 def test_putting_twice_is_the_same_as_once_and_the_last_bytes_count(store: SegmentStore) -> None:
     name = part_name(VIDEO, "source", 0, 0)
     for data in (b"broken by a crash", b"whole", b"whole"):

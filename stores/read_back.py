@@ -1,4 +1,4 @@
-"""Reads one partition as it is now, to rebuild what a process had in memory. Blocking; used in a thread."""
+"""Reads one partition as it is now, to rebuild what a process had in memory, or to look at it. Blocking; used in a thread."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -25,12 +25,13 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class SourceRecord:
-    """A record of a partition; `topic` without the cluster's prefix."""
+    """A record of a partition; `topic` without the cluster's prefix, `timestamp_ms` Kafka's time of it where it is known."""
 
     topic: str
     offset: int
     key: bytes | None
     value: bytes | None
+    timestamp_ms: int = 0
 
 
 def read_partition(
@@ -82,7 +83,7 @@ def _records(consumer: Consumer, topic: Topic, at: TopicPartition, end: int) -> 
             offset, error = message.offset(), message.error()
             if error is None and offset is not None:
                 position = offset + 1
-                yield SourceRecord(topic.name, offset, message.key(), message.value())
+                yield SourceRecord(topic.name, offset, message.key(), message.value(), message.timestamp()[1])
             elif error is not None and error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001  (its public name)
                 position = max(position, offset or 0)
             elif error is not None:
