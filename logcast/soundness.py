@@ -100,7 +100,7 @@ async def looked_at(
     """
     from consumers.soundness.gathering import told
     from consumers.soundness.rules import verdict
-    from consumers.soundness.source_log import source_gaps, source_gops
+    from logcast.source_log import source_gaps, source_gops
 
     there = [video for video, removed in videos if not removed]
     gops = {}

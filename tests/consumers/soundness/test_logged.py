@@ -5,7 +5,7 @@ from dataclasses import replace
 from consumers.soundness.content import init_problem, object_problem, part_problem
 from consumers.soundness.facts import Expected, Logged, Part, expected
 from consumers.soundness.logged import fold
-from consumers.soundness.source_log import SourceGop, source_gaps
+from logcast.source_log import SourceGop, source_gaps
 from processors.parts import passed_on
 from schemas.events import MadePart, MadeSegment, MediaChunk, SegmentClosed, TaskFinished, Track
 from stores.segments import init_name
