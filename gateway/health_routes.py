@@ -6,6 +6,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from gateway.state import GatewayState
+from stores import health as _process_gauges  # noqa: F401  (its gauges are on every page of metrics)
 
 
 def install(state: GatewayState) -> list[BaseRoute]:

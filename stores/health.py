@@ -2,15 +2,21 @@
 
 import asyncio
 import json
+import sys
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from types import TracebackType
 from typing import Final, Self
 
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST, Gauge, generate_latest
 
 MAX_REQUEST_BYTES: Final = 8 * 1024
 REQUEST_TIMEOUT_S: Final = 5.0
+
+TASKS = Gauge("logcast_asyncio_tasks", "Tasks of the event loop that answers.")
+BLOCKS = Gauge(
+    "logcast_python_blocks", "Pieces of memory that Python objects take now: what leaks in Python shows here first."
+)
 
 Ready = Callable[[], Mapping[str, bool]]
 """What must be true for the process to be ready, by name."""
@@ -27,6 +33,17 @@ def answer(path: str, ready: Ready) -> tuple[HTTPStatus, str, bytes]:
     if path == "/metrics":
         return HTTPStatus.OK, CONTENT_TYPE_LATEST, generate_latest()
     return HTTPStatus.NOT_FOUND, "text/plain", b"expected /healthz, /readyz or /metrics\n"
+
+
+def _tasks() -> float:
+    try:
+        return float(len(asyncio.all_tasks()))
+    except RuntimeError:  # asked for outside of a loop
+        return 0.0
+
+
+TASKS.set_function(_tasks)
+BLOCKS.set_function(lambda: float(sys.getallocatedblocks()))
 
 
 class HealthServer:
