@@ -205,9 +205,9 @@ async def test_a_poll_is_voted_in_by_feed_and_api_and_viewers_are_counted(system
     async def until(feed: FeedClient, kind: str, **members: Any) -> dict[str, Any]:
         """A message that is like this, or was: what does not change is not said again."""
         before = heard.setdefault(feed, [])
-        for earlier in reversed(before):
-            if earlier["type"] == kind and members.items() <= earlier.items():
-                return earlier
+        earlier = [one for one in before if one["type"] == kind and members.items() <= one.items()]
+        if earlier:
+            return earlier[-1]
         async with asyncio.timeout(60):
             async for message in feed:
                 before.append(message)
