@@ -40,7 +40,7 @@ INDEX: Final = "writing the row again from the log"
 HOT_OR_SOURCE: Final = "its hot parts, else its source"
 COLD_OR_SOURCE: Final = "its recording, else its source"
 REMAKE: Final = "transcoding it again from the source"
-REMOVE: Final = "repair --remove-extra"
+REMOVE: Final = "removing it from the store"
 NOTHING: Final = ""
 ROW_OF_OBJECT: Final = "what the recorded object itself tells"
 
