@@ -8,14 +8,7 @@
 
 `async for message in feed` gives the JSON objects themselves. Every number comes once and in order, over any number of
 connections; where the server cannot give what was missed, `joined` says so (`resumed` is false).
-
-Errors::
-
-    FeedError
-    ├── FeedRefusedError    the server will not have this client: code, reason
-    ├── NotConnectedError   nothing can be said now; the client is reconnecting
-    ├── PostError           a comment was not taken: reason, message
-    └── WishError           a like or a vote was not taken: code, message
+Errors are those of `logcast.feed_errors`, and can be imported from here.
 """
 
 import asyncio
@@ -24,7 +17,6 @@ import logging
 import random
 import secrets
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Final, Self
 from urllib.parse import quote, urlsplit
@@ -34,7 +26,19 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidMessage, InvalidURI
 from websockets.typing import Subprotocol
 
+from logcast.feed_errors import FeedError, FeedRefusedError, NotConnectedError, PostError, WishError
 from logcast.feed_types import Message, Raw, message_of
+from logcast.feed_wishes import Wishes
+
+__all__ = [
+    "FeedClient",
+    "FeedError",
+    "FeedRefusedError",
+    "NotConnectedError",
+    "PostError",
+    "WishError",
+    "feed_url",
+]
 
 log = logging.getLogger(__name__)
 
@@ -47,65 +51,7 @@ SILENCE_S: Final = 40.0
 """Until `joined` says how often the server is heard."""
 
 VERDICT_S: Final = 15.0
-PASSING: Final = frozenset({"too_fast", "log_away", "internal"})
-"""Errors after which the same is said again, a little later."""
-AGAIN_S: Final = 1.0
 FINAL_CODES: Final = frozenset({4400, 4401, 4403, 4404, 4406})
-
-
-class FeedError(RuntimeError):
-    """Something about the feed; the message says what."""
-
-
-class FeedRefusedError(FeedError):
-    """The server will not have this client, now or ever.
-
-    Attributes:
-        code: close code of the WebSocket.
-    """
-
-    def __init__(self, code: int, reason: str) -> None:
-        super().__init__(reason)
-        self.code = code
-
-
-class NotConnectedError(FeedError):
-    """There is no connection now; the client is reconnecting."""
-
-
-class PostError(FeedError):
-    """A comment was not taken.
-
-    Attributes:
-        id: of the comment.
-        reason: for programs, such as `slow_mode`; `held`: a moderator looks at it first; `no_answer`: not known yet.
-    """
-
-    def __init__(self, comment_id: str, reason: str, message: str) -> None:
-        super().__init__(message)
-        self.id = comment_id
-        self.reason = reason
-
-
-class WishError(FeedError):
-    """A like or a vote was not taken.
-
-    Attributes:
-        code: for programs, such as `poll_closed`; `other_video`: the channel shows another one now.
-    """
-
-    def __init__(self, code: str, message: str) -> None:
-        super().__init__(message)
-        self.code = code
-
-
-@dataclass(slots=True)
-class _Wish:
-    """A state that somebody wants, and who waits until the log has it."""
-
-    message: Raw
-    video_id: str | None
-    taken: asyncio.Future[None]
 
 
 class FeedClient:
@@ -149,10 +95,9 @@ class FeedClient:
         self._messages: asyncio.Queue[Raw | Exception] = asyncio.Queue(MAX_WAITING)
         self._connection: ClientConnection | None = None
         self._task: asyncio.Task[None] | None = None
-        self._tasks: set[asyncio.Task[None]] = set()
         self._verdicts: dict[str, asyncio.Future[Raw]] = {}
         self._posts: dict[str, Raw] = {}
-        self._wishes: dict[tuple[str, str], _Wish] = {}
+        self._wishes = Wishes(self._say)
         self._advice_s: float | None = None
         self._silence_s = SILENCE_S
         self.token = token
@@ -167,9 +112,9 @@ class FeedClient:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         assert self._task is not None
-        for task in (self._task, *self._tasks):
-            task.cancel()
-        await asyncio.wait({self._task, *self._tasks})
+        self._task.cancel()
+        await asyncio.wait({self._task})
+        await self._wishes.close()
 
     async def __aiter__(self) -> AsyncIterator[Raw]:
         """Every message as its JSON object; raises FeedRefusedError when the server refuses this client for good."""
@@ -254,12 +199,7 @@ class FeedClient:
         await self._wish(("vote", poll), {"type": "vote", "poll": poll, "option": option})
 
     async def _wish(self, target: tuple[str, str], message: Raw) -> None:
-        earlier = self._wishes.pop(target, None)
-        taken = asyncio.get_running_loop().create_future() if earlier is None else earlier.taken
-        wish = self._wishes[target] = _Wish(message | {"id": _new_id()}, self.video_id, taken)
-        with contextlib.suppress(NotConnectedError):  # then it is sent after the join
-            await self._say(wish.message)
-        await asyncio.shield(taken)
+        await self._wishes.wish(target, message | {"id": _new_id()}, self.video_id)
 
     async def act(self, kind: str, **about: Any) -> None:
         """Moderate: `hide`, `timeout`, `ban`…, with `comment_id`, `user_id`, `seconds`, `reason`."""
@@ -359,7 +299,7 @@ class FeedClient:
                 return
         elif kind == "goodbye":
             self._advice_s = message["retry_ms"] / 1000
-        elif kind in {"heartbeat", "pong"} or (kind in {"taken", "error"} and self._answers_wish(message)):
+        elif kind in {"heartbeat", "pong"} or (kind in {"taken", "error"} and self._wishes.answered(message)):
             return
         waiting = self._verdicts.get(message.get("id", ""))
         if waiting is not None and not waiting.done() and kind in {"accepted", "held", "rejected", "error", "comment"}:
@@ -375,44 +315,11 @@ class FeedClient:
             self.seq = message.get("after", 0)
 
     async def _say_again(self) -> None:
-        """What may have been lost with the last connection: wishes for this video, and comments without a verdict."""
+        """What may have been lost with the last connection: wishes, and comments without a verdict."""
+        await self._wishes.say_again(self.video_id)
         with contextlib.suppress(NotConnectedError):
-            for target, wish in list(self._wishes.items()):
-                if wish.video_id in {None, self.video_id}:
-                    await self._say(wish.message)
-                else:
-                    del self._wishes[target]
-                    _fail(wish.taken, WishError("other_video", "the channel shows another video now"))
             for message in list(self._posts.values()):
                 await self._say(message)
-
-    def _answers_wish(self, message: Raw) -> bool:
-        """Take the answer to a wish; False: it answers none, or whoever reads the messages is to act on it."""
-        found = ((t, w) for t, w in self._wishes.items() if w.message["id"] == message.get("id"))
-        target, wish = next(found, (None, None))
-        if target is None or wish is None:
-            return False
-        if message["type"] == "taken":
-            if not wish.taken.done():
-                wish.taken.set_result(None)
-        elif message["code"] == "token_lapsed":
-            return False  # it is sent again when the token is renewed
-        elif message["code"] in PASSING:
-            again = asyncio.create_task(self._say_later(target, wish), name="feed-again")
-            self._tasks.add(again)
-            again.add_done_callback(self._tasks.discard)
-            return True
-        else:
-            _fail(wish.taken, WishError(message["code"], message["message"]))
-        del self._wishes[target]
-        return True
-
-    async def _say_later(self, target: tuple[str, str], wish: _Wish) -> None:
-        """Send a wish again that came at a bad moment, if it still holds."""
-        await asyncio.sleep(AGAIN_S)
-        if self._wishes.get(target) is wish:
-            with contextlib.suppress(NotConnectedError):
-                await self._say(wish.message)
 
     def _is_next(self, seq: int) -> bool:
         """Take a number: False for a repeat.
@@ -435,11 +342,6 @@ def _new_id() -> str:
 def _comment(comment_id: str, text: str, parent: str | None) -> Raw:
     about = {"parent": parent} if parent is not None else {}
     return {"type": "comment", "id": comment_id, "text": text} | about
-
-
-def _fail(taken: asyncio.Future[None], error: WishError) -> None:
-    if not taken.done():
-        taken.set_exception(error)
 
 
 class _GapError(Exception):
