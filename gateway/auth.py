@@ -17,6 +17,7 @@ from gateway.oidc import OidcProvider
 from gateway.origins import is_secure, must_be_own_origin
 from gateway.problems import Problem
 from gateway.rate_limits import RateLimits
+from gateway.sql_janitor import SqlJanitor
 from gateway.state import GatewayState
 from stores.email_verifications import EmailVerifications
 from stores.memberships import Memberships
@@ -121,6 +122,7 @@ class Auth:
         self.mail: Final = Mail(state.settings)
         self.oidc: Final = OidcProvider(state.settings, state.clock)
         state.auth = self
+        self.janitor: Final = SqlJanitor(state)
         state.resource(self.open)
 
     @asynccontextmanager

@@ -50,7 +50,8 @@ class GatewayState:
         segments: the hot segment store; blocks, call it in threads.
         memory: bytes that may be asked for again: parts, init segments, pictures. Keys are tuples or names.
         link_keys: sign and check links that carry the right to watch.
-        accounts: channels and their owners, while the server runs.
+        engine: of the SQL database, while the server runs.
+        accounts: channels and their owners, likewise.
         emotes, block_lists: of channels, while the server runs.
         users: who has an account, while the server runs; on the same engine.
         memberships: their roles and follows, likewise.
@@ -75,6 +76,7 @@ class GatewayState:
         self.segments: Final = open_segment_store(settings)
         self.memory: Final = MemoryCache[bytes]("media", settings.gateway_memory_mb * 1024 * 1024 // 2, len)
         self.link_keys: Final = LinkKeys(link_keys_path(settings))
+        self.engine: AsyncEngine | None = None
         self.accounts: Accounts | None = None
         self.users: Users | None = None
         self.memberships: Memberships | None = None
@@ -112,6 +114,7 @@ class GatewayState:
 
     def use_sql(self, engine: AsyncEngine) -> None:
         """Use the database of this engine, until its owner closes it."""
+        self.engine = engine
         self.accounts, self.users = Accounts(engine, self.clock), Users(engine, self.clock)
         self.memberships = Memberships(engine, self.users, self.clock)
         self.verifications = EmailVerifications(engine, self.clock)
