@@ -4,6 +4,9 @@ This is the one module-level singleton of the project: Faust finds its app by na
 `settings.worker_agents` is added by its module's `register`.
 """
 
+import asyncio
+import os
+import signal
 from importlib import import_module
 from typing import Any, Final
 
@@ -17,6 +20,7 @@ from faust.types.auth import CredentialsT
 from mode import Seconds
 
 from processors.faust_consumer import EagerConsumer
+from processors.leaving import Leaver
 from schemas.topics import MEDIA_SOURCE
 from stores.health import HealthServer
 from stores.kafka_security import kafka_ssl_context
@@ -31,12 +35,21 @@ METADATA_MAX_AGE_MS: Final = 5_000
 would be so long without work."""
 
 
+HEARTBEAT_S: Final = 0.25
+"""The others of a group learn by a heartbeat that somebody left it or came, and nobody has the partitions meanwhile."""
+
+
 class Consumer(aiokafka.AIOKafkaConsumer):  # type: ignore[misc]  # aiokafka has no types
     """aiokafka's consumer with what Faust cannot be told.
 
     Partitions are assigned in ranges: an agent that reads two topics gets the same partitions of both, and consecutive
     GOPs alternate between workers (`schemas.topics.source_partition`). Records of open transactions are not read.
+
+    A static member that stops does not leave its group: it is waited for, up to its session timeout. That is what a
+    worker wants that failed and is started again at once, not one that was told to stop: `leaves` makes it go.
     """
+
+    leaves = False
 
     def __init__(self, *topics: str, **options: Any) -> None:
         chosen = {
@@ -47,6 +60,12 @@ class Consumer(aiokafka.AIOKafkaConsumer):  # type: ignore[misc]  # aiokafka has
         }
         super().__init__(*topics, **(options | chosen))
 
+    async def stop(self) -> None:
+        """As aiokafka's; where it leaves, the others have its partitions at their next heartbeat."""
+        if self.leaves and self._coordinator:
+            self._coordinator._group_instance_id = None  # noqa: SLF001  (with one, aiokafka does not say that it leaves)
+        await super().stop()
+
 
 class Tables(TableManager):
     """Faust's tables, of which we have none: exact state is kept by `processors.ledger`."""
@@ -55,11 +74,20 @@ class Tables(TableManager):
         """Faust waits a second for tables to be declared; a worker that takes over has no second to spare."""
 
 
+class Worker(faust.Worker):
+    """Faust's worker, which ends when all is done."""
+
+    async def _sentinel_task(self) -> None:
+        """Faust waits a second here before it closes its loop; whoever starts a worker anew waits with it."""
+
+
 class WorkerApp(faust.App):
     """A Faust app that answers for its health as soon as it starts, whether or not Kafka is there."""
 
     settings: Settings
+    leavers: tuple[Leaver, ...] = ()
     assigned = False
+    _stopping = False
 
     async def on_first_start(self) -> None:
         """Make Faust's directories, and listen."""
@@ -67,6 +95,19 @@ class WorkerApp(faust.App):
         await super().on_first_start()
         health = HealthServer(self.settings.bind_host, self.settings.health_port_worker, self.ready)
         await self.add_async_context(health)
+
+    async def stop(self) -> None:
+        """Finish what is open and leave the group, unless it is a failure that ends us. A second signal ends it at once."""
+        if self._stopping:
+            return
+        self._stopping = True
+        if not self.crashed:
+            Consumer.leaves = True
+            for number in (signal.SIGINT, signal.SIGTERM):
+                self.loop.add_signal_handler(number, os._exit, 128 + number)
+            await asyncio.gather(*(agent.hand_over() for agent in self.leavers))
+        await super().stop()
+        await asyncio.gather(*(agent.finish() for agent in self.leavers))
 
     def ready(self) -> dict[str, bool]:
         """What must be true for the worker to be ready: it is a member of its group and has its partitions."""
@@ -109,7 +150,7 @@ def create_app(settings: Settings) -> WorkerApp:
         consumer_auto_offset_reset="earliest",
         consumer_max_fetch_size=MEDIA_SOURCE.max_message_bytes,
         broker_session_timeout=6.0,
-        broker_heartbeat_interval=1.0,
+        broker_heartbeat_interval=HEARTBEAT_S,
         broker_commit_interval=0.5,
         stream_buffer_maxsize=64,
         stream_wait_empty=False,
@@ -120,10 +161,11 @@ def create_app(settings: Settings) -> WorkerApp:
         topic_allow_declare=False,
         web_enabled=False,
         TableManager=Tables,
+        Worker=Worker,
     )
     app.settings = settings
-    for name in agents:
-        import_module(f"processors.{name}").register(app, settings)
+    leavers = [import_module(f"processors.{name}").register(app, settings) for name in agents]
+    app.leavers = tuple(leaver for leaver in leavers if leaver is not None)
 
     async def assigned(*_: object, **__: object) -> None:
         app.assigned = True

@@ -1,264 +1,20 @@
-"""The transcode agent: GOPs from `media.source` to parts in the segment store and on `media.parts`.
+"""The transcode agent under Faust: `processors.transcoder` does the work, `processors.leaving` ends it."""
 
-Four rules, each of which was a failure once:
-
-1. Acks go strictly in the order of the log, and the acks of a GOP are held until it closes. That is the rewind: after a
-   crash the GOP is done again from its start, with the same names and bytes.
-2. Faust does not wait for held acks at a rebalance (`stream_wait_empty` is off), and the queues of acks are forgotten.
-   Open GOPs are kept: mostly they come back at once, and chunks that come a second time are skipped by their index.
-3. A partition without a commit is read from its beginning.
-4. What is bounded is the bytes that wait, never the number of open GOPs: a closing marker may wait behind the bound.
-
-A chunk past the first of an unknown GOP means that the GOP was finished before: its acks were held until then.
-A failure that the data did not cause ends the process; the supervisor starts a clean one.
-"""
-
-import asyncio
-import logging
 import time
-from collections import OrderedDict, defaultdict
-from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable
 from contextlib import AsyncExitStack
-from dataclasses import replace
-from types import TracebackType
-from typing import Final, Self
 
 import faust
 from faust import Stream
 from faust.types import TP, AppT
 
-from media.ladder import parse_rungs
-from processors import metrics
-from processors.acks import AckQueue, Held
-from processors.admission import LIVE_MS, Admission
-from processors.encoder_pool import EncoderPool
-from processors.gop_work import GopWork
-from processors.ladder_work import LadderWork
-from processors.part_writer import Arrived, PartWriter, Record
+from processors.leaving import Leave, Leaver
 from processors.records import ack_of, end_process, record_of, wall_ms
-from processors.relay import Relay
-from processors.room import Room
-from schemas import codec
-from schemas.codec import CodecError
-from schemas.events import GopClosed, MediaChunk
+from processors.transcoder import NAME, Transcoder
 from schemas.topics import MEDIA_SOURCE
 from stores.hot_tier import open_segment_store
 from stores.kafka import EventProducer
-from stores.segments import SegmentStore
 from stores.settings import Settings
-
-log = logging.getLogger(__name__)
-
-NAME: Final = "transcode"
-RELAY_ROOM_BYTES: Final = 64 * 1024 * 1024
-LADDER_ROOM_BYTES: Final = 128 * 1024 * 1024
-IDLE_S: Final = 30.0
-"""A GOP that gets nothing for so long is closed. Longer than an ingest waits for a publisher that hangs."""
-STORE_THREADS: Final = 4
-REMEMBERED_GOPS: Final = 8_192
-WARN_EVERY_S: Final = 10.0
-MEND: Final = "give this worker more cores, start another one, or shorten the ladder"
-
-GopKey = tuple[str, int]
-
-
-class Transcoder:
-    """The agent without Faust: records in, effects out.
-
-    Args:
-        failed: called with the error when the work cannot go on; the GOPs under way must be done again elsewhere.
-        now_ms: the wall clock, ms since 1970.
-        now_s: a monotonic clock, seconds.
-    """
-
-    def __init__(
-        self,
-        settings: Settings,
-        store: SegmentStore,
-        producer: EventProducer,
-        failed: Callable[[BaseException], None],
-        now_ms: Callable[[], int],
-        now_s: Callable[[], float],
-    ) -> None:
-        self._rungs = parse_rungs(settings.ladder)
-        self._preset = settings.encoder_preset
-        self._stands_by = settings.worker_standby
-        self.encoders = EncoderPool(settings.worker_threads)
-        self._admission = Admission(settings.worker_threads, settings.shed_lag_ms / 1000, settings.late_gop_s * 1000)
-        self._storing = ThreadPoolExecutor(STORE_THREADS, "segments")
-        self._writer = PartWriter(store, producer, self._storing, NAME, now_ms)
-        self._relay_room, self._ladder_room = Room(RELAY_ROOM_BYTES), Room(LADDER_ROOM_BYTES)
-        self._failed = failed
-        self._now_ms = now_ms
-        self._now_s = now_s
-        self._acks: defaultdict[int, AckQueue] = defaultdict(AckQueue)
-        self._mine: frozenset[int] = frozenset()
-        self._open: dict[GopKey, tuple[int, GopWork, asyncio.Task[None]]] = {}
-        self._finished: OrderedDict[GopKey, None] = OrderedDict()
-        self._warned_s = -WARN_EVERY_S
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Leave the open GOPs as they are: their acks are held, so the next worker does them from their start."""
-        tasks = [task for _, _, task in self._open.values()]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        self.encoders.shutdown(wait=False, cancel_futures=True)
-        self._storing.shutdown(wait=False, cancel_futures=True)
-
-    def assigned(self, partitions: Iterable[int]) -> None:
-        """These partitions are ours now, and no others."""
-        self._mine = frozenset(partitions)
-
-    def revoked(self) -> None:
-        """No partition is ours any more; what was not acknowledged comes again, here or elsewhere."""
-        self._mine = frozenset()
-        for queue in self._acks.values():
-            queue.forget()
-        self._acks.clear()
-
-    @property
-    def open_gops(self) -> int:
-        """GOPs whose closing marker has not come, or whose work is not done."""
-        return len(self._open)
-
-    @property
-    def waiting_bytes(self) -> int:
-        """Source bytes that wait to be transcoded."""
-        return self._ladder_room.used_bytes
-
-    async def receive(self, record: Record, ack: Callable[[], object]) -> None:
-        """Take the next record of a partition; waits while too much waits. `ack` is called when its effects are written."""
-        if record.partition not in self._mine:
-            return  # it was taken away a moment ago
-        held = self._acks[record.partition].add(ack)
-        try:
-            event = codec.decode(record.value or b"")
-        except CodecError as error:
-            await self._refuse(record, held, str(error))
-            return
-        if isinstance(event, MediaChunk):
-            await self._chunk(record, event, held)
-        elif isinstance(event, GopClosed):
-            self._close(event, held)
-        else:
-            await self._refuse(record, held, f"expected MediaChunk or GopClosed, found {type(event).__name__}")
-
-    def close_idle(self) -> None:
-        """Close the GOPs that nothing came for in IDLE_S, so that the playlist goes on; let go of those not ours."""
-        now_s = self._now_s()
-        for key, (partition, work, task) in list(self._open.items()):
-            if now_s - work.seen_s < IDLE_S or work.closed:
-                continue
-            if partition in self._mine:
-                log.warning("%s/%d: no chunk for %s s and no closing marker; closed", *key, IDLE_S)
-                metrics.GOPS_IDLE.inc()
-                work.close(None)
-            else:
-                task.cancel()
-
-    def watch_lag(self) -> None:
-        """Say how far transcoding is behind."""
-        lag_s, now_s = self._lag_s(), self._now_s()
-        self._admission.adjust(lag_s, now_s)
-        metrics.TRANSCODE_LAG.set(lag_s)
-        metrics.WAITING_BYTES.set(self.waiting_bytes)
-        metrics.ENCODERS_BUSY.set(self._admission.busy(now_s))
-        metrics.RUNGS_LEFT_OUT.set(self._admission.left_out)
-        if (lag_s > 1 or self._admission.left_out) and now_s - self._warned_s > WARN_EVERY_S:
-            self._warned_s = now_s
-            log.warning("transcoding is %.1f s behind%s; %s", lag_s, self._said_left_out(), MEND)
-
-    def _said_left_out(self) -> str:
-        left_out = self._admission.left_out
-        return f", the largest {left_out} of the renditions are left out for now" if left_out else ""
-
-    async def _chunk(self, record: Record, chunk: MediaChunk, held: Held) -> None:
-        metrics.CHUNKS.labels(chunk.track.value).inc()
-        key = (chunk.video_id, chunk.gop)
-        if key not in self._open and (key in self._finished or chunk.index > 0):
-            metrics.REPEATS.inc()
-            held.finish()
-            return
-        work = self._work(key, chunk, record.partition)
-        work.held.append(held)
-        work.seen_s = self._now_s()
-        if work.expects(chunk):
-            await work.put(Arrived(chunk, record, work.seen_s))
-        else:
-            metrics.REPEATS.inc()
-
-    def _close(self, event: GopClosed, held: Held) -> None:
-        found = self._open.get((event.video_id, event.gop))
-        if found is None:
-            held.finish()
-            return
-        _, work, _ = found
-        work.held.append(held)
-        work.close(event)
-
-    def _work(self, key: GopKey, first: MediaChunk, partition: int) -> GopWork:
-        """The work on a GOP, begun with its first chunk."""
-        if key in self._open:
-            return self._open[key][1]
-        age_ms, lag_s = self._now_ms() - first.received_ms, self._lag_s()
-        head = replace(first, data=b"", init=None)
-        ladder = LadderWork(
-            head,
-            self._writer,
-            self.encoders if age_ms < LIVE_MS else self.encoders.later,
-            self._rungs,
-            self._preset,
-            stands_by=self._stands_by,
-            admit=lambda pixels: self._admit(key, pixels, age_ms, lag_s),
-            spent=lambda cpu_s: self._admission.spent(cpu_s, self._now_s()),
-            now_ms=self._now_ms,
-        )
-        relay = Relay(head, self._writer)
-        work = GopWork(head, relay, ladder, self._relay_room, self._ladder_room)
-        task = asyncio.create_task(work.run(), name="gop-{}-{}".format(*key))
-        self._open[key] = partition, work, task
-        metrics.GOPS_OPEN.set(len(self._open))
-        task.add_done_callback(lambda done: self._ended(key, work, done))
-        return work
-
-    def _admit(self, key: GopKey, pixels: Sequence[int], age_ms: int, lag_s: float) -> int:
-        """How many rungs of a new GOP are left out."""
-        left_out = self._admission.rungs(pixels, age_ms, lag_s)
-        if left_out:
-            metrics.RUNGS_DEFERRED.inc(left_out)
-        if left_out == len(pixels) - 1:
-            metrics.GOPS_SKIPPED.inc()
-            log.warning("%s/%d: not transcoded now, it is too late or this worker is too far behind", *key)
-        return left_out
-
-    def _ended(self, key: GopKey, work: GopWork, task: asyncio.Task[None]) -> None:
-        del self._open[key]
-        metrics.GOPS_OPEN.set(len(self._open))
-        if task.cancelled():
-            return
-        if error := task.exception():
-            self._failed(error)
-            return
-        self._finished[key] = None
-        if len(self._finished) > REMEMBERED_GOPS:
-            self._finished.popitem(last=False)
-        for held in work.held:
-            held.finish()
-
-    async def _refuse(self, record: Record, held: Held, cause: str) -> None:
-        await self._writer.dead_letter(record, cause)
-        held.finish()
-
-    def _lag_s(self) -> float:
-        now_s = self._now_s()
-        return max((work.lag_s(now_s) for _, work, _ in self._open.values()), default=0.0)
 
 
 class TranscodeAgent:
@@ -269,20 +25,46 @@ class TranscodeAgent:
         self._settings = settings
         self._topic = settings.topic(MEDIA_SOURCE.name)
         self._mine: frozenset[int] = frozenset()
+        self._stack = AsyncExitStack()
         self._transcoder: Transcoder | None = None
+        self._leave: Leave | None = None
 
     async def process(self, stream: Stream[bytes]) -> None:
-        """Read the source until the worker stops."""
-        async with AsyncExitStack() as stack:
-            producer = await stack.enter_async_context(EventProducer(self._settings, NAME))
-            store = open_segment_store(self._settings)
-            transcoder = await stack.enter_async_context(
-                Transcoder(self._settings, store, producer, end_process, wall_ms, time.monotonic)
-            )
-            transcoder.assigned(self._mine)
-            self._transcoder = transcoder
+        """Read the source until the worker stops. What is open then is finished by `finish`, or left as it is."""
+        transcoder = self._transcoder or await self._opened()
+        try:
             async for event in stream.noack().events():
                 await transcoder.receive(record_of(event), ack_of(event, self._app))
+        except Exception:
+            await self._close()
+            raise
+
+    async def hand_over(self) -> None:
+        """See `processors.leaving`."""
+        if self._transcoder:
+            self._leave = Leave(self._settings, self._transcoder, time.monotonic)
+            await self._leave.hand_over()
+
+    async def finish(self) -> None:
+        """End what is open, where there was a leave; close."""
+        if self._leave:
+            await self._leave.finish()
+        await self._close()
+
+    async def _opened(self) -> Transcoder:
+        producer = await self._stack.enter_async_context(EventProducer(self._settings, NAME))
+        store = open_segment_store(self._settings)
+        transcoder = await self._stack.enter_async_context(
+            Transcoder(self._settings, store, producer, end_process, wall_ms, time.monotonic)
+        )
+        transcoder.assigned(self._mine)
+        self._transcoder = transcoder
+        return transcoder
+
+    async def _close(self) -> None:
+        self._transcoder = self._leave = None
+        stack, self._stack = self._stack, AsyncExitStack()
+        await stack.aclose()
 
     async def on_assigned(self, _: AppT, assigned: Iterable[TP], **__: object) -> None:
         """Faust says which partitions are ours."""
@@ -304,8 +86,8 @@ class TranscodeAgent:
             self._transcoder.watch_lag()
 
 
-def register(app: faust.App, settings: Settings) -> None:
-    """Add the agent to the worker."""
+def register(app: faust.App, settings: Settings) -> Leaver:
+    """Add the agent to the worker; gives what is to be asked when the worker stops."""
     agent = TranscodeAgent(app, settings)
     source = app.topic(
         settings.topic(MEDIA_SOURCE.name),
@@ -318,3 +100,4 @@ def register(app: faust.App, settings: Settings) -> None:
     app.on_partitions_assigned.connect(agent.on_assigned)  # type: ignore[arg-type]  # its type wants any arguments
     app.on_partitions_revoked.connect(agent.on_revoked)  # type: ignore[arg-type]
     app.timer(interval=1.0)(agent.tick)
+    return agent

@@ -132,6 +132,9 @@ class Settings(BaseSettings):
         default=False, description="This worker transcodes what others do too, in a group of its own (hot standby)."
     )
     worker_slot: str = Field("0", pattern=r"^[A-Za-z0-9._-]{1,64}$", description="Static member id within the group.")
+    drain_s: Annotated[int, Field(ge=0, le=300)] = Field(
+        10, description="A worker that is told to stop may take so long to finish the GOPs that it has open."
+    )
     slow_mode_ms: Annotated[int, Field(ge=0, le=3_600_000)] = Field(500, description="Least time between two comments.")
     blocked_words: str = Field("", description="Comma separated; a comment that has one is rejected.")
 

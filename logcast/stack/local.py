@@ -27,7 +27,8 @@ SMALL_PROCESS = {"MALLOC_ARENA_MAX": "2", "PYTHONUNBUFFERED": "1"}
 """Two malloc arenas a process instead of eight a core; a log line is in its file when it is written."""
 
 JAVA_STOP_S = 30.0
-ROLE_STOP_S = 15.0
+ROLE_STOP_S = 10.0
+"""What a role needs to end, above what it may take to finish what it has begun."""
 
 
 class LocalStack:
@@ -156,7 +157,7 @@ class LocalStack:
                 environ=environment(settings),
                 cwd=settings.data_dir,
                 port=port or probed_port,
-                stop_s=ROLE_STOP_S,
+                stop_s=ROLE_STOP_S + settings.drain_s,
                 rule=rule or RestartRule(),
             )
             yield self._after(needs, spec)

@@ -8,13 +8,14 @@ from functools import partial
 
 import pytest
 
-from processors import part_writer, transcode
+from processors import part_writer, transcoder
 from processors.admission import BEHIND_S
+from processors.leaving import Leave
 from processors.part_writer import Record
-from processors.transcode import IDLE_S, Transcoder
+from processors.transcoder import IDLE_S, QUIET_S, Transcoder
 from schemas import codec
 from schemas.events import Event, PartReady, SegmentClosed, Track, TranscodeTask
-from schemas.topics import MEDIA_PARTS, MEDIA_TASKS
+from schemas.topics import MEDIA_PARTS, MEDIA_SOURCE, MEDIA_TASKS
 from stores.kafka import EventProducer
 from stores.segments import LocalSegmentStore, SegmentStoreError, part_name
 from stores.settings import Settings
@@ -239,8 +240,8 @@ async def test_a_worker_that_does_not_keep_up_leaves_out_the_largest_rendition(r
 async def test_what_waits_is_bounded_but_a_gop_always_gets_through(
     rig: Rig, monkeypatch: pytest.MonkeyPatch, topics: Settings
 ) -> None:
-    monkeypatch.setattr(transcode, "LADDER_ROOM_BYTES", 20_000)
-    monkeypatch.setattr(transcode, "RELAY_ROOM_BYTES", 20_000)
+    monkeypatch.setattr(transcoder, "LADDER_ROOM_BYTES", 20_000)
+    monkeypatch.setattr(transcoder, "RELAY_ROOM_BYTES", 20_000)
     async with EventProducer(topics, "test") as producer:
         small = Rig(topics, producer, rig.reader)
         busy = threading.Event()
@@ -255,6 +256,71 @@ async def test_what_waits_is_bounded_but_a_gop_always_gets_through(
             await giving
             await eventually(lambda: len(small.acked) == 15)
             assert small.transcoder.waiting_bytes == 0
+
+
+async def test_a_worker_that_leaves_finishes_its_gop_and_leaves_a_new_one_alone(rig: Rig) -> None:
+    first, second = make_gops(Clip(gops=2))
+    await rig.give(*first.chunks[:2])
+    rig.transcoder.take_no_new()
+    assert rig.transcoder.is_awaited()
+    await rig.give(first.chunks[2], second.chunks[0], first.chunks[3], second.chunks[1], first.closed)
+    assert rig.transcoder.turned_away == 1
+    await eventually(lambda: rig.acked == [0, 1, 2], what="acks up to the new GOP")
+    assert not rig.transcoder.is_awaited()
+    await rig.give(*second.chunks[2:], second.closed)
+    assert rig.acked == [0, 1, 2]
+    assert rig.announced()[1] == {("source", 0): 4, ("64p", 0): 4}
+
+
+async def test_a_worker_that_has_left_reads_its_open_gops_to_their_end_and_acknowledges_nothing(
+    rig: Rig, topics: Settings
+) -> None:
+    first, second = make_gops(Clip(gops=2))
+    begun = (*first.chunks[:2], second.chunks[0])
+    for event in (*begun, *first.events[2:], *second.events[1:]):
+        await rig.producer.send(MEDIA_SOURCE, "x", event, partition=0)
+    leave = Leave(topics, rig.transcoder, lambda: rig.now_s)
+    await rig.give(*begun[:2])
+    rig.transcoder.take_no_new()
+    await rig.give(begun[2])
+    await leave.hand_over()  # at once, for a GOP that another worker should begin
+    await leave.finish()
+    assert rig.transcoder.open_gops == 0
+    assert (rig.acked, rig.failures) == ([], [])
+    assert rig.announced()[1] == {("source", 0): 4, ("64p", 0): 4}
+
+
+async def test_a_worker_that_leaves_does_not_wait_for_a_publisher_that_hangs(rig: Rig, topics: Settings) -> None:
+    (gop,) = make_gops(Clip())
+    await rig.give(*gop.chunks[:2])
+    store = LocalSegmentStore(rig.settings.segments_path)
+    await eventually(lambda: store.get(part_name(VIDEO_ID, "64p", 0, 1)))
+    leave = Leave(topics, rig.transcoder, lambda: rig.now_s)
+    rig.now_s += QUIET_S
+    await leave.hand_over()
+    await leave.finish()
+    assert rig.transcoder.open_gops == 1
+    assert rig.announced()[1] == {}
+
+
+async def test_a_gop_that_lost_a_chunk_on_its_way_in_is_given_up_when_the_worker_stops(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch, topics: Settings
+) -> None:
+    monkeypatch.setattr(transcoder, "LADDER_ROOM_BYTES", 5_000)
+    small = Rig(topics, rig.producer, rig.reader)
+    busy = threading.Event()
+    (gop,) = make_gops(Clip())
+    async with small.transcoder:
+        small.transcoder.encoders.submit(busy.wait)
+        giving = asyncio.create_task(small.give(*gop.events))
+        await eventually(lambda: small.transcoder.waiting_bytes > 0)
+        giving.cancel()
+        await asyncio.wait({giving})
+        busy.set()
+        await eventually(lambda: not small.transcoder.open_gops, what="the GOP to go")
+        await small.transcoder.follow(Record("media.source", 0, 9, b"key", codec.encode(gop.chunks[-1])))
+        assert small.transcoder.open_gops == 0
+    assert small.acked == []
 
 
 async def test_a_lost_chunk_does_not_stop_the_rest(rig: Rig) -> None:

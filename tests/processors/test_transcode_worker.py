@@ -7,12 +7,13 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
+from confluent_kafka.admin import AdminClient
 
 from media.ladder import parse_rungs
 from processors.gop import Gop, renditions_of
 from schemas.events import DeadLetter, Event, GopClosed, MediaChunk, PartReady, SegmentClosed, Track
 from schemas.topics import DEAD_LETTERS, MEDIA_PARTS, MEDIA_SOURCE, source_partition
-from stores.kafka import EventProducer
+from stores.kafka import EventProducer, client_config
 from stores.segments import init_name, part_name
 from stores.settings import Settings
 from tests.processors.gops import Clip, SourceGop, make_gops
@@ -318,3 +319,42 @@ async def test_a_worker_without_kafka_says_so_and_ends_for_the_supervisor(
         assert running.process.returncode != 0
         assert "Unable to bootstrap" in running.log.read_text()
         assert (tmp_path / "not" / "there" / "faust").is_dir()
+
+
+async def test_a_worker_that_is_told_to_stop_finishes_its_gop_and_leaves_the_rest_to_the_other(
+    topics: Settings, parts: Parts, producer: EventProducer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    gops = make_gops(Clip(gops=8, gop_frames=24, audio=True))
+    half = len(gops[0].chunks) // 2
+
+    def feed(events: Iterable[MediaChunk | GopClosed]) -> None:
+        for event in events:
+            send(producer, topics, event)
+
+    with transcoding(topics, "0") as first, transcoding(topics, "1") as second:
+        await eventually(lambda: first.ready() and second.ready(), DEADLINE_S, "both workers")
+        await eventually(lambda: members(topics) == 2, DEADLINE_S, "two members")
+        feed(gops[0].chunks[:half])
+        await eventually(lambda: parts.has({part_name(ANN, "64p", 0, 0)}), DEADLINE_S, "the first part")
+        owner, other = (first, second) if first.metric("logcast_worker_gops_open") else (second, first)
+        owner.process.terminate()
+        began_s = time.monotonic()
+        feed(gops[0].events[half:])
+        for gop in gops[1:]:
+            feed(gop.events)
+        await eventually(lambda: owner.process.poll() is not None, DEADLINE_S, "the end of the worker")
+        assert owner.process.returncode == 0, owner.log.read_text()[-3000:]
+        assert members(topics) == 1
+        ended_s = time.monotonic() - began_s
+        await eventually(lambda: parts.all_closed(segments_of(gops)), DEADLINE_S, "the end of every segment")
+        assert other.process.poll() is None
+    assert stored(topics, [ANN]) == expected(gops)
+    with capsys.disabled():
+        print(f"\nended {ended_s:.2f} s after SIGTERM; {parts.repeated} of {len(parts.ready)} parts repeated")  # noqa: T201
+
+
+def members(settings: Settings) -> int:
+    """How many the workers' group has now."""
+    admin = AdminClient(client_config(settings, "test"))
+    group = f"{settings.topic_prefix}{settings.worker_group}"
+    return len(admin.describe_consumer_groups([group])[group].result(DEADLINE_S).members)

@@ -17,7 +17,7 @@ from processors.comments import CommentsFold
 from processors.fold import Fold
 from processors.part_writer import Record
 from processors.reactions import ReactionsFold
-from processors.transcode import Transcoder
+from processors.transcoder import Transcoder
 from schemas import codec
 from schemas.events import (
     Act,
