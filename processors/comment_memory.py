@@ -6,7 +6,7 @@ Rows of `comments.state`:
   rows is the order of the comments. (Rows of before there was moderation end with the digest: their text is not known.)
 - `m/VIDEO/COMMENT`: only of those that changed: removed, text, digest, acts, the last revisions.
 
-Both are deleted in the transaction that forgets the comment. Memory: at most 100,000 comments and 16 million characters
+Both are deleted in the transaction that forgets the comment, or its video. Memory: at most 100,000 comments and 16 million characters
 of their texts: 80 MB when each has another writer and 160 ASCII characters.
 """
 
@@ -128,6 +128,16 @@ class CommentMemory:
             forgotten.append(self._forget())
         return forgotten
 
+    def forget(self, video_id: str) -> None:
+        """Forget all comments of a video that is gone; looks at every comment."""
+        gone = [comment for comment in self._order if comment.video_id == video_id]
+        if not gone:
+            return
+        for comment in gone:
+            comment.forgotten, comment.before = True, None
+            self._let_go(comment)
+        self._order = deque(comment for comment in self._order if not comment.forgotten)
+
     def marked(self, comment: Comment) -> Marks:
         """The marks of a comment, about to change."""
         if comment.marks is None:
@@ -161,11 +171,14 @@ class CommentMemory:
     def _forget(self) -> Comment:
         comment = self._order.popleft()
         comment.forgotten, comment.before = True, None
+        self._let_go(comment)
+        return comment
+
+    def _let_go(self, comment: Comment) -> None:
         self._characters -= len(comment.text or "")
         del self._known[comment.key]
-        if self._latest[comment.writer] is comment:
+        if self._latest.get(comment.writer) is comment:
             del self._latest[comment.writer]
         self._rows.drop(f"c/{comment.key}")
         if comment.marks is not None:
             self._rows.drop(f"m/{comment.key}")
-        return comment

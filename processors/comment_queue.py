@@ -139,6 +139,11 @@ class Queue:
             del self._of_writer[held.writer]
         self._rows.drop(f"h/{held.key}")
 
+    def forget(self, video_id: str) -> None:
+        """Forget those of a video that is gone."""
+        for held in [held for held in self._held.values() if held.video_id == video_id]:
+            self.remove(held)
+
     def _put(self, held: Held) -> None:
         self._held[held.key] = held
         self._of_writer.setdefault(held.writer, {})[held.key] = held

@@ -63,6 +63,13 @@ class CommentState:
         self.rules.load(found["r"])
         self.known.load(found["k"])
 
+    def forget(self, video_id: str) -> None:
+        """Nothing of a video that is gone is kept; what holds for its channel stays."""
+        self.videos.forget(video_id)
+        self.comments.forget(video_id)
+        self.queue.forget(video_id)
+        self.acts.forget(video_id)
+
     def take(self) -> list[Write]:
         """The results and the rows since the last time."""
         results, self._results = self._results, []

@@ -2,7 +2,7 @@
 
 Rows of `comments.state`:
 
-- `v/VIDEO`: last number, comments shown, channel; at most one row a transaction, kept for ever, so that numbers go on.
+- `v/VIDEO`: last number, comments shown, channel; at most one row a transaction, kept as long as the video, so that numbers go on.
   (Rows of before there was moderation have the number only: all comments were shown then.)
 - `p/VIDEO`: pins and unpins as acts, and what is pinned now.
 """
@@ -127,6 +127,19 @@ class Videos:
             self._of_channel[channel].add(video_id)
             self._changed(video)
         return video
+
+    def forget(self, video_id: str) -> None:
+        """A video that is gone."""
+        video = self._known.pop(video_id, None)
+        if video is None:
+            return
+        siblings = self._of_channel.get(video.channel, set())
+        siblings.discard(video_id)
+        if not siblings:
+            self._of_channel.pop(video.channel, None)
+        self._rows.drop(f"v/{video_id}")
+        if video.pins is not None:
+            self._rows.drop(f"p/{video_id}")
 
     def numbered(self, video: Video, more_shown: int) -> int:
         """The next number, after so many more comments are shown."""

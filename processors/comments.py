@@ -8,7 +8,8 @@ Repeats: a comment id that was accepted or is held is the same comment and gives
 again, so that a writer may send it once more. The same holds for revisions; an act is done once.
 
 State is on `comments.state`, one row a thing; the modules say which: `comment_memory` (comments), `comment_videos` (numbers,
-pins), `comment_queue` (held), `moderation_state` (acts, sanctions, rules). All of it is bounded but for one small row a video.
+pins), `comment_queue` (held), `moderation_state` (acts, sanctions, rules). All of it is bounded but for one small row a video, which goes
+with the video.
 Only the last comments of a partition are remembered. Older ones cannot be answered, revised or hidden, and a repeat of
 their id would be a new comment; but repeats come within seconds, and a video's numbers go on whatever is forgotten.
 """
@@ -63,6 +64,10 @@ class CommentsFold:
             order(self._state, event, offset)
         else:
             raise FoldError(f"expected a comment, a revision or an act, found {type(event).__name__}")
+
+    def forget(self, video_id: str) -> None:
+        """Keep nothing of a video that is gone."""
+        self._state.forget(video_id)
 
     def take(self) -> list[Write]:
         """What was decided since the last time, and the rows that changed."""

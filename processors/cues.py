@@ -150,6 +150,13 @@ class CuesFold:
         else:
             raise FoldError(f"expected CueRequested or GopOpened, found {type(event).__name__}")
 
+    def forget(self, video_id: str) -> None:
+        """Keep nothing of a video that is gone."""
+        self._gops.pop(video_id, None)
+        for cue in self._of_video.pop(video_id, ()):
+            del self._cues[cue.key]
+            self._writes.append(Write(CUES_STATE.name, row_key("c", cue.key).encode(), None))
+
     def take(self) -> list[Write]:
         """The decisions and breaks since the last time, and the rows of their cues."""
         writes, self._writes = self._writes, []

@@ -63,6 +63,13 @@ class Fold(Protocol):
             FoldError: the event does not belong here; the state is as it was.
         """
 
+    def forget(self, video_id: str) -> None:
+        """A video is gone: delete all rows that are kept for it, and its keys on compacted topics of results.
+
+        Called between records as `apply` is, so that it happens once. What comes about the video later never reaches the
+        fold (`processors.ledger`).
+        """
+
     def take(self) -> list[Write]:
         """What is to be written since the last `take`: results, and state rows that changed."""
 

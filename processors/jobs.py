@@ -6,6 +6,7 @@ counted here. A request for what was asked for before, and a task that was done 
 
 State, on `jobs.state`: `j/VIDEO/RENDITION`, one row a job, and `d/VIDEO/RENDITION/BLOCK`, which of `BLOCK_TASKS` tasks are
 done, as a number in hex. Jobs that are over leave after `MAX_JOBS` a partition; what they made stays.
+With a video that is gone its jobs go, and their keys on `media.renditions`.
 """
 
 from collections.abc import Iterable
@@ -169,6 +170,13 @@ class JobsFold:
             self._finish(event)
         else:
             raise FoldError(f"expected RenditionRequested or TaskFinished, found {type(event).__name__}")
+
+    def forget(self, video_id: str) -> None:
+        """Keep nothing of a video that is gone, and say so of its renditions."""
+        for job in [job for job in self._jobs.values() if job.video_id == video_id]:
+            del self._jobs[job.key]
+            self._changed.pop(job.key, None)
+            self._writes += [Write(MEDIA_RENDITIONS.name, job.key.encode(), None), *job.gone()]
 
     def take(self) -> list[Write]:
         """Tasks, progress, and the rows that changed since the last time."""

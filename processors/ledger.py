@@ -7,6 +7,10 @@ group's committed offset may lag behind them, and what comes again is passed ove
 The transactional id names the state topic's partition, whichever group or worker serves it: whoever opens the ledger
 ends what the former owner left open and fences it. A fenced ledger raises `KafkaException`, and its process must end:
 its state is no longer the log's.
+
+`VideoForgotten` on a source makes the fold forget a video. What comes about the video after it (a gateway that was cut off
+for long) is passed over, so that it brings nothing back: the ledger keeps a row for each such video until the time that
+the event names, by the clock of the next one that comes.
 """
 
 import logging
@@ -21,7 +25,7 @@ from prometheus_client import Counter, Histogram
 
 from processors.fold import ExactAgent, Fold, FoldError, Row, Write, pack_row, unpack_row
 from schemas.codec import CodecError, encode
-from schemas.events import DeadLetter
+from schemas.events import DeadLetter, VideoForgotten
 from schemas.topics import DEAD_LETTERS, HOUR_MS, Cleanup
 from stores.kafka import transactional_config
 from stores.read_back import SourceRecord, read_partition
@@ -30,6 +34,8 @@ from stores.settings import Settings
 log = logging.getLogger(__name__)
 
 OFFSET_ROW: Final = "@"
+FORGOTTEN_ROW: Final = f"{OFFSET_ROW}forgotten/"
+"""A worker of before takes it for an offset of a topic that it does not read, and writes it again as it was."""
 REPLAY_MS: Final = HOUR_MS
 """How far back a replayed topic is read when a ledger opens, by record timestamp."""
 RETRY_S: Final = 45.0
@@ -40,6 +46,7 @@ MAX_CAUSE: Final = 4_000
 FOLDED = Counter("logcast_exact_records_total", "Records folded", ["agent"])
 REPEATED = Counter("logcast_exact_repeats_total", "Records that came again and were passed over", ["agent"])
 MISSING = Counter("logcast_exact_missing_total", "Offsets that were passed by: retention, or a loss", ["agent"])
+LATE = Counter("logcast_exact_late_total", "Records about videos that were forgotten", ["agent"])
 LETTERS = Counter("logcast_exact_dead_letters_total", "Records that could not be folded", ["agent"])
 COMMIT = Histogram("logcast_exact_commit_seconds", "Time of one transaction", ["agent"])
 
@@ -50,6 +57,39 @@ class Unfit:
 
     record: SourceRecord
     cause: str
+
+
+class ForgottenVideos:
+    """The videos that are not to come back, and the rows of that which changed."""
+
+    def __init__(self) -> None:
+        self._until_ms: dict[str, int] = {}
+        self._changed: dict[str, int | None] = {}
+
+    def __contains__(self, video_id: str) -> bool:
+        return video_id in self._until_ms
+
+    def load(self, video_id: str, value: bytes | None) -> None:
+        """Take a row."""
+        self._until_ms.pop(video_id, None)
+        if value is not None:
+            (self._until_ms[video_id],) = unpack_row(value)
+
+    def add(self, event: VideoForgotten) -> None:
+        """A video is forgotten; those whose time is over by now are not remembered as such any more."""
+        over = [video_id for video_id, until_ms in self._until_ms.items() if until_ms <= event.forgotten_ms]
+        for video_id in over:
+            del self._until_ms[video_id]
+            self._changed[video_id] = None
+        self._until_ms[event.video_id] = self._changed[event.video_id] = event.until_ms
+
+    def take(self) -> list[Row]:
+        """The rows that changed since the last time."""
+        changed, self._changed = self._changed, {}
+        return [
+            (f"{FORGOTTEN_ROW}{video_id}".encode(), None if until_ms is None else pack_row(until_ms))
+            for video_id, until_ms in changed.items()
+        ]
 
 
 class PoisonError(RuntimeError):
@@ -76,6 +116,7 @@ class Ledger:
         self._producer: Producer | None = None
         self._fold: Fold | None = None
         self._folded: dict[str, int] = {}
+        self._forgotten = ForgottenVideos()
         self._unfit: list[Unfit] = []
         self._poison: dict[tuple[str, int], str] = {}
 
@@ -91,7 +132,8 @@ class Ledger:
                 log.exception("%s: a record broke the fold and becomes a dead letter", self.role)
                 self._poison[error.unfit.record.topic, error.unfit.record.offset] = error.unfit.cause
                 self._fold = None
-        writes = fold.take() + [self._dead_letter(unfit) for unfit in self._unfit]
+        marks = [Write(self._agent.state.name, *row) for row in self._forgotten.take()]
+        writes = fold.take() + [self._dead_letter(unfit) for unfit in self._unfit] + marks
         if writes:
             with COMMIT.labels(self._agent.name).time():
                 self._commit(producer, writes + self._offset_rows())
@@ -116,6 +158,7 @@ class Ledger:
         started = time.monotonic()
         fold = self._agent.make()
         self._folded.clear()
+        self._forgotten = ForgottenVideos()
         self._unfit.clear()
         fold.load(self._rows())
         for topic in self._agent.replayed:
@@ -133,6 +176,8 @@ class Ledger:
             key = record.key or b""
             if not key.startswith(OFFSET_ROW.encode()):
                 yield key, record.value
+            elif key.startswith(FORGOTTEN_ROW.encode()):
+                self._forgotten.load(key.decode().removeprefix(FORGOTTEN_ROW), record.value)
             elif record.value is not None:
                 (self._folded[key.decode().removeprefix(OFFSET_ROW)],) = unpack_row(record.value)
 
@@ -166,7 +211,14 @@ class Ledger:
         if cause := self._poison.get((record.topic, record.offset)):
             return cause
         try:
-            fold.apply(record.topic, record.offset, self._agent.read(record.value))
+            event = self._agent.read(record.value)
+            if isinstance(event, VideoForgotten):
+                fold.forget(event.video_id)
+                self._forgotten.add(event)
+            elif getattr(event, "video_id", "") in self._forgotten:
+                LATE.labels(self._agent.name).inc()
+            else:
+                fold.apply(record.topic, record.offset, event)
         except (CodecError, FoldError) as error:
             return f"{type(error).__name__}: {error}"
         except Exception as error:

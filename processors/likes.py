@@ -93,6 +93,11 @@ class Likes:
             rows[self._key("c", number)] = pack_row(some)
             self._change_rows = range(self._change_rows.start, number + 1)
 
+    def gone(self) -> list[str]:
+        """The keys of all rows that there may be."""
+        base = [self._key("b", number) for number in range(self._base_rows)]
+        return base + [self._key("c", number) for number in self._change_rows] + self._old_rows
+
     def load(self, rows: Iterable[tuple[str, str, bytes | None]]) -> None:
         """Build the likes from their rows: the kind, the key after the video, and the value."""
         left: dict[tuple[str, str], bytes] = {}

@@ -78,6 +78,12 @@ class Acts:
             self._rows.drop(f"a/{self._known.popitem(last=False)[0]}")
         return noted
 
+    def forget(self, video_id: str) -> None:
+        """Forget the acts on a video that is gone: nothing is left that they could be taken back from."""
+        for act_id in [act.act_id for act in self._known.values() if act.video_id == video_id]:
+            del self._known[act_id]
+            self._rows.drop(f"a/{act_id}")
+
     def turned(self, act: Ordered, by: str, *, off: bool) -> bool:
         """Let `by` take an act back, or not any more; gives whether the act's effect changes by that."""
         was = bool(act.off)

@@ -4,12 +4,14 @@ A vote is a user's wanted option in one poll; the last one before the close coun
 the first event of its video whose wall clock has come to `closes_ms`: from then on its result stays. So the order of the
 log decides, and nothing else.
 
-State rows: `p/VIDEO/POLL` is the poll, and its result once it is closed; `v/VIDEO/POLL/USER` the option of one user. Votes
-of closed polls stay as rows that nobody reads.
+State rows: `p/VIDEO/POLL` is the poll, and its result once it is closed; `v/VIDEO/POLL/USER` the option of one user. Once the
+result is written nobody reads the votes of a closed poll, and they are deleted little by little (`take_stale`): a million of
+them would be too much for one transaction. Rows that are left when a worker dies are found when they are read back.
 
 Limits, past which polls and votes are passed over: the constants below.
 """
 
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final
@@ -27,6 +29,9 @@ MAX_POLLS: Final = 50
 MAX_VOTES: Final = 3_000_000
 """That stand in the open polls of one video."""
 MAX_USER_ID: Final = 64
+
+STALE_AT_ONCE: Final = 10_000
+"""Votes of closed polls that one transaction deletes."""
 
 Rows = dict[str, bytes | None]
 
@@ -48,8 +53,10 @@ class Poll:
 class Polls:
     """The polls of one video."""
 
-    def __init__(self, video_id: str) -> None:
+    def __init__(self, video_id: str, stale: deque[str] | None = None) -> None:
+        """`stale` takes the keys of the rows of votes that are to be deleted."""
         self._video_id = video_id
+        self._stale: deque[str] = deque() if stale is None else stale
         self._polls: dict[str, Poll] = {}
         self._votes = 0
         self._changed: set[str] = set()
@@ -121,7 +128,7 @@ class Polls:
             self._votes -= 1
             self._set(poll, user_id, option, bounded=False)
         if closed_ms is not None:
-            self._forget_voters(poll)
+            self._forget_voters(poll_id, poll)
             poll.counts = list(result)
 
     def load_vote(self, poll_id: str, user_id: str, value: bytes | None) -> None:
@@ -129,6 +136,19 @@ class Polls:
         poll = self._polls.setdefault(poll_id, Poll("", ("",) * MOST_OPTIONS, 0, "", None, None, [0] * MOST_OPTIONS))
         if poll.closed_ms is None:
             self._set(poll, user_id, None if value is None else unpack_row(value)[0], bounded=False)
+        elif value is not None:
+            self._stale.append(row_key("v", self._video_id, poll_id, user_id))
+
+    def loaded(self) -> None:
+        """All rows were taken: votes without a poll are left of a video that was forgotten."""
+        for poll_id in [poll_id for poll_id, poll in self._polls.items() if not poll.question]:
+            self._forget_voters(poll_id, self._polls.pop(poll_id))
+
+    def gone(self) -> list[str]:
+        """The keys of the polls' rows; those of votes that stand become stale."""
+        for poll_id, poll in self._polls.items():
+            self._forget_voters(poll_id, poll)
+        return [row_key("p", self._video_id, poll_id) for poll_id in self._polls]
 
     def _set(self, poll: Poll, user_id: str, option: int | None, *, bounded: bool = True) -> bool:
         before = poll.voters.get(user_id)
@@ -146,12 +166,19 @@ class Polls:
 
     def _end(self, poll_id: str, poll: Poll, at_ms: int) -> None:
         poll.closed_ms = at_ms
-        self._forget_voters(poll)
+        self._forget_voters(poll_id, poll)
         self._changed.add(poll_id)
 
-    def _forget_voters(self, poll: Poll) -> None:
+    def _forget_voters(self, poll_id: str, poll: Poll) -> None:
+        self._stale.extend(row_key("v", self._video_id, poll_id, user_id) for user_id in poll.voters)
         self._votes -= len(poll.voters)
         poll.voters = {}
+
+
+def take_stale(stale: deque[str], rows: Rows) -> None:
+    """Delete some of the votes that nobody reads any more; a row that has just been put is deleted all the same."""
+    for _ in range(min(len(stale), STALE_AT_ONCE)):
+        rows[stale.popleft()] = None
 
 
 def poll_changed(video_id: str, channel: str, poll_id: str, poll: Poll, offset: int, at_ms: int) -> PollChanged:

@@ -20,7 +20,7 @@ State, on `reactions.state`:
 Limits, past which likes and reactions are not counted: the constants below.
 """
 
-from collections import Counter, defaultdict
+from collections import Counter, defaultdict, deque
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import islice
@@ -31,7 +31,7 @@ import faust
 from processors.exact import run_exactly
 from processors.fold import ExactAgent, FoldError, Row, RowError, Write, pack_row, result, row_key, unpack_row
 from processors.likes import Likes
-from processors.polls import Polls, poll_changed
+from processors.polls import Polls, poll_changed, take_stale
 from schemas.codec import decode_counted, encode
 from schemas.events import (
     Event,
@@ -131,6 +131,8 @@ class ReactionsFold:
         self._changed: dict[str, VideoTotals] = {}
         self._changed_shares: dict[str, Share] = {}
         self._rows: dict[str, bytes | None] = {}
+        self._gone: list[bytes] = []
+        self._stale: deque[str] = deque()
 
     def load(self, rows: Iterable[Row]) -> None:
         """Build the state from its rows."""
@@ -149,6 +151,10 @@ class ReactionsFold:
                 self._load_row(kind, key, value)
         for video_id, rows_of_likes in likes.items():
             self._video(video_id).likes.load(rows_of_likes)
+        for video_id, video in list(self._videos.items()):
+            video.polls.loaded()
+            if video.as_of_offset < 0:  # votes were all that is left of it
+                del self._videos[video_id]
 
     def apply(self, topic: str, offset: int, event: Event | ReactionBatch) -> None:  # noqa: ARG002  (one source only)
         """Count one event."""
@@ -171,9 +177,23 @@ class ReactionsFold:
         else:
             raise FoldError(f"expected ReactionsRecorded or another event of reactions, found {type(event).__name__}")
 
+    def forget(self, video_id: str) -> None:
+        """Keep nothing of a video that is gone, nor of a share of it, and say so on `totals`."""
+        video, share = self._videos.pop(video_id, None), self._shares.pop(video_id, None)
+        self._changed.pop(video_id, None)
+        self._changed_shares.pop(video_id, None)
+        if share is not None:
+            self._rows[row_key("s", video_id)] = None
+        if video is None:
+            return
+        polls = video.polls.gone()
+        self._rows |= dict.fromkeys([row_key("t", video_id), *video.likes.gone(), *polls])
+        self._gone += [video_id.encode(), *(key.partition("/")[2].encode() for key in polls)]
+
     def take(self) -> list[Write]:
         """The totals, polls and shares that changed, and the rows that changed."""
-        writes = [result(TOTALS, event) for event in self._totals()]
+        writes = [Write(TOTALS.name, key, None) for key in self._gone]
+        writes += [result(TOTALS, event) for event in self._totals()]
         for video_id, video in self._changed.items():
             for poll_id, poll in video.polls.take(self._rows):
                 told = poll_changed(video_id, video.channel, poll_id, poll, video.as_of_offset, video.as_of_ms)
@@ -183,9 +203,10 @@ class ReactionsFold:
         for video_id, share in self._changed_shares.items():
             writes.append(_told_home(video_id, share))
             self._rows[row_key("s", video_id)] = share.row(share.number, share.home)
+        take_stale(self._stale, self._rows)
         state = REACTIONS_STATE.name
         writes += [Write(state, key.encode(), value) for key, value in self._rows.items()]
-        self._changed, self._changed_shares, self._rows = {}, {}, {}
+        self._changed, self._changed_shares, self._rows, self._gone = {}, {}, {}, []
         return writes
 
     def _batch(self, offset: int, event: ReactionBatch) -> None:
@@ -222,7 +243,7 @@ class ReactionsFold:
     def _video(self, video_id: str) -> VideoTotals:
         video = self._videos.get(video_id)
         if video is None:
-            video = self._videos[video_id] = VideoTotals(polls=Polls(video_id), likes=Likes(video_id))
+            video = self._videos[video_id] = VideoTotals(polls=Polls(video_id, self._stale), likes=Likes(video_id))
         return video
 
     def _load_row(self, kind: str, key: str, value: bytes) -> None:

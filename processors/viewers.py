@@ -78,6 +78,7 @@ class ViewersFold:
         self._clock = 0
         self._changed: dict[str, Watched] = {}
         self._grown: dict[str, Watched] = {}
+        self._gone: list[Write] = []
 
     def load(self, rows: Iterable[Row]) -> None:
         """Build the state from its rows."""
@@ -118,9 +119,18 @@ class ViewersFold:
             heapq.heappush(self._lapses, (event.recorded_ms + LAPSE_MS, event.video_id, event.gateway_id))
         video.note_peak(self._clock)
 
+    def forget(self, video_id: str) -> None:
+        """Keep nothing of a video that is gone."""
+        if self._videos.pop(video_id, None) is None:
+            return
+        self._changed.pop(video_id, None)
+        self._grown.pop(video_id, None)
+        self._gone.append(Write(VIEWERS.name, video_id.encode(), None))
+        self._gone += [Write(VIEWERS_STATE.name, row_key(kind, video_id).encode(), None) for kind in "wu"]
+
     def take(self) -> list[Write]:
         """The figures that changed, and the rows that changed."""
-        writes = []
+        writes, self._gone = self._gone, []
         for video_id, video in self._changed.items():
             if video.figures != video.told or video.as_of_ms >= video.told_ms + TOLD_AGAIN_MS:
                 video.told, video.told_ms = video.figures, video.as_of_ms
@@ -136,7 +146,8 @@ class ViewersFold:
         """Forget what was said too long ago."""
         while self._lapses and self._lapses[0][0] <= self._clock:
             ends_ms, video_id, gateway_id = heapq.heappop(self._lapses)
-            known = self._videos[video_id].gateways.get(gateway_id)
+            video = self._videos.get(video_id)
+            known = video.gateways.get(gateway_id) if video is not None else None
             if known is not None and known[1] + LAPSE_MS == ends_ms:
                 self._advanced(video_id, offset).said(gateway_id, -1, ends_ms)
 

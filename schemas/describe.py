@@ -40,7 +40,7 @@ def _overview() -> Iterator[str]:
     yield "| topic | key | events | kept | largest record |"
     yield "| --- | --- | --- | --- | --- |"
     for topic in ALL_TOPICS:
-        events = ", ".join(topic.events) or "private to one agent"
+        events = ", ".join(topic.events + topic.also) or "private to one agent"
         yield f"| `{topic.name}` | {topic.key} | {events} | {_kept(topic)} | {topic.max_message_bytes // 1024:,} KiB |"
 
 
@@ -57,7 +57,9 @@ def _topic(topic: Topic) -> Iterator[str]:
         record = json.loads(schema.text)
         yield f"## {event}"
         yield ""
-        yield f"Topic `{topic.name}`, schema id {schema.id}, version {schema.version}. {record['doc']}"
+        others = ", ".join(f"`{other.name}`" for other in ALL_TOPICS if event in other.also)
+        where = f"Topic `{topic.name}`{f' (and {others})' if others else ''}"
+        yield f"{where}, schema id {schema.id}, version {schema.version}. {record['doc']}"
         yield ""
         yield "| field | type | meaning |"
         yield "| --- | --- | --- |"

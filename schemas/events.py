@@ -53,7 +53,15 @@ from schemas.rendition_events import (
     TaskFinished,
     TranscodeTask,
 )
-from schemas.video_events import Origin, VideoChanged, VideoRemoved, VideoSettingsChanged, VideoState, Visibility
+from schemas.video_events import (
+    Origin,
+    VideoChanged,
+    VideoForgotten,
+    VideoRemoved,
+    VideoSettingsChanged,
+    VideoState,
+    Visibility,
+)
 
 Event = (
     MediaChunk
@@ -86,6 +94,7 @@ Event = (
     | CaptionsUploaded
     | SegmentArchived
     | VideoRemoved
+    | VideoForgotten
     | PollOpened
     | PollClosed
     | ReactionsCounted
@@ -148,6 +157,7 @@ __all__ = [
     "TrackInfo",
     "TranscodeTask",
     "VideoChanged",
+    "VideoForgotten",
     "VideoRemoved",
     "VideoSettingsChanged",
     "VideoState",

@@ -29,6 +29,7 @@ class Topic:
         retention_ms: how long a record stays, ms; None for compacted topics.
         max_message_bytes: Kafka's max.message.bytes.
         partitions: fixed number; None: the cluster's setting.
+        also: names of events that are on it as well, and whose own topic, by which their schema is named, is another.
     """
 
     name: str
@@ -38,8 +39,10 @@ class Topic:
     retention_ms: int | None = None
     max_message_bytes: int = MIB
     partitions: int | None = None
+    also: tuple[str, ...] = ()
 
 
+FORGETTING: Final = ("VideoForgotten",)
 MEDIA_SOURCE: Final = Topic(
     "media.source",
     "video_id/gop",
@@ -53,7 +56,11 @@ MEDIA_PARTS: Final = Topic(
 )
 VIDEOS: Final = Topic("videos", "video_id", ("VideoChanged",), Cleanup.COMPACT, partitions=1)
 VIDEOS_SETTINGS: Final = Topic(
-    "videos.settings", "video_id", ("VideoSettingsChanged", "VideoRemoved"), Cleanup.COMPACT, partitions=1
+    "videos.settings",
+    "video_id",
+    ("VideoSettingsChanged", "VideoRemoved", "VideoForgotten"),
+    Cleanup.COMPACT,
+    partitions=1,
 )
 RECORDINGS: Final = Topic("recordings", "video_id", ("SegmentArchived",), retention_ms=7 * DAY_MS)
 VIDEOS_CAPTIONS: Final = Topic("videos.captions", "video_id/language", ("CaptionsUploaded",), Cleanup.COMPACT)
@@ -62,6 +69,7 @@ COMMENTS_SUBMITTED: Final = Topic(
     "video_id",
     ("CommentSubmitted", "CommentRevised", "ModerationOrdered"),
     retention_ms=7 * DAY_MS,
+    also=FORGETTING,
 )
 COMMENTS_FEED: Final = Topic(
     "comments.feed", "video_id", ("CommentAccepted", "CommentChanged"), retention_ms=30 * DAY_MS
@@ -76,17 +84,20 @@ REACTIONS: Final = Topic(
     "video_id",
     ("ReactionsRecorded", "PollOpened", "PollClosed", "ReactionsCounted"),
     retention_ms=7 * DAY_MS,
+    also=FORGETTING,
 )
 REACTIONS_PLACED: Final = Topic("reactions.placed", "video_id", ("ReactionsPlaced",), retention_ms=30 * DAY_MS)
 REACTIONS_STATE: Final = Topic("reactions.state", "state row", (), Cleanup.COMPACT)
 TOTALS: Final = Topic("totals", "video_id or video_id/poll_id", ("TotalsChanged", "PollChanged"), Cleanup.COMPACT)
-PRESENCE: Final = Topic("presence", "video_id", ("PresenceRecorded",), retention_ms=DAY_MS)
+PRESENCE: Final = Topic("presence", "video_id", ("PresenceRecorded",), retention_ms=DAY_MS, also=FORGETTING)
 VIEWERS_STATE: Final = Topic("viewers.state", "state row", (), Cleanup.COMPACT)
 VIEWERS: Final = Topic("viewers", "video_id", ("ViewersChanged",), Cleanup.COMPACT)
-ADS_CUES: Final = Topic("ads.cues", "video_id", ("CueRequested",), retention_ms=30 * DAY_MS)
+ADS_CUES: Final = Topic("ads.cues", "video_id", ("CueRequested",), retention_ms=30 * DAY_MS, also=FORGETTING)
 ADS_BREAKS: Final = Topic("ads.breaks", "video_id", ("CueDecided", "BreakPlanned"), retention_ms=30 * DAY_MS)
 CUES_STATE: Final = Topic("cues.state", "state row", (), Cleanup.COMPACT)
-MEDIA_JOBS: Final = Topic("media.jobs", "video_id", ("RenditionRequested", "TaskFinished"), retention_ms=30 * DAY_MS)
+MEDIA_JOBS: Final = Topic(
+    "media.jobs", "video_id", ("RenditionRequested", "TaskFinished"), retention_ms=30 * DAY_MS, also=FORGETTING
+)
 MEDIA_TASKS: Final = Topic("media.tasks", "video_id/rendition/task", ("TranscodeTask",), retention_ms=7 * DAY_MS)
 MEDIA_RENDITIONS: Final = Topic("media.renditions", "video_id/rendition", ("RenditionChanged",), Cleanup.COMPACT)
 JOBS_STATE: Final = Topic("jobs.state", "state row", (), Cleanup.COMPACT)

@@ -77,3 +77,18 @@ class VideoRemoved:
     size: int
     removed_ms: int
     removed_by: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VideoForgotten:
+    """Whatever is kept only for a removed video goes.
+
+    It is on the source topics of every fold that keeps something of a video, in the partitions that do, and at last on
+    `videos.settings` in the place of `VideoRemoved`. What comes about the video until `until_ms` is passed over.
+    """
+
+    video_id: str
+    channel: str
+    removed_ms: int
+    forgotten_ms: int
+    until_ms: int

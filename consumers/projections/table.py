@@ -36,6 +36,7 @@ from schemas.events import (
     TaskFinished,
     TotalsChanged,
     VideoChanged,
+    VideoForgotten,
     VideoRemoved,
     VideoSettingsChanged,
     ViewersChanged,
@@ -80,7 +81,7 @@ TOPICS: Final = (
     MODERATION,
 )
 
-_EVENTS: Final = {topic.name: topic.events for topic in TOPICS}
+_EVENTS: Final = {topic.name: topic.events + topic.also for topic in TOPICS}
 _WRITERS: Final[dict[type[Event], Callable[[Any], tuple[Write, ...]]]] = {
     PartReady: segment_writes,
     SegmentClosed: segment_writes,
@@ -102,6 +103,7 @@ _WRITERS: Final[dict[type[Event], Callable[[Any], tuple[Write, ...]]]] = {
     VideoChanged: video_writes,
     VideoSettingsChanged: choice_writes,
     VideoRemoved: removal_writes,
+    VideoForgotten: lambda _: (),  # its rows are cleared by `consumers.forgetting`, which must read to know them
     SegmentArchived: archive_writes,
     CueDecided: break_writes,
     BreakPlanned: break_writes,

@@ -41,6 +41,7 @@ from schemas.events import (
     Track,
     TrackInfo,
     VideoChanged,
+    VideoForgotten,
     VideoRemoved,
     VideoSettingsChanged,
     VideoState,
@@ -91,7 +92,7 @@ class Broadcast:
     def events(self) -> list[tuple[Topic, Event]]:
         by_topic: dict[Topic, list[Event]] = {
             VIDEOS: [self.video(VideoState.LIVE), self.video(VideoState.ENDED)],
-            VIDEOS_SETTINGS: [self.choice(), self.removal()],
+            VIDEOS_SETTINGS: [self.choice(), self.removal(), self.forgotten()],
             RECORDINGS: [self.archived(segment) for segment in range(self.segments)],
             COMMENTS_FEED: [*map(self.comment, range(1, self.comments + 1)), *self.changes()],
             MEDIA_PARTS: self.media(),
@@ -198,6 +199,16 @@ class Broadcast:
             size=1_000,
             removed_ms=START_MS + 100_000,
             removed_by="retention",
+        )
+
+    def forgotten(self) -> VideoForgotten:
+        """It writes nothing; the rows are cleared by who reads them (`consumers.forgetting`)."""
+        return VideoForgotten(
+            video_id=self.video_id,
+            channel=CHANNEL,
+            removed_ms=START_MS + 100_000,
+            forgotten_ms=START_MS + 200_000,
+            until_ms=START_MS + 300_000,
         )
 
     def archived(self, segment: int) -> SegmentArchived:

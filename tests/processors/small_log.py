@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from processors.fold import Fold, Write
 from schemas.codec import decode
-from schemas.events import Event
+from schemas.events import Event, VideoForgotten
 from schemas.topics import Topic
 
 
@@ -32,7 +32,11 @@ class Partition:
         """
         end = min(len(self.records), self.committed + most)
         for offset in range(self.committed, end):
-            self.fold.apply(self.source.name, offset, self.records[offset])
+            event = self.records[offset]
+            if isinstance(event, VideoForgotten):
+                self.fold.forget(event.video_id)
+            else:
+                self.fold.apply(self.source.name, offset, event)
         if crashes:
             self.restart()
             return []

@@ -21,6 +21,7 @@ from schemas.events import (
     DeadLetter,
     Event,
     GopOpened,
+    VideoForgotten,
 )
 from schemas.topics import (
     ADS_BREAKS,
@@ -199,6 +200,37 @@ def test_a_closed_ledger_opens_again_with_its_state(topics: Settings) -> None:
     ledger.close()
     ledger.step([comment(1)])
     assert numbers(topics) == [(1, "comment-0"), (2, "comment-1")]
+
+
+def forgotten(offset: int, video_id: str = "video-a", forgotten_ms: int = 1_000) -> SourceRecord:
+    event = VideoForgotten(
+        video_id=video_id, channel="ann", removed_ms=1, forgotten_ms=forgotten_ms, until_ms=forgotten_ms + 500
+    )
+    return SourceRecord(COMMENTS_SUBMITTED.name, offset, video_id.encode(), encode(event))
+
+
+def living(settings: Settings) -> set[bytes]:
+    rows = {r.key or b"": r.value for r in read_partition(settings, COMMENTS_STATE, PARTITION, "test")}
+    return {key for key, value in rows.items() if value is not None}
+
+
+def test_what_comes_late_about_a_forgotten_video_brings_nothing_back_whoever_owns_it(topics: Settings) -> None:
+    ledger = Ledger(topics, COMMENTS, PARTITION)
+    ledger.step([comment(0), forgotten(1), comment(2)])
+    ledger.step([comment(3)])
+    Ledger(topics, COMMENTS, PARTITION).step([comment(2), comment(3), comment(4)])
+    assert numbers(topics) == [(1, "comment-0")]
+    assert living(topics) == {b"@comments.submitted", b"@forgotten/video-a"}
+    assert letters(topics) == [], "being late is no fault"
+
+
+def test_that_a_video_was_forgotten_is_forgotten_when_its_time_is_over(topics: Settings) -> None:
+    Ledger(topics, COMMENTS, PARTITION).step([comment(0), forgotten(1)])
+    second = Ledger(topics, COMMENTS, PARTITION)
+    second.step([forgotten(2, "video-b", 1_499)])
+    assert living(topics) == {b"@comments.submitted", b"@forgotten/video-a", b"@forgotten/video-b"}
+    second.step([forgotten(3, "video-c", 1_500)])
+    assert living(topics) == {b"@comments.submitted", b"@forgotten/video-b", b"@forgotten/video-c"}
 
 
 def test_a_replayed_topic_is_known_before_the_first_record(topics: Settings) -> None:
