@@ -1,10 +1,11 @@
 """What the log, Cassandra and the API say of one video's engagement, read whole."""
 
 import asyncio
+import time
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Coroutine, Iterable
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import httpx
 
@@ -25,8 +26,11 @@ from stores.comments import MAX_LIMIT, CommentStore
 from stores.engagement import EngagementStore
 from stores.kafka import read_to_end
 from stores.settings import Settings
+from tests.faults.crowd import Truth
 
 E = TypeVar("E", bound=Event)
+
+SETTLE_S: Final = 240.0
 
 
 @dataclass(slots=True)
@@ -156,3 +160,23 @@ def votes_of(options: Iterable[int | None], count: int) -> tuple[int, ...]:
     """How many chose each option."""
     counts = Counter(options)
     return tuple(counts[number] for number in range(count))
+
+
+def told_by(truth: Truth, reactions: int, options: int) -> Told:
+    """What everybody must say; reactions as the log has them, for whoever lost a connection cannot know."""
+    return Told(
+        likes=truth.likes_of(""),
+        comments=sorted((seq, comment_id) for comment_id, (seq, _) in truth.comments.items()),
+        comment_likes={target: n for target in list(truth.likes) if target and (n := truth.likes_of(target))},
+        reactions=reactions,
+        votes=votes_of(truth.votes.values(), options),
+    )
+
+
+async def settled(ask: Callable[[], Coroutine[Any, Any, Told]], expected: Told) -> Told:
+    """What somebody says: the truth as soon as they know it, or in the end whatever they say instead."""
+    deadline = time.monotonic() + SETTLE_S
+    while True:
+        told = await ask()
+        if told == expected or time.monotonic() > deadline:
+            return told

@@ -4,7 +4,7 @@ import os
 import signal
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 from logcast.stack.process import ProcessState
@@ -74,4 +74,5 @@ class Faults:
         try:
             yield pid
         finally:
-            os.kill(pid, signal.SIGCONT)
+            with suppress(ProcessLookupError):  # the block may have killed it
+                os.kill(pid, signal.SIGCONT)

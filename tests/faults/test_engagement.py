@@ -19,15 +19,14 @@ from tests.e2e.live_stack import Channel, LiveStack
 from tests.e2e.publishing import ClipMaker, publishing
 from tests.e2e.rest import live_video, open_poll
 from tests.faults.course import Course, longest_silence
-from tests.faults.crowd import TAPS, Crowd, Heard, Strict, Truth
-from tests.faults.ledgers import Log, Told, api_says, cassandra_says, votes_of
+from tests.faults.crowd import TAPS, Crowd, Heard, Strict
+from tests.faults.ledgers import Log, api_says, cassandra_says, settled, told_by
 from tests.faults.process_faults import Death, Faults
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(3_600 if os.environ.get("LOGCAST_FAULT_SCALE") == "full" else 400)]
 
 KILLED: Final = ("worker", "gateway", "consumers", "cassandra")
 OPTIONS: Final = ("red", "blue", "neither")
-SETTLE_S: Final = 240.0
 ENDLESS: Final = 10**9
 
 
@@ -85,7 +84,7 @@ async def test_all_that_was_acknowledged_is_counted_once_and_every_feed_has_ever
 
         log = Log(stack.settings(), video)
         taps = await asyncio.to_thread(log.taps)
-        expected = told_by(truth, taps.all)
+        expected = told_by(truth, taps.all, len(OPTIONS))
         say(f"{len(crowd.liked_at):,} likes, {last:,} comments, {taps.all:,} reactions in {took_s:.0f} s")
         for line in table(faults.deaths, began, crowd):
             say(line)
@@ -147,26 +146,6 @@ async def fresh_subscriber(crowd: Crowd, last: int) -> Heard:
         listening.cancel()
         await asyncio.wait({listening})
     return heard
-
-
-def told_by(truth: Truth, reactions: int) -> Told:
-    """What everybody must say; reactions as the log has them, for whoever lost a connection cannot know."""
-    return Told(
-        likes=truth.likes_of(""),
-        comments=sorted((seq, comment_id) for comment_id, (seq, _) in truth.comments.items()),
-        comment_likes={target: n for target in list(truth.likes) if target and (n := truth.likes_of(target))},
-        reactions=reactions,
-        votes=votes_of(truth.votes.values(), len(OPTIONS)),
-    )
-
-
-async def settled(ask: Callable[[], Coroutine[Any, Any, Told]], expected: Told) -> Told:
-    """What somebody says: the truth as soon as they know it, or in the end whatever they say instead."""
-    deadline = time.monotonic() + SETTLE_S
-    while True:
-        told = await ask()
-        if told == expected or time.monotonic() > deadline:
-            return told
 
 
 def table(deaths: list[Death], began: float, crowd: Crowd) -> list[str]:
