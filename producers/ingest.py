@@ -19,12 +19,14 @@ from stores.health import HealthServer
 from stores.kafka import EventProducer, LogError
 from stores.log_reader import LogReader, Subscription
 from stores.settings import Settings
-from stores.spool_log import Limits, first_free
+from stores.spool_log import FILE_BYTES, Limits, first_free
 
 CLOCK = Clock(now_ms=lambda: time.time_ns() // 1_000_000, random_bytes=os.urandom)
 CLOSE_S: Final = 2.0
 CATCH_UP_S: Final = 10.0
 MIB: Final = 1024 * 1024
+FILES: Final = 8
+"""A full spool has at least so many, so that room comes bit by bit."""
 
 
 async def run_ingest(settings: Settings, stop: asyncio.Event) -> None:
@@ -56,7 +58,8 @@ async def run_ingest(settings: Settings, stop: asyncio.Event) -> None:
 @asynccontextmanager
 async def open_spool(settings: Settings, producer: EventProducer) -> AsyncIterator[Spool]:
     """The spool of this process: the first that no other has."""
-    limits = Limits(total=settings.spool_max_mb * MIB, reserve=settings.spool_reserve_mb * MIB)
+    total = settings.spool_max_mb * MIB
+    limits = Limits(total, file=min(FILE_BYTES, total // FILES), reserve=settings.spool_reserve_mb * MIB)
     with first_free(settings.spool_path, limits, CLOCK.now_ms) as files:
         async with Spool(settings, files, producer) as spool:
             yield spool

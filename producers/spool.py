@@ -6,7 +6,7 @@ the files and sends, at most `WINDOW_BYTES` ahead of Kafka's acknowledgements; b
 `producers.outlet`) the others of its video wait until Kafka has it. The third says what is acknowledged, so that files go.
 
 While Kafka is away the files grow; when they may not, `put` waits, so that publishers are held back, and gives up after
-`LOGCAST_SPOOL_PATIENCE_S`. After a restart the records that nobody acknowledged are looked for at the end of the log,
+`LOGCAST_SPOOL_PATIENCE_S`. Whether there is room again is looked for meanwhile, also when nobody puts anything any more. After a restart the records that nobody acknowledged are looked for at the end of the log,
 by the name that each carries in a header: what is there is not sent again.
 """
 
@@ -41,6 +41,9 @@ READ_BYTES: Final = 1024 * 1024
 TIDY_S: Final = 0.2
 AGAIN_S: Final = 1.0
 DRAIN_S: Final = 3.0
+ROOM_BYTES: Final = 1024 * 1024
+"""What a spool that was full must have room for before it says that it takes records again."""
+
 NAME_HEADER: Final = "spool"
 
 BYTES = Gauge("logcast_spool_bytes", "Bytes of the spool's files.")
@@ -333,11 +336,23 @@ class Spool:
         while True:
             await asyncio.sleep(TIDY_S)
             await asyncio.to_thread(self._log.acknowledge, self.acknowledged)
+            if self._full and not self._puts:
+                await asyncio.to_thread(self._look_for_room)
             every_s = self._settings.spool_sync_ms / 1000
             if every_s and self._log.next_number > synced_to and clock() - synced_at >= every_s:
                 synced_to, synced_at = self._log.next_number, clock()
                 await asyncio.to_thread(self._log.sync)
             self._measure(now_ms)
+
+    def _look_for_room(self) -> None:
+        """Nobody may be left who puts anything: then no write tells that there is room again."""
+        try:
+            self._log.check_room(ROOM_BYTES)
+        except SpoolFullError as error:
+            self._full = str(error)
+        else:
+            self._full = ""
+            log.warning("there is room in the spool %s again: publishers are taken", self._log.directory)
 
     def _measure(self, clock: Callable[[], int]) -> None:
         BYTES.set(self._log.size_bytes)

@@ -264,12 +264,37 @@ class SpoolLog:
             taken_ms = self._taken_ms = max(self._taken_ms, self._now_ms())
             for done, data in enumerate(records):
                 try:
-                    self._append(data, taken_ms)
+                    self._append_somehow(data, taken_ms)
                 except SpoolFullError:
                     if not done:
                         raise
                     return done
         return len(records)
+
+    def _append_somehow(self, data: bytes, taken_ms: int) -> None:
+        try:
+            self._append(data, taken_ms)
+        except SpoolFullError:
+            if not self._make_room():
+                raise
+            self._append(data, taken_ms)
+
+    def _make_room(self) -> bool:
+        """Write to the last file no more, so that it goes as soon as it is delivered; whether a file went now."""
+        before = len(self._sizes)
+        self._close_file()
+        self._remove_delivered()
+        return len(self._sizes) < before
+
+    def check_room(self, size: int) -> None:
+        """Return when records of so many bytes would be taken now, or a quarter of what the log may hold.
+
+        Raises:
+            SpoolFullError: they would not; a quota of the disk is not known before a write.
+        """
+        with self._mutex:
+            self._remove_delivered()
+            self._check_room(min(size, self._limits.total // 4), on_disk=True)
 
     def _append(self, data: bytes, taken_ms: int) -> None:
         if len(data) > MAX_RECORD_BYTES:
@@ -283,11 +308,11 @@ class SpoolLog:
         self._write(current, (record, data))
         self._next += 1
 
-    def _check_room(self, size: int) -> None:
+    def _check_room(self, size: int, *, on_disk: bool = False) -> None:
         held = self.size_bytes
         if held + size > self._limits.total:
             raise SpoolFullError(f"the spool {self.directory} is full: it holds {held} of {self._limits.total} bytes")
-        if self._limits.reserve:
+        if self._limits.reserve or on_disk:
             disk = os.statvfs(self.directory)
             left = disk.f_bavail * disk.f_frsize
             if left - size < self._limits.reserve:

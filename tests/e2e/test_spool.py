@@ -102,7 +102,9 @@ async def test_a_lossless_push_whose_gateway_is_killed_brings_every_frame_once_w
     stack: LiveStack, channel: Channel, viewer: HlsViewer, tmp_path: Path, say: Callable[[str], None]
 ) -> None:
     clip = await asyncio.to_thread(numbered_clip, tmp_path / "numbered.mp4", 15 * FRAME_RATE)
-    pushing = asyncio.create_task(stack.run("push", str(clip.path), "--lossless", "--channel", channel.name))
+    pushing = asyncio.create_task(
+        stack.run("push", str(clip.path), "--lossless", "--channel", channel.name, "--key", channel.key)
+    )
     source = (await viewer.live(RENDITIONS, seconds=3))["source"]
     killed_ms = stack.kill("gateway")
     await viewer.newer_than(source, killed_ms, 90)

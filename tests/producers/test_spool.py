@@ -20,6 +20,7 @@ from schemas.topics import MEDIA_GOPS, MEDIA_SOURCE, source_partition
 from stores.kafka import EventProducer, read_to_end
 from stores.settings import Settings
 from stores.spool_log import Limits, SpoolFullError, SpoolLog
+from tests.conftest import free_ports
 from tests.waiting import eventually
 
 pytestmark = pytest.mark.integration
@@ -175,20 +176,41 @@ def _last_gop(directory: Path) -> int:
     return max((e.gop for e in events if isinstance(e, GopOpened | GopClosed)), default=-1)
 
 
-async def test_a_full_spool_says_so_and_takes_again_when_there_is_room(topics: Settings, tmp_path: Path) -> None:
-    settings = topics.model_copy(update={"spool_patience_s": 1})
-    limits = Limits(total=4_000, file=1_000)
+@contextlib.asynccontextmanager
+async def way_to(bootstrap: str, port: int) -> AsyncIterator[None]:
+    """A broker can be found at this port, too."""
+    host, _, at = bootstrap.rpartition(":")
+
+    async def pump(source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(OSError):
+            while data := await source.read(65_536):
+                target.write(data)
+        target.close()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        there = await asyncio.open_connection(host, int(at))
+        await asyncio.gather(pump(reader, there[1]), pump(there[0], writer))
+
+    async with await asyncio.start_server(serve, "127.0.0.1", port):
+        yield
+
+
+async def test_a_full_spool_takes_again_when_there_is_room_also_when_nobody_asks(
+    topics: Settings, tmp_path: Path
+) -> None:
+    (port,) = free_ports(1)
+    settings = topics.model_copy(update={"spool_patience_s": 1, "kafka_bootstrap": f"127.0.0.1:{port}"})
+    limits = Limits(total=4_000, file=16_000)
     with SpoolLog(tmp_path / "small", limits, lambda: time.time_ns() // 1_000_000) as files:
-        nobody = settings.model_copy(update={"kafka_bootstrap": "127.0.0.1:1"})
-        async with EventProducer(nobody, "test", close_timeout_s=0.1) as producer, Spool(nobody, files, producer) as s:
+        async with EventProducer(settings, "test", spooled=True) as producer, Spool(settings, files, producer) as spool:
             with pytest.raises(SpoolFullError, match="is full"):
-                await put(s, settings, range(100))
-            assert "is full" in s.full
-            taken = s.waiting
-        async with EventProducer(settings, "test") as producer, Spool(settings, files, producer) as spool:
-            await spool.delivered(60)
-            await eventually(lambda: files.size_bytes < 2_000, what="files to go")
-            await put(spool, settings, range(taken, taken + 1))
-            await spool.delivered(60)
+                await put(spool, settings, range(100))
+            assert "is full" in spool.full
+            taken = spool.waiting
+            async with way_to(topics.kafka_bootstrap, port):
+                await spool.delivered(60)
+                await eventually(lambda: not spool.full, 60, "room in the spool")
+                await put(spool, topics, range(taken, taken + 1))
+                await spool.delivered(60)
     announced, ended = await on_the_log(topics)
     assert len(announced) + len(ended) == taken + 2

@@ -5,7 +5,7 @@ import resource
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -141,6 +141,57 @@ def test_a_disk_that_must_keep_more_than_it_has_left_is_full(tmp_path: Path) -> 
         pytest.raises(SpoolFullError, match="bytes left"),
     ):
         spool.append([b"a"])
+
+
+def test_a_file_that_fills_the_spool_alone_goes_when_it_is_delivered(tmp_path: Path) -> None:
+    with opened(tmp_path, Limits(total=1_000)) as spool:
+        taken = spool.append([b"z" * 100] * 20)
+        spool.acknowledge(taken - 2)
+        with pytest.raises(SpoolFullError):
+            spool.append([b"z" * 100])
+        with pytest.raises(SpoolFullError):
+            spool.check_room(200)
+        spool.acknowledge(taken - 1)
+        spool.check_room(200)
+        assert spool.append([b"new"]) == 1
+        assert [e.data for e in entries(spool)] == [b"new"]
+        assert len(files(tmp_path)) == 1
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of two mebibytes."""
+    place = tmp_path / "disk"
+    place.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=2m", "none", place], capture_output=True, text=True, check=False
+    )
+    if mounted.returncode:
+        pytest.skip(f"mounting a small disk takes the rights of root: {mounted.stderr.strip()}")
+    yield place
+    subprocess.run(["umount", "-l", place], check=True)
+
+
+def fill(spool: SpoolLog) -> None:
+    while True:
+        spool.append([b"%08d" % spool.next_number * 5_000])
+
+
+def test_a_real_disk_that_fills_up_costs_nothing_and_is_written_again_when_there_is_room(small_disk: Path) -> None:
+    with opened(small_disk, Limits(total=1 << 30, file=300_000)) as spool:
+        with pytest.raises(SpoolFullError, match="is full"):
+            fill(spool)
+        taken = spool.next_number
+        with pytest.raises(SpoolFullError, match="bytes left"):
+            spool.check_room(1 << 20)
+        assert [e.data[:8] for e in entries(spool)] == [b"%08d" % n for n in range(taken)]
+        spool.acknowledge(taken - 5)
+        spool.check_room(1 << 20)
+        assert spool.append([b"new"]) == 1
+        kept = [e.data[:8] for e in entries(spool)]
+    with opened(small_disk) as again:
+        assert [e.data[:8] for e in entries(again)] == [b"%08d" % n for n in range(taken - 4, taken)] + [b"new"]
+        assert kept[-5:] == [e.data[:8] for e in entries(again)]
 
 
 FILL = """
