@@ -24,6 +24,7 @@ from consumers.open_segments import ClosedSegment, OpenSegments
 from consumers.segment_archive import SegmentArchive
 from consumers.stopping import stops_within
 from schemas import codec
+from schemas.dead_letter import replay_of
 from schemas.events import PartReady, SegmentClosed
 from schemas.topics import MEDIA_PARTS, RECORDINGS, partition_of
 from schemas.video_settings import NOT_KEPT
@@ -116,7 +117,7 @@ class Archiver:
         return not kept or await self._while_holding(self._archive_all(kept, stop, only_new=False))
 
     def _fold(self, record: RawRecord) -> ClosedSegment | None:
-        if record.value is None:
+        if record.value is None or replay_of(record.headers) is not None:  # who rejected it is not this archiver
             return None
         try:
             event = codec.decode(record.value)

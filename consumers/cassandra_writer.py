@@ -14,6 +14,7 @@ from typing import Final
 from prometheus_client import Counter, Histogram
 
 from consumers.projections.table import ProjectionError, writes_of_record
+from schemas.dead_letter import record_headers
 from schemas.events import DeadLetter
 from schemas.topics import DEAD_LETTERS
 from stores.cassandra import Cassandra, CassandraAwayError, CassandraRefusedError, Write
@@ -134,5 +135,7 @@ class CassandraWriter:
             failed_ms=self._now_ms(),
             key=record.key,
             value=record.value,
+            headers=record_headers(record.headers),
+            written_ms=record.timestamp_ms,
         )
         await self._producer.deliver(DEAD_LETTERS, record.topic, letter)

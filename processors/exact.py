@@ -23,6 +23,7 @@ from faust.types import TP
 
 from processors.fold import ExactAgent
 from processors.ledger import Ledger
+from schemas.dead_letter import headers_of
 from stores.read_back import SourceRecord
 from stores.settings import Settings
 
@@ -143,7 +144,14 @@ class PartitionLoop:
 
     def _record(self, event: faust.EventT[Any]) -> SourceRecord:
         message = event.message
-        return SourceRecord(self._names[message.topic], message.offset, message.key, message.value)
+        return SourceRecord(
+            self._names[message.topic],
+            message.offset,
+            message.key,
+            message.value,
+            round((message.timestamp or 0) * 1000),
+            headers_of(message.headers),
+        )
 
 
 class ExactRunner:

@@ -87,6 +87,8 @@ class ExactAgent:
         replayed: those sources whose last hour is read again when a partition opens, because the fold keeps no rows
             of them.
         read: makes of a record's value what the fold applies; raises `CodecError`.
+        late: makes of what was read from a replayed dead letter, and of its new offset, what the fold does not take for a
+            repeat: it was passed by when its neighbours were counted.
     """
 
     name: str
@@ -96,6 +98,7 @@ class ExactAgent:
     interval_s: float = 0.0
     replayed: tuple[Topic, ...] = ()
     read: Callable[[bytes], Any] = decode
+    late: Callable[[Any, int], Any] = lambda event, _: event
 
 
 def result(topic: Topic, event: Event) -> Write:

@@ -4,6 +4,9 @@ What a step writes (results, changed state rows, the offsets up to which all is 
 after any crash the log holds all of a step or nothing of it. The offsets are state rows like the others, `@TOPIC`. The
 group's committed offset may lag behind them, and what comes again is passed over.
 
+A dead letter that is put back has a header that says whom it is for, and where it was first. This ledger folds it if it had
+rejected it, once: the row `@replayed/TOPIC/OFFSET` is written in the same transaction. Others' it has folded before.
+
 The transactional id names the state topic's partition, whichever group or worker serves it: whoever opens the ledger
 ends what the former owner left open and fences it. A fenced ledger raises `KafkaException`, and its process must end:
 its state is no longer the log's.
@@ -25,6 +28,7 @@ from prometheus_client import Counter, Histogram
 
 from processors.fold import ExactAgent, Fold, FoldError, Row, Write, pack_row, unpack_row
 from schemas.codec import CodecError, encode
+from schemas.dead_letter import Replay, record_headers, replay_of
 from schemas.events import DeadLetter, VideoForgotten
 from schemas.topics import DEAD_LETTERS, HOUR_MS, Cleanup
 from stores.kafka import transactional_config
@@ -36,6 +40,8 @@ log = logging.getLogger(__name__)
 OFFSET_ROW: Final = "@"
 FORGOTTEN_ROW: Final = f"{OFFSET_ROW}forgotten/"
 """A worker of before takes it for an offset of a topic that it does not read, and writes it again as it was."""
+REPLAYED_ROW: Final = "@replayed/"
+REPLAYS_REMEMBERED: Final = 10_000
 REPLAY_MS: Final = HOUR_MS
 """How far back a replayed topic is read when a ledger opens, by record timestamp."""
 RETRY_S: Final = 45.0
@@ -115,8 +121,11 @@ class Ledger:
         self._dense = {topic.name for topic in agent.sources if topic.cleanup is Cleanup.DELETE}
         self._producer: Producer | None = None
         self._fold: Fold | None = None
+        self._app = f"{settings.worker_group}/{agent.name}"
         self._folded: dict[str, int] = {}
         self._forgotten = ForgottenVideos()
+        self._replayed: dict[str, int] = {}
+        self._rows_changed: dict[str, int | None] = {}
         self._unfit: list[Unfit] = []
         self._poison: dict[tuple[str, int], str] = {}
 
@@ -132,7 +141,7 @@ class Ledger:
                 log.exception("%s: a record broke the fold and becomes a dead letter", self.role)
                 self._poison[error.unfit.record.topic, error.unfit.record.offset] = error.unfit.cause
                 self._fold = None
-        marks = [Write(self._agent.state.name, *row) for row in self._forgotten.take()]
+        marks = [Write(self._agent.state.name, *row) for row in self._forgotten.take()] + self._replayed_rows()
         writes = fold.take() + [self._dead_letter(unfit) for unfit in self._unfit] + marks
         if writes:
             with COMMIT.labels(self._agent.name).time():
@@ -140,6 +149,7 @@ class Ledger:
         FOLDED.labels(self._agent.name).inc(len(records))
         self._unfit.clear()
         self._poison.clear()
+        self._rows_changed.clear()
 
     def close(self) -> None:
         """Let go of memory and connection; a further step would read the state back again."""
@@ -159,6 +169,8 @@ class Ledger:
         fold = self._agent.make()
         self._folded.clear()
         self._forgotten = ForgottenVideos()
+        self._replayed.clear()
+        self._rows_changed.clear()
         self._unfit.clear()
         fold.load(self._rows())
         for topic in self._agent.replayed:
@@ -178,6 +190,10 @@ class Ledger:
                 yield key, record.value
             elif key.startswith(FORGOTTEN_ROW.encode()):
                 self._forgotten.load(key.decode().removeprefix(FORGOTTEN_ROW), record.value)
+            elif key.startswith(REPLAYED_ROW.encode()):
+                self._replayed.pop(key.decode(), None)
+                if record.value is not None:
+                    (self._replayed[key.decode()],) = unpack_row(record.value)
             elif record.value is not None:
                 (self._folded[key.decode().removeprefix(OFFSET_ROW)],) = unpack_row(record.value)
 
@@ -186,6 +202,29 @@ class Ledger:
             Write(self._agent.state.name, f"{OFFSET_ROW}{topic}".encode(), pack_row(offset))
             for topic, offset in self._folded.items()
         ]
+
+    def _replayed_rows(self) -> list[Write]:
+        state = self._agent.state.name
+        return [
+            Write(state, key.encode(), None if offset is None else pack_row(offset))
+            for key, offset in self._rows_changed.items()
+        ]
+
+    def _is_for_us(self, replay: Replay, offset: int) -> bool:
+        """Whether a replayed record is folded now; it counts as folded from now on."""
+        if replay.app != self._app or replay.partition != self._partition:
+            return False
+        if any(topic.name == replay.topic for topic in self._agent.replayed):
+            return True  # the fold keeps no rows of it, and is given it again whenever a ledger opens
+        key = f"{REPLAYED_ROW}{replay.topic}/{replay.offset}"
+        if key in self._replayed:
+            return False
+        self._replayed[key] = self._rows_changed[key] = offset
+        if len(self._replayed) > REPLAYS_REMEMBERED:
+            oldest = next(iter(self._replayed))
+            del self._replayed[oldest]
+            self._rows_changed[oldest] = None
+        return True
 
     def _fold_all(self, fold: Fold, records: Iterable[SourceRecord]) -> list[Unfit]:
         """Fold what was not folded before; gives what cannot be."""
@@ -208,6 +247,10 @@ class Ledger:
         """Fold one record; gives why it cannot be folded, or nothing."""
         if record.value is None:  # a deleted key: nothing happened that a fold counts
             return ""
+        replay = replay_of(record.headers)
+        if replay is not None and not self._is_for_us(replay, record.offset):
+            REPEATED.labels(self._agent.name).inc()
+            return ""
         if cause := self._poison.get((record.topic, record.offset)):
             return cause
         try:
@@ -218,7 +261,9 @@ class Ledger:
             elif getattr(event, "video_id", "") in self._forgotten:
                 LATE.labels(self._agent.name).inc()
             else:
-                fold.apply(record.topic, record.offset, event)
+                fold.apply(
+                    record.topic, record.offset, event if replay is None else self._agent.late(event, record.offset)
+                )
         except (CodecError, FoldError) as error:
             return f"{type(error).__name__}: {error}"
         except Exception as error:
@@ -233,11 +278,13 @@ class Ledger:
             topic=topic,
             partition=self._partition,
             offset=unfit.record.offset,
-            app=f"{self._settings.worker_group}/{self._agent.name}",
+            app=self._app,
             cause=unfit.cause[-MAX_CAUSE:],
             failed_ms=int(time.time() * 1000),
             key=unfit.record.key,
             value=unfit.record.value,
+            headers=record_headers(unfit.record.headers),
+            written_ms=unfit.record.timestamp_ms,
         )
         return Write(DEAD_LETTERS.name, topic.encode(), encode(letter), partition=0)
 

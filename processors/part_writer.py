@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from processors import metrics
+from schemas.dead_letter import Header, record_headers
 from schemas.events import CaptionsFound, DeadLetter, MediaChunk, PartReady, SegmentClosed, TranscodeTask
 from schemas.topics import DEAD_LETTERS, MEDIA_PARTS, MEDIA_TASKS
 from stores.kafka import EventProducer
@@ -28,6 +29,8 @@ class Record:
     offset: int
     key: bytes | None
     value: bytes | None = field(repr=False)
+    headers: tuple[Header, ...] = ()
+    written_ms: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +108,8 @@ class PartWriter:
             failed_ms=self._now_ms(),
             key=record.key,
             value=record.value,
+            headers=record_headers(record.headers),
+            written_ms=record.written_ms,
         )
         await self._producer.deliver(DEAD_LETTERS, record.topic, letter)
         metrics.DEAD_LETTERS.labels(self._app).inc()

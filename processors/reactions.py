@@ -50,6 +50,8 @@ MAX_COUNT: Final = 100
 """Of one kind by one user in one batch; more count as this many."""
 MAX_GATEWAYS: Final = 64
 """Runs of gateways whose batch numbers are known, a video; the one that was silent longest is forgotten."""
+LATE: Final = "late"
+"""In place of the gateway: replayed dead letters, numbered by their offsets."""
 MAX_COMMENTS_PER_EVENT: Final = 5_000
 INTERVAL_S: Final = 0.25
 
@@ -291,7 +293,14 @@ def _told_home(video_id: str, share: Share) -> Write:
     return Write(REACTIONS.name, video_id.encode(), encode(counted), share.home)
 
 
+def late_batch(event: Event | ReactionBatch, offset: int) -> Event | ReactionBatch:
+    """A batch that was passed by: later ones of its gateway are counted already, so it gets a number of its own."""
+    return event._replace(gateway_id=LATE, batch=offset) if isinstance(event, ReactionBatch) else event
+
+
 def register(app: faust.App, settings: Settings) -> None:
     """Add the agent to the worker: totals are written at most every `INTERVAL_S`."""
-    agent = ExactAgent("reactions", (REACTIONS,), REACTIONS_STATE, ReactionsFold, INTERVAL_S, read=decode_counted)
+    agent = ExactAgent(
+        "reactions", (REACTIONS,), REACTIONS_STATE, ReactionsFold, INTERVAL_S, (), decode_counted, late_batch
+    )
     run_exactly(app, settings, agent)

@@ -10,6 +10,7 @@ import faust
 from faust.types import EventT
 
 from processors.part_writer import Record
+from schemas.dead_letter import headers_of
 
 log = logging.getLogger(__name__)
 
@@ -19,7 +20,9 @@ EXIT_CODE: Final = os.EX_TEMPFAIL
 def record_of(event: EventT[bytes]) -> Record:
     """The record of an event."""
     message = event.message
-    return Record(message.topic, message.partition, message.offset, message.key, message.value)
+    headers = headers_of(message.headers)
+    written_ms = round((message.timestamp or 0) * 1000)
+    return Record(message.topic, message.partition, message.offset, message.key, message.value, headers, written_ms)
 
 
 def ack_of(event: EventT[bytes], app: faust.App) -> Callable[[], object]:

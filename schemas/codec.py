@@ -213,7 +213,12 @@ def _revive_rules(values: dict[str, Any]) -> None:
     values["rules"] = events.ChannelRules(**(rules | lists))
 
 
+def _revive_letter(values: dict[str, Any]) -> None:
+    values["headers"] = tuple(events.RecordHeader(**header) for header in values["headers"])
+
+
 _REVIVE = {
+    "DeadLetter": _revive_letter,
     "MediaChunk": _revive_track,
     "PartReady": _revive_part,
     "VideoChanged": _revive_video,

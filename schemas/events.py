@@ -16,7 +16,7 @@ from schemas.comment_events import (
     CommentSubmitted,
     Queued,
 )
-from schemas.dead_letter import DeadLetter
+from schemas.dead_letter import DeadLetter, DeadLetterReplayed, RecordHeader
 from schemas.engagement_events import (
     Like,
     PlacedMoment,
@@ -90,6 +90,7 @@ Event = (
     | TaskFinished
     | RenditionChanged
     | DeadLetter
+    | DeadLetterReplayed
     | CaptionsFound
     | CaptionsUploaded
     | SegmentArchived
@@ -122,6 +123,7 @@ __all__ = [
     "CueDecided",
     "CueRequested",
     "DeadLetter",
+    "DeadLetterReplayed",
     "Event",
     "GopClosed",
     "GopOpened",
@@ -146,6 +148,7 @@ __all__ = [
     "ReactionsCounted",
     "ReactionsPlaced",
     "ReactionsRecorded",
+    "RecordHeader",
     "RenditionChanged",
     "RenditionRequested",
     "RulesChanged",

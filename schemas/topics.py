@@ -103,7 +103,12 @@ MEDIA_RENDITIONS: Final = Topic("media.renditions", "video_id/rendition", ("Rend
 JOBS_STATE: Final = Topic("jobs.state", "state row", (), Cleanup.COMPACT)
 INGEST_HEALTH: Final = Topic("ingest.health", "channel", ("IngestMeasured",), retention_ms=DAY_MS)
 DEAD_LETTERS: Final = Topic(
-    "dead.letters", "source topic", ("DeadLetter",), retention_ms=30 * DAY_MS, max_message_bytes=9 * MIB, partitions=1
+    "dead.letters",
+    "source topic",
+    ("DeadLetter", "DeadLetterReplayed"),
+    retention_ms=30 * DAY_MS,
+    max_message_bytes=9 * MIB,
+    partitions=1,
 )
 
 ALL_TOPICS: Final = (

@@ -17,6 +17,7 @@ from typing import Final, ParamSpec, Self, TypeVar
 from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
 from prometheus_client import Gauge
 
+from schemas.dead_letter import Header, headers_of
 from schemas.topics import Topic
 from stores.kafka import LogError, consumer_config
 from stores.settings import Settings
@@ -46,6 +47,7 @@ class RawRecord:
     timestamp_ms: int
     key: bytes | None
     value: bytes | None = field(repr=False)
+    headers: tuple[Header, ...] = ()
 
 
 class LogGroup:
@@ -201,6 +203,7 @@ class LogGroup:
             timestamp_ms=message.timestamp()[1],
             key=message.key(),
             value=message.value(),
+            headers=headers_of(message.headers()),
         )
 
     def _show_lag(self, records: list[RawRecord]) -> None:

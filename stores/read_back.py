@@ -8,6 +8,7 @@ from typing import Final, TypeVar
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
+from schemas.dead_letter import Header, headers_of
 from schemas.topics import Topic
 from stores.kafka import LogError, consumer_config
 from stores.settings import Settings
@@ -32,6 +33,7 @@ class SourceRecord:
     key: bytes | None
     value: bytes | None
     timestamp_ms: int = 0
+    headers: tuple[Header, ...] = ()
 
 
 def read_partition(
@@ -83,7 +85,8 @@ def _records(consumer: Consumer, topic: Topic, at: TopicPartition, end: int) -> 
             offset, error = message.offset(), message.error()
             if error is None and offset is not None:
                 position = offset + 1
-                yield SourceRecord(topic.name, offset, message.key(), message.value(), message.timestamp()[1])
+                headers = headers_of(message.headers())
+                yield SourceRecord(topic.name, offset, message.key(), message.value(), message.timestamp()[1], headers)
             elif error is not None and error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001  (its public name)
                 position = max(position, offset or 0)
             elif error is not None:
