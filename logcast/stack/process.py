@@ -6,7 +6,7 @@
        └──────── restarting (failed, after too many)      any ──▶ stopping ──▶ stopped
 
 It waits until what it needs is ready, starts, is probed until it serves, and is probed on. However it ends, it starts
-again after the wait that `restarts.py` decides on; a process that does not get ready within its time is killed first.
+again after the wait that `restarts.py` decides on, at once where somebody told it to stop (`rolling.py`); a process that does not get ready within its time is killed first.
 It leads a session of its own, so that Ctrl-C on the terminal reaches only the supervisor, and is tethered to it.
 """
 
@@ -31,6 +31,8 @@ from logcast.stack.tether import tethered
 PROBE_EVERY_S = 0.1
 WATCH_EVERY_S = 5.0
 LAST_LINES = 12
+TOLD_TO_STOP = frozenset({0, 128 + signal.SIGTERM, -signal.SIGTERM})
+"""Return codes of a process that ended because it was told to: ours give 0, Java 143."""
 
 
 class ProcessState(Enum):
@@ -106,6 +108,7 @@ class WatchedProcess:
         self._data_dir = data_dir
         self._changed = changed
         self._process: Process | None = None
+        self._was_told = False
 
     async def run(self, needs: Sequence["WatchedProcess"], needs_once: Sequence["WatchedProcess"] = ()) -> None:
         """Keep it running until cancelled; then end it within its time, and return when it is gone.
@@ -120,7 +123,8 @@ class WatchedProcess:
                 await self._wait_for({other.spec.name: other.was_ready for other in needs_once})
                 began, log_began = time.monotonic(), size(self.spec.log)
                 reason = await self._live()
-                restarts = restarts.after(time.monotonic() - began)
+                ran_s = time.monotonic() - began
+                restarts = restarts.asked_for() if self._was_told else restarts.after(ran_s)
                 self._mourn(reason, restarts, log_began)
                 await asyncio.sleep(restarts.wait_s)
         finally:
@@ -140,6 +144,7 @@ class WatchedProcess:
 
     async def _live(self) -> str:
         """One life; gives how it ended."""
+        self._was_told = False
         await self.spec.prepare()
         self._process = process = await self._spawn()
         self._say(ProcessState.STARTING)
@@ -148,7 +153,8 @@ class WatchedProcess:
         try:
             await asyncio.wait({ended, watch}, return_when=asyncio.FIRST_COMPLETED)
             if ended.done():
-                return ending(ended.result())
+                self._was_told = self.is_ready.is_set() and ended.result() in TOLD_TO_STOP
+                return "told to stop" if self._was_told else ending(ended.result())
             return await self._give_up(watch)
         finally:
             self.is_ready.clear()

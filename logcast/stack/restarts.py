@@ -28,6 +28,10 @@ class Restarts:
         """The count after another death, `ran_s` seconds after the start."""
         return replace(self, fast_failures=1 if ran_s >= self.rule.steady_s else self.fast_failures + 1)
 
+    def asked_for(self) -> "Restarts":
+        """The count after an end that somebody asked for: it is no failure, and it starts again at once."""
+        return replace(self, fast_failures=0)
+
     @property
     def failed(self) -> bool:
         """Whether patience is at its end."""
@@ -38,6 +42,8 @@ class Restarts:
         """How long to wait before the next start."""
         if self.failed:
             return self.rule.max_s
-        if self.fast_failures <= 1:
+        if not self.fast_failures:
+            return 0.0
+        if self.fast_failures == 1:
             return min(self.rule.first_s, self.rule.max_s)
         return min(2.0 ** (self.fast_failures - 2), self.rule.max_s)

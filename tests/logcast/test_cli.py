@@ -12,7 +12,7 @@ import pytest
 from logcast.stack.environment import environment
 from stores.settings import Settings
 
-SUBCOMMANDS = ("channel", "doctor", "down", "retention", "serve", "status", "topics", "up", "user", "video")
+SUBCOMMANDS = ("channel", "doctor", "down", "restart", "retention", "serve", "status", "topics", "up", "user", "video")
 
 
 def logcast(*arguments: str | Path, settings: Settings | None = None) -> subprocess.CompletedProcess[str]:

@@ -142,6 +142,10 @@ def test_everything_starts_heals_stops_and_starts_again_as_it_was(local: Setting
         stack.until(r"worker restarting \(killed by SIGKILL; again at once\)", after=seen)
         stack.until(r"worker ready", after=seen)
 
+        restarted = logcast(local, "restart", "worker", "gateway")
+        assert re.fullmatch(r"(worker|gateway) serves again after \d+\.\d s\n" * 2, restarted.stdout), restarted.stderr
+        assert "#EXTM3U" in page(local, "live/demo/master.m3u8")
+
         family = stack.family()
         down = logcast(local, "down")
         assert down.returncode == 0, down.stderr

@@ -34,6 +34,13 @@ def test_too_many_fast_failures_are_called_failed_and_tried_again_at_the_longest
     assert not restarts.after(60).failed
 
 
+def test_an_end_that_was_asked_for_is_no_failure_and_is_not_waited_after() -> None:
+    restarts = Restarts(RestartRule(first_s=1)).after(0).after(0).asked_for()
+    assert restarts.wait_s == 0
+    assert not restarts.failed
+    assert restarts.after(0).wait_s == 1
+
+
 @given(st.lists(st.floats(0, 100)), st.floats(0, 10), st.floats(0, 100))
 def test_no_wait_is_longer_than_the_longest(lives_s: list[float], first_s: float, max_s: float) -> None:
     assert all(0 <= wait <= max_s for wait in waits(RestartRule(first_s=first_s, max_s=max_s), lives_s))

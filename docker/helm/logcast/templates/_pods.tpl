@@ -60,7 +60,7 @@ spec:
   {{- end }}
   automountServiceAccountToken: false
   enableServiceLinks: false # else a release called "logcast" would bring LOGCAST_… variables that are no settings
-  terminationGracePeriodSeconds: 45
+  terminationGracePeriodSeconds: 45 # more than LOGCAST_DRAIN_S and 10 s: see docs/operating.md
   securityContext:
     runAsNonRoot: true
     runAsUser: 10001
@@ -108,6 +108,11 @@ spec:
         httpGet: { path: /healthz, port: health }
         periodSeconds: 2
         failureThreshold: 60
+      {{- if eq .role "gateway" }}
+      lifecycle:
+        preStop: # until every node knows that it is out of the service
+          exec: { command: [sleep, "5"] }
+      {{- end }}
       resources: {{ toJson $values.resources }}
       securityContext:
         allowPrivilegeEscalation: false
