@@ -6,6 +6,7 @@ what is held here is a few messages.
 
 import asyncio
 import logging
+from hashlib import blake2b
 from typing import Final
 
 from starlette.routing import BaseRoute, WebSocketRoute
@@ -64,7 +65,7 @@ class IngestRelay:
         return owned is not None and owned.name == channel
 
     async def _relay(self, socket: WebSocket, channel: str) -> None:
-        url = f"{ingest_url(self._state.settings)}/v1/channels/{channel}/ingest"
+        url = f"{ingest_url(self._state.settings, channel)}/v1/channels/{channel}/ingest"
         try:
             ingest = await connect(
                 url,
@@ -105,9 +106,16 @@ class IngestRelay:
             log.debug("the client left before it was told why")
 
 
-def ingest_url(settings: Settings) -> str:
-    """Where the ingest takes pushes."""
-    return settings.ingest_url or f"ws://{settings.local_host}:{settings.push_port_or_next}"
+def ingest_url(settings: Settings, channel: str) -> str:
+    """Where the ingest takes pushes to a channel.
+
+    Of several always the same one, for a push goes on where its state is; one more takes its share of the channels from all, and
+    moves no other (rendezvous hashing).
+    """
+    urls = settings.ingest_url.split(",") if settings.ingest_url else []
+    if not urls:
+        return f"ws://{settings.local_host}:{settings.push_port_or_next}"
+    return max(urls, key=lambda url: blake2b(f"{url} {channel}".encode(), digest_size=8).digest())
 
 
 async def _up(socket: WebSocket, ingest: ClientConnection) -> None:

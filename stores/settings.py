@@ -80,8 +80,9 @@ class Settings(BaseSettings):
     )
     ingest_url: str = Field(
         "",
-        pattern=r"^(wss?://[^/\s]+)?$",
-        description="Where gateways find the ingest for lossless pushes, `ws://HOST:PORT`; empty: on this machine.",
+        pattern=r"^(wss?://[^/\s,]+(,wss?://[^/\s,]+)*)?$",
+        description="Where gateways find the ingests for lossless pushes, `ws://HOST:PORT,…`, a channel always the same; "
+        "empty: on this machine.",
     )
     push_grace_s: Annotated[int, Field(ge=0, le=86_400)] = Field(
         3_600, description="The video of a lossless push that was cut stays open so long."

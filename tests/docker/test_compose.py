@@ -126,6 +126,14 @@ def test_ports_of_health_checks_are_those_of_the_roles() -> None:
     assert targets == {role: [f"{role}-{n}:{ports[role]}" for n in (1, 2)] for role in ROLES}
 
 
+def test_gateways_find_both_ingests_for_lossless_pushes() -> None:
+    for n in (1, 2):
+        given = {name: str(value) for name, value in SERVICES[f"gateway-{n}"]["environment"].items()}
+        assert given["LOGCAST_INGEST_URL"] == ",".join(
+            f"ws://ingest-{m}:{SERVICES[f'ingest-{m}']['environment']['LOGCAST_PUSH_PORT']}" for m in (1, 2)
+        )
+
+
 def metrics_there_are() -> set[str]:
     """The names of samples that our processes give."""
     for module in PROCESSES:

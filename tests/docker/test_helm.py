@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 import yaml
 
+from gateway.ingest_relay import ingest_url
 from logcast.cluster_secrets import make_secrets
 from logcast.roles import ROLES
-from stores.settings import Settings
+from stores.settings import Settings, load_settings
 from tests.needed import missing
 
 helm: Any = import_module("helm_python") if find_spec("helm_python") else None
@@ -125,6 +126,20 @@ def test_workers_keep_their_place_in_the_group_and_ingests_their_disk() -> None:
     (claim,) = default()["StatefulSet", "live-ingest"]["spec"]["volumeClaimTemplates"]
     assert claim["metadata"]["name"] == "data"
     assert "data" not in [volume["name"] for volume in pod("ingest")["spec"]["volumes"]]
+
+
+def test_gateways_find_every_ingest_by_its_name_for_lossless_pushes() -> None:
+    three = rendered({"ingest": {"replicas": 3}})
+    env = three["Deployment", "live-gateway"]["spec"]["template"]["spec"]["containers"][0]["env"]
+    (url,) = [variable["value"] for variable in env if variable["name"] == "LOGCAST_INGEST_URL"]
+    assert url.split(",") == [f"ws://live-ingest-{n}.live-ingests:1936" for n in range(3)]
+    assert ingest_url(load_settings(ingest_url=url), "one") in url.split(",")
+    ingest = three["StatefulSet", "live-ingest"]["spec"]
+    assert ingest["serviceName"] == "live-ingests"
+    service = three["Service", "live-ingests"]["spec"]
+    assert service["clusterIP"] == "None"
+    ports = {port["name"]: port["containerPort"] for port in ingest["template"]["spec"]["containers"][0]["ports"]}
+    assert [ports[port["targetPort"]] for port in service["ports"]] == [1936]
 
 
 def test_a_wrong_value_is_refused() -> None:

@@ -312,6 +312,15 @@ async def test_the_feed_passes_through_with_and_without_a_link(edge: EdgeRig) ->
         assert caught.value.rcvd.code == 4403
 
 
+async def test_a_lossless_push_passes_through_to_where_its_key_is_asked_for(edge: EdgeRig) -> None:
+    push = f"{edge.url.replace('http', 'ws')}/v1/channels/one/ingest"
+    async with connect(push, subprotocols=[Subprotocol("logcast.ingest.v1")]) as socket:
+        with pytest.raises(ConnectionClosed) as caught:
+            await socket.recv()
+    assert caught.value.rcvd is not None
+    assert caught.value.rcvd.code == 4401
+
+
 async def test_pages_and_the_api_pass_through(edge: EdgeRig) -> None:
     show(edge)
     assert (await edge.get("/")).headers["content-type"].startswith("text/html")

@@ -10,12 +10,12 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 from websockets.typing import Subprotocol
 
-from gateway.ingest_relay import AWAY, PROTOCOL, WRONG_KEY, WRONG_PROTOCOL
+from gateway.ingest_relay import AWAY, PROTOCOL, WRONG_KEY, WRONG_PROTOCOL, ingest_url
 from gateway.server import run_gateway
 from logcast.stack.probes import http_ok
 from producers.lossless_push import LosslessPush
 from stores.accounts import Accounts
-from stores.settings import Settings
+from stores.settings import Settings, load_settings
 from tests.conftest import free_ports
 from tests.producers.conftest import ingest_of, log_of, make_flv
 from tests.waiting import eventually, eventually_async
@@ -64,3 +64,14 @@ async def test_a_push_waits_for_an_ingest_that_is_away_and_arrives_whole(topics:
                 sent = await asyncio.wait_for(running, 90)
                 await eventually(lambda: sum(c.frames for c in seen.chunks("one")) == clip.video_frames)
         assert sent.acknowledged == sent.made > 0
+
+
+def test_a_channel_has_one_ingest_of_several_and_a_further_ingest_moves_only_its_share() -> None:
+    def places(count: int) -> list[str]:
+        urls = ",".join(f"ws://ingest-{n}:1936" for n in range(count))
+        return [ingest_url(load_settings(ingest_url=urls), f"channel-{n}") for n in range(300)]
+
+    two, three = places(2), places(3)
+    assert two == places(2)
+    assert 100 < two.count("ws://ingest-0:1936") < 200
+    assert {after for before, after in zip(two, three, strict=True) if before != after} == {"ws://ingest-2:1936"}

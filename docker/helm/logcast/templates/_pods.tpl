@@ -21,6 +21,15 @@ app.kubernetes.io/component: {{ .role }}
 {{- get (dict "ingest" 8081 "worker" 8082 "consumers" 8083 "gateway" 8080) . -}}
 {{- end }}
 
+{{/* Where gateways find each ingest for lossless pushes. */}}
+{{- define "logcast.ingestUrl" -}}
+{{- $urls := list -}}
+{{- range $n := until (int .Values.ingest.replicas) -}}
+{{- $urls = append $urls (printf "ws://%s-ingest-%d.%s-ingests:1936" $.Release.Name $n $.Release.Name) -}}
+{{- end -}}
+{{- join "," $urls | quote -}}
+{{- end }}
+
 {{/* Settings that are secrets, from files. */}}
 {{- define "logcast.secretSettings" -}}
 {{- range $setting, $file := .Values.secretFiles }}
@@ -89,6 +98,14 @@ spec:
         {{- if eq .role "worker" }}
         - name: LOGCAST_WORKER_SLOT
           valueFrom: { fieldRef: { fieldPath: metadata.name } }
+        {{- end }}
+        {{- if eq .role "ingest" }}
+        - name: LOGCAST_PUSH_PORT
+          value: "1936"
+        {{- end }}
+        {{- if eq .role "gateway" }}
+        - name: LOGCAST_INGEST_URL
+          value: {{ include "logcast.ingestUrl" .top }}
         {{- end }}
         {{- include "logcast.secretSettings" .top | nindent 8 }}
       ports:
