@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator
 
-from schemas.events import Event, VideoChanged, VideoRemoved, VideoSettingsChanged
+from schemas.events import Event, VideoChanged, VideoForgotten, VideoRemoved, VideoSettingsChanged
+from schemas.topics import VIDEOS_SETTINGS
 from schemas.video_settings import NOT_KEPT, settled
 from stores.log_reader import Place
 
@@ -28,11 +29,19 @@ class KeptVideos:
                 self.switched_on.pop(event.video_id, None)
             else:
                 self.switched_on[event.video_id] = event.changed_ms
-        elif isinstance(event, VideoRemoved):
+        elif isinstance(event, VideoRemoved | VideoForgotten):
             self._removed.add(event.video_id)
             self._videos.pop(event.video_id, None)
             self._chosen.pop(event.video_id, None)
             self.switched_on.pop(event.video_id, None)
+
+    def gone(self, video_id: str, place: Place) -> None:
+        """Fold a deleted key: nothing is known of the video any more, or on `videos.settings` not even that it was removed."""
+        self._videos.pop(video_id, None)
+        self._chosen.pop(video_id, None)
+        self.switched_on.pop(video_id, None)
+        if place.topic == VIDEOS_SETTINGS.name:
+            self._removed.discard(video_id)
 
     def get(self, video_id: str) -> VideoChanged | None:
         """What holds for a video; None when it is unknown or removed."""

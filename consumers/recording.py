@@ -1,19 +1,22 @@
-"""Opens what recording needs, as it becomes available, and runs it: the archiver, and retention."""
+"""Opens what recording needs, as it becomes available, and runs it: the archiver, retention, and what forgets the videos that were removed."""
 
 import asyncio
 import logging
 import time
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import Any, Final
 
 from consumers.archiver import GROUP, Archiver
+from consumers.forgetting import Forgetting
 from consumers.kept_videos import KeptVideos
+from consumers.removed_videos import RemovedVideos
 from consumers.retention import Retention
 from consumers.segment_archive import SegmentArchive
 from consumers.stopping import stops_within
-from schemas.topics import MEDIA_PARTS, VIDEOS, VIDEOS_SETTINGS
+from schemas.topics import MEDIA_PARTS, MEDIA_RENDITIONS, VIDEOS, VIDEOS_SETTINGS
+from stores.cassandra import Cassandra
 from stores.hot_tier import open_segment_store
 from stores.kafka import EventProducer
 from stores.log_group import LogGroup
@@ -43,14 +46,22 @@ class Recording:
         }
 
 
-async def record(settings: Settings, stop: asyncio.Event, running: Recording) -> None:
+async def record(
+    settings: Settings,
+    stop: asyncio.Event,
+    running: Recording,
+    cassandra: Callable[[], Cassandra | None] = lambda: None,
+) -> None:
     """Record until `stop` is set. A cold store that cannot be opened, and a log that is away, are waited for.
+
+    Videos that were removed are forgotten while `cassandra` gives a session.
 
     Raises:
         LogError: the log cannot be read any more; start anew.
     """
-    videos = KeptVideos()
-    follow = [Subscription(topic, videos.apply) for topic in (VIDEOS, VIDEOS_SETTINGS)]
+    videos, removed = KeptVideos(), RemovedVideos()
+    follow = [Subscription(topic, videos.apply, gone=videos.gone) for topic in (VIDEOS, VIDEOS_SETTINGS)]
+    follow += [Subscription(topic, removed.apply, gone=removed.gone) for topic in (VIDEOS_SETTINGS, MEDIA_RENDITIONS)]
     async with AsyncExitStack() as stack:
         cold = await _open_when_there(settings, stop, stack)
         reader = await stack.enter_async_context(LogReader(settings, follow, role="consumers-videos"))
@@ -63,14 +74,25 @@ async def record(settings: Settings, stop: asyncio.Event, running: Recording) ->
         archiver = Archiver(settings, group, videos, reader, SegmentArchive(hot, cold, now_ms), producer, now_ms)
         # Each partition has one archiver: it removes what it would archive.
         retention = Retention(videos, cold, hot, producer, settings.hot_retention_s, now_ms, archiver.is_ours)
+        forgetting = Forgetting(
+            removed,
+            cold,
+            cassandra,
+            producer,
+            settings.partitions,
+            settings.forget_after_s,
+            now_ms,
+            archiver.is_ours,
+        )
         running.group, running.archiver = group, archiver
-        await _until_broken(reader, _both(archiver, retention, stop))
+        await _until_broken(reader, _all(archiver, retention, forgetting, stop))
 
 
-async def _both(archiver: Archiver, retention: Retention, stop: asyncio.Event) -> None:
+async def _all(archiver: Archiver, retention: Retention, forgetting: Forgetting, stop: asyncio.Event) -> None:
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(archiver.run(stop), name="archiver")
         tasks.create_task(retention.run(stop), name="retention")
+        tasks.create_task(forgetting.run(stop), name="forgetting")
 
 
 async def _until_broken(reader: LogReader, work: Coroutine[Any, Any, None]) -> None:

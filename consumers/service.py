@@ -41,7 +41,7 @@ async def run_consumers(settings: Settings, stop: asyncio.Event) -> None:
     ):
         tasks.create_task(janitor.run(stop), name="hot-janitor")
         tasks.create_task(_write_log(settings, stop, running), name="cassandra-writer")
-        tasks.create_task(record(settings, stop, recording), name="recording")
+        tasks.create_task(record(settings, stop, recording, lambda: running.cassandra), name="recording")
 
 
 @dataclass(slots=True)
@@ -50,6 +50,7 @@ class _Running:
 
     group: LogGroup | None = None
     writer: CassandraWriter | None = None
+    cassandra: Cassandra | None = None
 
     def checks(self) -> dict[str, bool]:
         return {
@@ -66,7 +67,7 @@ async def _write_log(settings: Settings, stop: asyncio.Event, running: _Running)
         producer = await stack.enter_async_context(EventProducer(settings, "consumers"))
         group = await stack.enter_async_context(LogGroup(settings, "consumers", GROUP, TOPICS))
         writer = CassandraWriter(group, cassandra, producer, partial(apply_schema, settings), _now_ms)
-        running.group, running.writer = group, writer
+        running.group, running.writer, running.cassandra = group, writer, cassandra
         await writer.run(stop)
 
 

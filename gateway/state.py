@@ -21,7 +21,7 @@ from stores.email_verifications import EmailVerifications
 from stores.emotes import Emotes
 from stores.hot_tier import open_segment_store
 from stores.link_keys import link_keys_path
-from stores.log_reader import BEGINNING, Handler, LogReader, Subscription, now_ms
+from stores.log_reader import BEGINNING, Gone, Handler, LogReader, Subscription, now_ms
 from stores.memberships import Memberships
 from stores.sessions import Sessions
 from stores.settings import Settings
@@ -99,14 +99,14 @@ class GatewayState:
         self._after_batch: list[Callable[[], None]] = []
         self._on_stop: list[Callable[[], None]] = []
         self._stack = AsyncExitStack()
-        self.subscribe(VIDEOS, self.videos.apply)
-        self.subscribe(VIDEOS_SETTINGS, self.videos.apply)
+        self.subscribe(VIDEOS, self.videos.apply, gone=self.videos.gone)
+        self.subscribe(VIDEOS_SETTINGS, self.videos.apply, gone=self.videos.gone)
         self.resource(lambda: self.cassandra)
 
-    def subscribe(self, topic: Topic, handler: Handler, start_ms: int = BEGINNING) -> None:
-        """Fold a topic from `start_ms` (wall clock) on; before the server starts."""
+    def subscribe(self, topic: Topic, handler: Handler, start_ms: int = BEGINNING, gone: Gone | None = None) -> None:
+        """Fold a topic from `start_ms` (wall clock) on, and with `gone` which keys are deleted; before the server starts."""
         assert self.reader is None, "subscribe before the gateway starts"
-        self.subscriptions.append(Subscription(topic, handler, start_ms))
+        self.subscriptions.append(Subscription(topic, handler, start_ms, gone))
 
     def resource(self, opener: Resource) -> None:
         """Open with the server (before the log is read), close in reverse order after it."""

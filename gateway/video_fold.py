@@ -9,7 +9,7 @@ from gateway.rendition_fold import Limits, Others, RenditionFold
 from media.hls import Segment
 from media.ladder import SOURCE
 from schemas.events import BreakPlanned, PartReady, SegmentClosed, Track, VideoChanged, VideoState
-from schemas.ids import ALPHABET
+from schemas.ids import started_ms
 
 RENDITION_NAME: Final = re.compile(r"[a-z0-9]{1,16}")
 MAX_RENDITIONS: Final = 16
@@ -218,14 +218,6 @@ class VideoFold:
         for rendition in self.renditions.values():
             rendition.version += 1
         self.version += 1
-
-
-def started_ms(video_id: str) -> int:
-    """Wall clock in a video id: its first ten characters (`schemas.ids.new_video_id`)."""
-    number = 0
-    for character in video_id[:10]:
-        number = number << 5 | ALPHABET.index(character)
-    return number
 
 
 def _check_part(event: PartReady) -> None:

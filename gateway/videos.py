@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 from typing import Final
 
-from schemas.events import Event, Origin, VideoChanged, VideoRemoved, VideoSettingsChanged
+from schemas.events import Event, Origin, VideoChanged, VideoForgotten, VideoRemoved, VideoSettingsChanged
+from schemas.topics import VIDEOS_SETTINGS
 from schemas.video_settings import settled
 from stores.log_reader import Place
 
@@ -36,8 +37,16 @@ class VideoDirectory:
             self._chosen[event.video_id] = event
             if event.video_id in self._by_id:
                 self._by_id[event.video_id] = settled(self._by_id[event.video_id], event)
-        elif isinstance(event, VideoRemoved):
-            self._remove(event)
+        elif isinstance(event, VideoRemoved | VideoForgotten):
+            self._removed.add(event.video_id)
+            self._let_go(event.video_id, event.channel)
+
+    def gone(self, video_id: str, place: Place) -> None:
+        """Fold a deleted key: the video is forgotten, and on `videos.settings` even that it was removed."""
+        known = self._by_id.get(video_id)
+        self._let_go(video_id, known.channel if known is not None else "")
+        if place.topic == VIDEOS_SETTINGS.name:
+            self._removed.discard(video_id)
 
     def choose(self, video: VideoChanged, chosen: VideoSettingsChanged) -> VideoChanged:
         """Take a choice that is on its way through the log; gives the video as it holds."""
@@ -54,16 +63,15 @@ class VideoDirectory:
         if len(self._by_id) > self._max_videos:
             self._drop_oldest()
 
-    def _remove(self, event: VideoRemoved) -> None:
-        """Forget a video for good; its channel's current one is then the newest of the others."""
-        self._removed.add(event.video_id)
-        self._chosen.pop(event.video_id, None)
-        self._by_id.pop(event.video_id, None)
-        if self._current.get(event.channel) == event.video_id:
-            del self._current[event.channel]
-            newest = max(self.all_of(event.channel), key=_rank, default=None)
+    def _let_go(self, video_id: str, channel: str) -> None:
+        """Know a video no more; its channel's current one is then the newest of the others."""
+        self._chosen.pop(video_id, None)
+        self._by_id.pop(video_id, None)
+        if self._current.get(channel) == video_id:
+            del self._current[channel]
+            newest = max(self.all_of(channel), key=_rank, default=None)
             if newest is not None:
-                self._current[event.channel] = newest.video_id
+                self._current[channel] = newest.video_id
 
     def is_removed(self, video_id: str) -> bool:
         """Whether a video was removed: then it is nowhere any more."""

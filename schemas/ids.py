@@ -26,3 +26,15 @@ def new_video_id(now_ms: int, random: bytes) -> VideoId:
     if len(random) < 7:
         raise ValueError(f"expected at least 7 random bytes, found {len(random)}")
     return VideoId(base32(now_ms, 10) + base32(int.from_bytes(random, "big"), 10))
+
+
+def started_ms(video_id: str) -> int:
+    """Wall clock in a video id: its first ten characters.
+
+    Raises:
+        ValueError: a character is none of ours.
+    """
+    number = 0
+    for character in video_id[:10]:
+        number = number << 5 | ALPHABET.index(character)
+    return number

@@ -86,7 +86,11 @@ RIGHTS: Final[dict[str, Rights]] = {
             *(MEDIA_PARTS, MEDIA_JOBS, MEDIA_RENDITIONS, RECORDINGS, VIDEOS, VIDEOS_SETTINGS, VIDEOS_CAPTIONS),
             *(COMMENTS_FEED, MODERATION, REACTIONS, REACTIONS_PLACED, TOTALS, VIEWERS, ADS_BREAKS),
         ),
-        writes=(RECORDINGS, VIDEOS_SETTINGS, DEAD_LETTERS),
+        writes=(
+            *(RECORDINGS, VIDEOS_SETTINGS, DEAD_LETTERS),
+            *(COMMENTS_SUBMITTED, REACTIONS, PRESENCE, ADS_CUES, MEDIA_JOBS),  # what is kept of a removed video goes
+            *(VIDEOS, VIDEOS_CAPTIONS, MEDIA_GOPS, MEDIA_RENDITIONS),
+        ),
         groups=("logcast-cassandra", "logcast-archiver"),
     ),
     "gateway": Rights(

@@ -159,7 +159,7 @@ class EventProducer:
         topic: str,
         partition: int,
         key: bytes,
-        value: bytes,
+        value: bytes | None,
         *,
         headers: Sequence[tuple[str, bytes]] = (),
         timestamp_ms: int = 0,
@@ -181,6 +181,19 @@ class EventProducer:
         except BufferError as error:
             raise LogBusyError("Kafka does not keep up: the producer's queue is full; wait and send again") from error
         return written
+
+    async def delete(self, topic: Topic, key: str, partition_key: str = "") -> Written:
+        """Delete a key of a compacted topic and wait until it is on the log; it was put where `partition_key` says, if given.
+
+        Raises:
+            LogError: the brokers refused it.
+        """
+        partition = partition_of(partition_key or key, topic.partitions or self._settings.partitions)
+        while True:
+            try:
+                return await self.send_record(topic.name, partition, key.encode(), None)
+            except LogBusyError:
+                await asyncio.sleep(BUSY_PAUSE_S)
 
     async def enqueue(
         self, topic: Topic, key: str, event: Event, *, partition: int | None = None

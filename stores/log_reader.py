@@ -7,6 +7,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from types import TracebackType
 from typing import Any, Final, Self
 
@@ -60,13 +61,25 @@ Handler = Callable[[Event, Place], None]
 """Folds one event; runs in the event loop and must not block. What it raises is logged and counted, never passed on."""
 
 
+Gone = Callable[[str, Place], None]
+"""Folds that a key of a compacted topic was deleted; as `Handler`."""
+
+
 @dataclass(frozen=True, slots=True)
 class Subscription:
-    """One topic, who folds it, and from when on (wall clock, ms; `BEGINNING` for all of it)."""
+    """One topic, who folds it, and from when on (wall clock, ms; `BEGINNING` for all of it); `gone` is told of deleted keys."""
 
     topic: Topic
     handler: Handler
     start_ms: int = BEGINNING
+    gone: Gone | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Deleted:
+    """A key that was deleted."""
+
+    key: str
 
 
 @dataclass(slots=True)
@@ -75,10 +88,13 @@ class _Feed:
 
     topic: Topic
     handlers: list[Handler] = field(default_factory=list)
+    gone: list[Gone] = field(default_factory=list)
     start_ms: int | None = None
 
     def add(self, subscription: Subscription) -> None:
         self.handlers.append(subscription.handler)
+        if subscription.gone is not None:
+            self.gone.append(subscription.gone)
         self.start_ms = min(
             subscription.start_ms, self.start_ms if self.start_ms is not None else subscription.start_ms
         )
@@ -231,9 +247,9 @@ class LogReader:
                 self._stop.wait(0.5)
         return []
 
-    def _decoded(self, messages: Sequence[Message]) -> list[tuple[_Feed, Event | None, Place]]:
+    def _decoded(self, messages: Sequence[Message]) -> list[tuple[_Feed, Event | _Deleted | None, Place]]:
         """Records as events; None instead of an event where a partition ended."""
-        events: list[tuple[_Feed, Event | None, Place]] = []
+        events: list[tuple[_Feed, Event | _Deleted | None, Place]] = []
         for message in messages:
             name = message.topic()
             assert name is not None
@@ -252,9 +268,11 @@ class LogReader:
                     events.append((feed, decode(value), place))
                 except CodecError as unreadable:
                     _skip(place, unreadable)
+            elif feed.gone:
+                events.append((feed, _Deleted((message.key() or b"").decode(errors="replace")), place))
         return events
 
-    def _fold(self, events: list[tuple[_Feed, Event | None, Place]]) -> None:
+    def _fold(self, events: list[tuple[_Feed, Event | _Deleted | None, Place]]) -> None:
         """In the event loop: give a batch to the folds."""
         try:
             for feed, event, place in events:
@@ -262,9 +280,14 @@ class LogReader:
                     self._reached_end(place)
                     continue
                 EVENTS.labels(place.topic).inc()
-                for handler in feed.handlers:
+                calls: Iterable[Callable[[], None]] = (
+                    [partial(gone, event.key, place) for gone in feed.gone]
+                    if isinstance(event, _Deleted)
+                    else [partial(handler, event, place) for handler in feed.handlers]
+                )
+                for call in calls:
                     try:
-                        handler(event, place)
+                        call()
                     except Exception as error:  # noqa: BLE001  (one bad record must not stop the fold of all others)
                         _skip(place, error)
                 self._reached[self._settings.topic(place.topic), place.partition] = place.offset + 1

@@ -178,6 +178,9 @@ class Settings(BaseSettings):
     keep_days_default: Annotated[int, Field(ge=-1, le=36_500)] = Field(
         7, description="Days that recordings of channels are kept which chose nothing; 0: none is made, -1: for ever."
     )
+    forget_after_s: Annotated[int, Field(ge=60, le=31_536_000)] = Field(
+        3_600, description="So long after a video was removed everything that is kept only for it goes."
+    )
     archive_at_once: Annotated[int, Field(ge=1, le=64)] = Field(
         4, description="Segments that one archiver copies at once; each is in memory meanwhile."
     )

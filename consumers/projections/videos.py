@@ -61,7 +61,7 @@ def _about(event: VideoChanged | VideoSettingsChanged) -> tuple[tuple[str, ...],
 
 
 def removal_writes(event: VideoRemoved) -> tuple[Write, ...]:
-    """A mark: nothing is deleted from the tables, and who lists videos passes over those that have it."""
+    """A mark: who lists videos passes over those that have it, until their rows are cleared (`consumers.forgetting`)."""
     e, at = event, (event.removed_ms, event.removed_ms * 1_000)
     return _both(REMOVE_VIDEO, (e.video_id, *at), REMOVE_IN_CHANNEL, (e.channel, e.video_id, *at))
 

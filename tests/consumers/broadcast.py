@@ -1,6 +1,7 @@
 """The events of a made-up broadcast, and the rows that they must lead to, told apart from how the code makes them."""
 
 import asyncio
+import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -73,6 +74,10 @@ from stores.moderation import BUCKET_MS
 from stores.settings import Settings
 
 START_MS = 1_700_000_000_000
+REMOVED_MS = time.time_ns() // 1_000_000
+"""Now: consumers forget a video an hour later, and then its rows are gone."""
+
+DAY_MS = 86_400_000
 CHANNEL = "ann"
 LOST_SEGMENT = 2
 MADE = TrackInfo(codecs="avc1.4d000c", width=256, height=144, frame_rate=30.0, sample_rate=0, channels=0)
@@ -197,7 +202,7 @@ class Broadcast:
             reason="expired",
             files=3,
             size=1_000,
-            removed_ms=START_MS + 100_000,
+            removed_ms=REMOVED_MS,
             removed_by="retention",
         )
 
@@ -206,9 +211,9 @@ class Broadcast:
         return VideoForgotten(
             video_id=self.video_id,
             channel=CHANNEL,
-            removed_ms=START_MS + 100_000,
-            forgotten_ms=START_MS + 200_000,
-            until_ms=START_MS + 300_000,
+            removed_ms=REMOVED_MS,
+            forgotten_ms=REMOVED_MS + 1_000,
+            until_ms=REMOVED_MS + DAY_MS,
         )
 
     def archived(self, segment: int) -> SegmentArchived:
@@ -535,10 +540,8 @@ class Broadcast:
             ),
             "renditions": [("144p150k", MADE.codecs), ("audio", "avc1.64001f"), ("source", "avc1.64001f")],
             "archived": sorted((n, n * 1_000, (1, 3) if n else ()) for n in range(self.segments)),
-            "videos": [
-                ("Ann paints a boat", "ended", START_MS + 90_000, self.segments - 1, 0, "unlisted", START_MS + 100_000)
-            ],
-            "videos_by_channel": [(self.video_id, "ended", "Ann paints a boat", "unlisted", START_MS + 100_000)],
+            "videos": [("Ann paints a boat", "ended", START_MS + 90_000, self.segments - 1, 0, "unlisted", REMOVED_MS)],
+            "videos_by_channel": [(self.video_id, "ended", "Ann paints a boat", "unlisted", REMOVED_MS)],
             "breaks": [("cue-1", True, "", 3, 30_000), ("cue-2", False, "overlap", None, None)],
             "captions": [
                 (segment, 0, ((segment * 90_000 + 3_000, 3), (segment * 90_000 + 6_000, 6)))

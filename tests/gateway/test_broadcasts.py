@@ -7,10 +7,9 @@ import pytest
 
 from gateway import broadcasts as module
 from gateway.broadcasts import QUIET_MS, Broadcasts, TooManyParkedError
-from gateway.video_fold import started_ms
 from gateway.videos import VideoDirectory
 from schemas.events import VideoChanged, VideoState
-from schemas.ids import new_video_id
+from schemas.ids import new_video_id, started_ms
 from stores.settings import Settings
 from tests.gateway.conftest import Clock
 from tests.gateway.tape import START_MS, VIDEO, Tape, planned, video

@@ -19,11 +19,20 @@ from gateway.settings_routes import wanted_of
 from gateway.state import GatewayState
 from gateway.videos import VideoDirectory
 from schemas import codec
-from schemas.events import Event, VideoChanged, VideoRemoved, VideoSettingsChanged, VideoState, Visibility
+from schemas.events import (
+    Event,
+    VideoChanged,
+    VideoForgotten,
+    VideoRemoved,
+    VideoSettingsChanged,
+    VideoState,
+    Visibility,
+)
 from schemas.ids import new_video_id
 from schemas.topics import VIDEOS, VIDEOS_SETTINGS
 from stores.accounts import Accounts
 from stores.kafka import EventProducer, read_to_end
+from stores.log_reader import Place
 from stores.settings import Settings
 from tests.waiting import eventually, eventually_async
 
@@ -286,6 +295,29 @@ def test_a_removed_video_is_nowhere_and_the_channel_shows_the_one_before(order: 
     assert current is not None
     assert current.video_id == ANN
     assert [v.video_id for v in directory.all_of("ann")] == [ANN]
+
+
+def test_a_forgotten_video_is_gone_without_a_trace_in_whatever_order_its_keys_are_deleted() -> None:
+    forgotten = VideoForgotten(video_id=BEN, channel="ann", removed_ms=5, forgotten_ms=6, until_ms=7)
+    for last, first in ((VIDEOS, VIDEOS_SETTINGS), (VIDEOS_SETTINGS, VIDEOS)):
+        directory = VideoDirectory()
+        for event in (video(ANN, "ann"), video(BEN, "ann"), CHOICE, forgotten):
+            directory.apply(event)
+        assert directory.is_removed(BEN)
+        for topic in (first, last):
+            directory.gone(BEN, Place(topic.name, 0, 0, 0))
+        assert (directory.is_removed(BEN), len(directory)) == (False, 1)
+        current = directory.of_channel("ann")
+        assert current is not None
+        assert current.video_id == ANN
+
+
+def test_a_video_whose_key_is_deleted_is_let_go_though_nobody_knows_that_it_was_removed() -> None:
+    directory = VideoDirectory()
+    directory.apply(video(BEN, "ann"))
+    directory.gone(BEN, Place(VIDEOS.name, 0, 0, 0))
+    assert directory.get(BEN) is None
+    assert directory.of_channel("ann") is None
 
 
 @integration

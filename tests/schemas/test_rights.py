@@ -52,7 +52,7 @@ def test_a_role_may_use_what_its_package_names_and_nothing_else(role: str) -> No
 
 @pytest.mark.parametrize("role", ROLES)
 def test_a_role_may_write_what_its_package_sends(role: str) -> None:
-    sent = first_arguments(PACKAGES[role], {"send", "deliver", "enqueue"})
+    sent = first_arguments(PACKAGES[role], {"send", "deliver", "delete", "enqueue"})
     assert sent
     assert sent <= {topic.name for topic in RIGHTS[role].writes}
 

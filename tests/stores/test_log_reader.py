@@ -59,6 +59,21 @@ async def test_everything_is_read_once_in_the_order_of_its_partition(topics: Set
         assert not reader.caught_up
 
 
+async def test_deleted_keys_are_told_to_those_who_ask_for_them(topics: Settings) -> None:
+    fold, other, gone = Fold(), Fold(), list[tuple[str, str, int]]()
+    async with EventProducer(topics, "test") as producer:
+        await producer.deliver(VIDEOS, VIDEO, video())
+        await producer.delete(VIDEOS, VIDEO)
+        subscriptions = [
+            Subscription(VIDEOS, fold, gone=lambda key, place: gone.append((key, place.topic, place.offset))),
+            Subscription(VIDEOS, other),
+        ]
+        async with LogReader(topics, subscriptions) as reader:
+            await caught_up(reader)
+            assert gone == [(VIDEO, "videos", 1)]
+            assert len(fold.events) == len(other.events) == 1
+
+
 async def test_a_topic_is_read_from_the_time_that_was_asked(topics: Settings) -> None:
     tape, late, whole = Tape([4] * 4), Fold(), Fold()
     old_ms = time.time_ns() // 1_000_000 - 3_600_000
