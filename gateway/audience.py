@@ -114,6 +114,8 @@ class Audience:
         state.subscribe(ADS_BREAKS, self.conversation.apply, now_ms - BREAKS_HELD_MS)
         state.subscribe(VIDEOS, self._tell_video)
         state.subscribe(VIDEOS_SETTINGS, self._tell_video)
+        folds = (self.conversation, self.polls, self.heat, self.viewer_counts)
+        state.on_removed(*(fold.forget for fold in folds))
         state.resource(self._open)
         state.on_stop(self._say_goodbye)
 

@@ -136,6 +136,12 @@ class Broadcasts:
         """Wait until anything of a video changes; False when nothing did in time."""
         return await self.wait(fold, "", (0, None), timeout_s)
 
+    def forget(self, video_id: str) -> None:
+        """A video that was removed; who waits for its media waits no longer."""
+        fold = self._folds.get(video_id)
+        if fold is not None:
+            self._drop(fold)
+
     def stop(self) -> None:
         """Let everyone go who waits, and nobody wait any more."""
         self._stopping = True

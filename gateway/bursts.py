@@ -43,6 +43,11 @@ class Bursts:
         if self._now_ms() - event.as_of_ms < FRESH_MS:
             self._add((event.channel, event.video_id), before[1] if before else {}, event.reactions)
 
+    def forget(self, video_id: str) -> None:
+        """A video that was removed."""
+        self._counted.pop(video_id, None)
+        self._came = {video: counts for video, counts in self._came.items() if video[1] != video_id}
+
     def tick(self) -> None:
         """Tell what came since the last tick."""
         came, self._came = self._came, {}

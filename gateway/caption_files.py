@@ -63,6 +63,11 @@ class CaptionFiles:
         while self._heard_bytes > self._max_bytes and len(self._heard) > 1:
             self._drop(next(iter(self._heard)))
 
+    def forget(self, video_id: str) -> None:
+        """A video that was removed."""
+        for key in [key for key in self._heard if key[0] == video_id]:
+            self._drop(key)
+
     async def of_video(self, video_id: str) -> tuple[CaptionFile, ...]:
         """The files of a video, by language."""
         files = {file.language: file for file in await self._stored(video_id)}

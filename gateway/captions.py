@@ -84,6 +84,7 @@ class Captions:
         state.subscribe(MEDIA_PARTS, self.media, media.broadcasts.log_start_ms)
         state.subscribe(VIDEOS_CAPTIONS, self.files.uploaded, state.clock() - HEARD_MS)
         state.after_batch(self.folded)
+        state.on_removed(self.removed)
         state.resource(self._ticking)
 
     # What came
@@ -97,9 +98,14 @@ class Captions:
         if event.video_id in self._live:
             self._changed.add(event.video_id)
 
+    def removed(self, video_id: str) -> None:
+        """Nothing is held of a video that was removed."""
+        self._live.pop(video_id, None)
+        self.files.forget(video_id)
+
     def folded(self) -> None:
         """After a batch: decode what is complete."""
-        for video_id in self._changed:
+        for video_id in self._changed & self._live.keys():
             fold = self._broadcasts.get(video_id)
             source = fold.renditions.get(SOURCE) if fold is not None else None
             if source is not None:
@@ -110,7 +116,7 @@ class Captions:
         """Let go of videos that the gateway has let go of, at the second time that it is so."""
         gone = {video_id for video_id in self._live if self._broadcasts.get(video_id) is None}
         for video_id in gone & self._orphans:
-            del self._live[video_id]
+            self._live.pop(video_id, None)
         self._orphans = gone
 
     # What is there

@@ -60,6 +60,11 @@ class Catalogue:
             self._remade.popitem(last=False)
         self._recorded.touched(video_id)
 
+    def forget(self, video_id: str) -> None:
+        """A video that was removed."""
+        self._remade.pop(video_id, None)
+        self._recorded.forget(video_id)
+
     def media(self, event: Event, _place: Place | None = None) -> None:
         """Hear of media: of a video that has ended it changes what is recorded."""
         if isinstance(event, PartReady | SegmentClosed):

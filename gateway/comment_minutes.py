@@ -32,6 +32,11 @@ class CommentMinutes:
             forgotten, _ = self._videos.popitem(last=False)
             del self._seq[forgotten]
 
+    def forget(self, video_id: str) -> None:
+        """A video that was removed."""
+        self._videos.pop(video_id, None)
+        self._seq.pop(video_id, None)
+
     def of(self, video_id: str) -> list[tuple[int, int]]:
         """The minutes that had comments, oldest first: wall clock, and how many."""
         return sorted(self._videos.get(video_id, {}).items())

@@ -136,6 +136,10 @@ class Conversation:
             self._talks.move_to_end(video_id)
         return talk
 
+    def forget(self, video_id: str) -> None:
+        """A video that was removed."""
+        self._talks.pop(video_id, None)
+
     # -- events
 
     def apply(self, event: Event, _place: object = None) -> None:

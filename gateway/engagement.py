@@ -45,6 +45,7 @@ class Engagement:
         audience.viewer_counts.on_viewers = self._tell_viewers
         self._bursts = Bursts(partial(audience.tell, fleeting=True), audience.state.clock)
         audience.state.subscribe(TOTALS, self._bursts.apply)
+        audience.state.on_removed(self._bursts.forget)
         audience.actions.add("vote", vote_of, self.on_vote)
         audience.actions.greet(self._greeting)
         audience.actions.watch(lambda voice: self.presence.came(*self._who(voice)), self._went)

@@ -56,6 +56,10 @@ class Heat:
             self._judge(course, (counted - course.counted) * SECOND_MS / took_ms, at_ms)
             course.counted, course.since_ms = counted, at_ms
 
+    def forget(self, video_id: str) -> None:
+        """A video that was removed."""
+        self._courses.pop(video_id, None)
+
     def is_hot(self, video_id: str) -> bool:
         """Whether the reactions of a video are to be spread."""
         course = self._courses.get(video_id)

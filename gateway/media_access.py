@@ -58,6 +58,7 @@ def _made(state: GatewayState) -> MediaAccess:
     state.subscribe(MEDIA_PARTS, broadcasts.media, broadcasts.log_start_ms)
     state.subscribe(MEDIA_PARTS, catalogue.media, broadcasts.log_start_ms)
     state.subscribe(ADS_BREAKS, broadcasts.ad_break, broadcasts.log_start_ms)
+    state.on_removed(broadcasts.forget, catalogue.forget)
     state.after_batch(broadcasts.folded)
     state.on_stop(broadcasts.stop)
     state.resource(lambda: _ticking(broadcasts, views))

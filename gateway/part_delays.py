@@ -29,6 +29,10 @@ class PartDelays:
         took_ms = max(0, place.timestamp_ms - event.received_ms)
         known[event.rendition] = took_ms + (known.get(event.rendition, took_ms) - took_ms) * (1 - WEIGHT)
 
+    def forget(self, video_id: str) -> None:
+        """A video that was removed."""
+        self._videos.pop(video_id, None)
+
     def of(self, video_id: str) -> dict[str, int]:
         """Milliseconds by rendition."""
         return {name: round(ms) for name, ms in self._videos.get(video_id, {}).items()}

@@ -56,6 +56,11 @@ class PollBoard:
                 if not waiter.done():
                     waiter.set_result(event)
 
+    def forget(self, video_id: str) -> None:
+        """A video that was removed."""
+        for poll_id in self._videos.pop(video_id, {}):
+            self._timed.pop((video_id, poll_id), None)
+
     def of_video(self, video_id: str) -> list[PollChanged]:
         """The polls of a video, oldest first."""
         return sorted(self._videos.get(video_id, {}).values(), key=lambda poll: (poll.opened_ms, poll.poll_id))

@@ -129,6 +129,11 @@ class RecordedVideos:
         held = self._held.get(video_id)
         return held.fold if held is not None else None
 
+    def forget(self, video_id: str) -> None:
+        """A video that was removed."""
+        self._held.pop(video_id, None)
+        self._touched_ms.pop(video_id, None)
+
     async def video(self, video_id: str) -> VideoChanged | None:
         """The last state of a video that is in the index. Errors as `fold`."""
         with _away():

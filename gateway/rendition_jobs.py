@@ -36,6 +36,10 @@ class RenditionJobs:
         if event.state is JobState.DONE:
             self._made(event.video_id)
 
+    def forget(self, video_id: str) -> None:
+        """A video that was removed."""
+        self._videos.pop(video_id, None)
+
     def of(self, video_id: str) -> list[RenditionChanged]:
         """The jobs of a video, in the order they were asked for."""
         return sorted(self._videos.get(video_id, {}).values(), key=lambda job: (job.requested_ms, job.rendition))

@@ -40,6 +40,7 @@ def install(state: GatewayState) -> list[BaseRoute]:
     catalogue = media_access(state).catalogue
     jobs = RenditionJobs(catalogue.made)
     state.subscribe(MEDIA_RENDITIONS, jobs.apply)
+    state.on_removed(jobs.forget)
     routes = RenditionRoutes(state, catalogue, jobs)
     state.resource(routes.producing)
     path = "/v1/videos/{video}/renditions"

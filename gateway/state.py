@@ -14,6 +14,7 @@ from gateway.link_keys import LinkKeys
 from gateway.memory_cache import MemoryCache
 from gateway.standings import Standings
 from gateway.videos import VideoDirectory
+from schemas.events import Event, VideoForgotten, VideoRemoved
 from schemas.topics import VIDEOS, VIDEOS_SETTINGS, Topic
 from stores.accounts import Accounts
 from stores.block_lists import BlockLists
@@ -21,7 +22,7 @@ from stores.email_verifications import EmailVerifications
 from stores.emotes import Emotes
 from stores.hot_tier import open_segment_store
 from stores.link_keys import link_keys_path
-from stores.log_reader import BEGINNING, Gone, Handler, LogReader, Subscription, now_ms
+from stores.log_reader import BEGINNING, Gone, Handler, LogReader, Place, Subscription, now_ms
 from stores.memberships import Memberships
 from stores.sessions import Sessions
 from stores.settings import Settings
@@ -98,9 +99,11 @@ class GatewayState:
         self._resources: list[Resource] = []
         self._after_batch: list[Callable[[], None]] = []
         self._on_stop: list[Callable[[], None]] = []
+        self._on_removed: list[Callable[[str], None]] = []
         self._stack = AsyncExitStack()
         self.subscribe(VIDEOS, self.videos.apply, gone=self.videos.gone)
         self.subscribe(VIDEOS_SETTINGS, self.videos.apply, gone=self.videos.gone)
+        self.subscribe(VIDEOS_SETTINGS, self._removed)
         self.resource(lambda: self.cassandra)
 
     def subscribe(self, topic: Topic, handler: Handler, start_ms: int = BEGINNING, gone: Gone | None = None) -> None:
@@ -129,6 +132,10 @@ class GatewayState:
         """Call when the server begins to stop."""
         self._on_stop.append(callback)
 
+    def on_removed(self, *forget: Callable[[str], None]) -> None:
+        """Call with the id of each video that was removed: whatever is in memory for it goes."""
+        self._on_removed += forget
+
     def batch_folded(self) -> None:
         """A batch of events has been folded."""
         for callback in self._after_batch:
@@ -148,6 +155,11 @@ class GatewayState:
         reader = self.reader
         checks = {name: check() for name, check in self.ready_checks.items()}
         return {"log": reader is not None and reader.caught_up, "running": not self.stopping.is_set(), **checks}
+
+    def _removed(self, event: Event, _place: Place) -> None:
+        if isinstance(event, VideoRemoved | VideoForgotten):
+            for forget in self._on_removed:
+                forget(event.video_id)
 
     async def __aenter__(self) -> Self:
         try:

@@ -32,6 +32,10 @@ class ViewerCounts:
         if known is None or figures_of(known) != figures_of(event):
             self.on_viewers(event)
 
+    def forget(self, video_id: str) -> None:
+        """A video that was removed."""
+        self._videos.pop(video_id, None)
+
     def of_video(self, video_id: str) -> ViewersChanged | None:
         """The newest figures of a video."""
         return self._videos.get(video_id)
