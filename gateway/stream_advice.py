@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import Final
 
 from gateway.ingest_health import Arrival
+from gateway.left_out import Shed
 from schemas.events import IngestMeasured
 
 RECENT_MS: Final = 10_000
@@ -53,12 +54,14 @@ class Delivery:
         behind_ms: how far the slowest of them is behind the source; 0 without one.
         source_age_ms: how old the newest picture is that viewers can get; -1 where there is none.
         gaps: segments of the last two minutes that are missing.
+        shed: the renditions that the workers left out lately.
     """
 
     rungs: tuple[str, ...] = ()
     behind_ms: int = 0
     source_age_ms: int = -1
     gaps: int = 0
+    shed: tuple[Shed, ...] = ()
 
 
 def advice(arrival: Arrival, delivery: Delivery, now_ms: int) -> list[Advice]:
@@ -261,6 +264,8 @@ def _delivered(arrival: Arrival, delivery: Delivery, now_ms: int) -> Iterator[Ad
             f"Lower qualities are {_seconds(delivery.behind_ms)} behind",
             "The workers are busy. Viewers of the original see no difference; another worker helps (logcast serve worker).",
         )
+    if delivery.shed:
+        yield _left_out(delivery.shed)
     if delivery.gaps:
         yield Advice(
             "gaps",
@@ -268,6 +273,18 @@ def _delivered(arrival: Arrival, delivery: Delivery, now_ms: int) -> Iterator[Ad
             f"{delivery.gaps} segment{'s' * (delivery.gaps > 1)} of the last two minutes {'are' if delivery.gaps > 1 else 'is'} missing",
             "Viewers skip over it. A worker or the encoder was away then.",
         )
+
+
+def _left_out(shed: tuple[Shed, ...]) -> Advice:
+    names = ", ".join(one.name for one in shed[:-1]) + " and " * (len(shed) > 1) + shed[-1].name
+    verb = ("are" if len(shed) > 1 else "is") if any(one.now for one in shed) else ("were" if len(shed) > 1 else "was")
+    return Advice(
+        "left_out_rungs",
+        Level.WARNING,
+        f"{names} {verb} left out for {_whole_seconds(max(one.ms for one in shed))} of the last two minutes",
+        "The workers are behind. Add a worker (logcast serve worker), or take a smaller ladder (LOGCAST_LADDER). Viewers get the "
+        "other qualities meanwhile, and the recording gets this one later.",
+    )
 
 
 _RULES: Final[tuple[Callable[[Arrival, IngestMeasured, int], Iterator[Advice]], ...]] = (
@@ -282,6 +299,10 @@ _RULES: Final[tuple[Callable[[Arrival, IngestMeasured, int], Iterator[Advice]], 
 
 def _seconds(ms: int) -> str:
     return f"{ms / 1000:.1f} s".replace(".0 s", " s")
+
+
+def _whole_seconds(ms: int) -> str:
+    return f"{max(1, round(ms / 1000))} s"
 
 
 def _times_of(count: int) -> str:

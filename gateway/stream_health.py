@@ -1,9 +1,11 @@
 """The health of a channel's stream as JSON has it: what arrives, what viewers get, and what to do about it."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any, Final
 
 from gateway.ingest_health import Arrival, Trouble
+from gateway.left_out import Shed
 from gateway.rendition_fold import RenditionFold
 from gateway.stream_advice import RECENT_MS, Advice, Delivery, advice, frame_rate, worst
 from gateway.video_fold import VideoFold
@@ -24,6 +26,7 @@ def health_row(
     delays: dict[str, int],
     arrival: Arrival | None,
     now_ms: int,
+    shed: tuple[Shed, ...] = (),
 ) -> dict[str, Any]:
     """Everything; `ingest` and `delivery` only while the video is on the air.
 
@@ -34,11 +37,12 @@ def health_row(
         delays: ms from ingest to log, by rendition.
         arrival: how the publisher's stream arrives, if the ingest told.
         now_ms: wall clock.
+        shed: the renditions that the workers left out lately.
     """
     on_air = video is not None and video.state is not VideoState.ENDED
     mine = arrival if arrival and arrival.measured and video and arrival.newest.video_id == video.video_id else None
-    renditions = rendition_rows(fold, delays) if on_air and fold is not None else []
-    found = advice(mine, delivery_of(fold, now_ms), now_ms) if on_air and mine is not None else []
+    renditions = rendition_rows(fold, delays, shed) if on_air and fold is not None else []
+    found = advice(mine, replace(delivery_of(fold, now_ms), shed=shed), now_ms) if on_air and mine is not None else []
     status = "offline" if not on_air else worst(found).value if mine is not None else "unknown"
     return {
         "channel": channel,
@@ -83,14 +87,17 @@ def ingest_row(arrival: Arrival) -> dict[str, Any]:
     }
 
 
-def rendition_rows(fold: VideoFold, delays: dict[str, int]) -> list[dict[str, Any]]:
+def rendition_rows(fold: VideoFold, delays: dict[str, int], shed: tuple[Shed, ...] = ()) -> list[dict[str, Any]]:
     """The renditions that are made, the source first, then by height."""
     ahead_ms = _edge_ms(fold)
-    rows = [_rendition_row(rendition, delays, ahead_ms) for rendition in fold.listed]
+    left_out = {one.name: one for one in shed}
+    rows = [_rendition_row(rendition, delays, ahead_ms, left_out.get(rendition.name)) for rendition in fold.listed]
     return sorted(rows, key=lambda row: (row["name"] != SOURCE, row["track"] == "audio", -row["height"]))
 
 
-def _rendition_row(rendition: RenditionFold, delays: dict[str, int], ahead_ms: int) -> dict[str, Any]:
+def _rendition_row(
+    rendition: RenditionFold, delays: dict[str, int], ahead_ms: int, shed: Shed | None
+) -> dict[str, Any]:
     info = rendition.info
     return {
         "name": rendition.name,
@@ -103,6 +110,8 @@ def _rendition_row(rendition: RenditionFold, delays: dict[str, int], ahead_ms: i
         "delay_ms": delays.get(rendition.name),
         "behind_ms": max(0, ahead_ms - _end_ms(rendition)),
         "gaps": sum(segment.gap for segment in rendition.segments),
+        "left_out_ms": shed.ms if shed is not None else 0,
+        "left_out_now": shed is not None and shed.now,
     }
 
 

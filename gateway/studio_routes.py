@@ -11,6 +11,7 @@ from gateway.audience import HELD_MS, Audience
 from gateway.comment_minutes import CommentMinutes
 from gateway.identity import Identities, client_address, must_have_channel
 from gateway.ingest_health import READ_MS, IngestHealth
+from gateway.left_out import LeftOut, shed_lately
 from gateway.media_access import media_access
 from gateway.part_delays import PartDelays
 from gateway.problems import not_found
@@ -41,11 +42,13 @@ class StudioRoutes:
         self._broadcasts = media_access(audience.state).broadcasts
         self._arrivals = IngestHealth()
         self._delays = PartDelays()
+        self._left_out = LeftOut()
         self._minutes = CommentMinutes()
         self._asking = RateLimits("health", ASKS_PER_S, ASKS_BURST)
         now_ms = self._state.clock()
         self._state.subscribe(INGEST_HEALTH, self._arrivals.apply, now_ms - READ_MS)
         self._state.subscribe(MEDIA_PARTS, self._delays.apply, self._broadcasts.log_start_ms)
+        self._state.subscribe(MEDIA_PARTS, self._left_out.apply, self._broadcasts.log_start_ms)
         self._state.subscribe(COMMENTS_FEED, self._minutes.apply, now_ms - HELD_MS)
         self._state.on_removed(self._delays.forget, self._minutes.forget)
 
@@ -57,8 +60,9 @@ class StudioRoutes:
         video = self._state.videos.of_channel(channel)
         fold = self._broadcasts.get(video.video_id) if video is not None else None
         delays = self._delays.of(video.video_id) if video is not None else {}
-        arrival = self._arrivals.of(channel)
-        return answer(health_row(channel, video, fold, delays, arrival, self._state.clock()))
+        arrival, now_ms = self._arrivals.of(channel), self._state.clock()
+        shed = shed_lately(fold, self._left_out.of(video.video_id), now_ms) if video is not None else ()
+        return answer(health_row(channel, video, fold, delays, arrival, now_ms, shed))
 
     async def comment_minutes(self, request: Request) -> Response:
         """How many comments each minute of the last hour had."""

@@ -5,6 +5,7 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
+from dataclasses import replace
 from typing import ParamSpec, TypeVar
 
 from media.ladder import Rendition, Rung, rung_names
@@ -102,7 +103,8 @@ class LadderWork:
 
     async def _leave_for_later(self, last_segment: int) -> None:
         for rendition in self._left_out:
-            await self._writer.announce(*SegmentCount(self._first, rendition.name).close(last_segment))
+            lost = SegmentCount(self._first, rendition.name).close(last_segment)
+            await self._writer.announce(*(replace(closed, left_out=True) for closed in lost))
         await self._writer.defer(*(self._task(rendition, last_segment) for rendition in self._left_out))
 
     def _task(self, rendition: Rendition, last_segment: int) -> TranscodeTask:

@@ -114,7 +114,10 @@ class PartReady:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SegmentClosed:
-    """A segment of a rendition is complete with `parts` parts; 0: it is lost (topic `media.parts`)."""
+    """A segment of a rendition is complete with `parts` parts; 0: it is lost (topic `media.parts`).
+
+    `left_out`: it is not made now because the workers have no time for it.
+    """
 
     video_id: str
     channel: str
@@ -122,6 +125,7 @@ class SegmentClosed:
     gop: int
     segment: int
     parts: int
+    left_out: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,7 +17,7 @@ from logcast.stack.instance import ProcessEntry, StackFile, read_stack_file
 from logcast.stack.process import ProcessState
 
 OURS: Final = ("consumers", "worker", "standby", "gateway", "ingest")
-"""In this order: who reads something new must be there before who writes it."""
+"""In this order: what a gateway writes, a worker must be able to read; what a gateway cannot read yet, it reads at its start."""
 DEADLINE_S: Final = 180.0
 LOOK_EVERY_S: Final = 0.1
 

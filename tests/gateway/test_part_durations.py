@@ -40,8 +40,15 @@ def playlists(outputs: list[Output]) -> Iterator[tuple[str, ReadPlaylist]]:
             fold.part(passed_on(media_chunk(VIDEO, "ann", output, 0), inits[name]))
         elif isinstance(output, SegmentEnded):
             name = "source" if output.track == "video" else "audio"
-            facts = {"gop": output.gop, "segment": output.segment, "parts": output.parts}
-            fold.closed(SegmentClosed(video_id=VIDEO, channel="ann", rendition=name, **facts))
+            ended = SegmentClosed(
+                video_id=VIDEO,
+                channel="ann",
+                rendition=name,
+                gop=output.gop,
+                segment=output.segment,
+                parts=output.parts,
+            )
+            fold.closed(ended)
         else:
             continue
         if fold.renditions[name].segments:

@@ -10,11 +10,14 @@ import pytest
 from gateway.app import create_app
 from gateway.comment_minutes import MINUTE_MS, CommentMinutes
 from gateway.ingest_health import Arrival, IngestHealth
+from gateway.left_out import RECENT_MS, LeftOut, Shed, shed_lately
 from gateway.part_delays import PartDelays
+from gateway.rendition_fold import Limits
 from gateway.state import GatewayState
 from gateway.stream_advice import Delivery, Level, advice, worst
 from gateway.stream_health import health_row
-from schemas.events import CommentAccepted, Event, IngestMeasured, PartReady, VideoState
+from gateway.video_fold import VideoFold
+from schemas.events import CommentAccepted, Event, IngestMeasured, PartReady, SegmentClosed, VideoState
 from stores.log_reader import Place
 from stores.settings import Settings
 from stores.sql import open_engine
@@ -113,6 +116,49 @@ def test_what_viewers_do_not_get_is_said() -> None:
     assert codes(arriving(), Delivery()) == ["not_delivered"]
     assert codes(arriving(), dataclasses.replace(DELIVERED, source_age_ms=26_000)) == ["not_delivered"]
     assert codes(arriving(), dataclasses.replace(DELIVERED, behind_ms=6_000, gaps=2)) == ["worker_lag", "gaps"]
+
+
+@pytest.mark.parametrize(
+    ("shed", "title"),
+    [
+        ([Shed("720p", 40_000, now=True)], "720p is left out for 40 s of the last two minutes"),
+        ([Shed("720p", 4_000, now=False)], "720p was left out for 4 s of the last two minutes"),
+        (
+            [Shed("720p", 9_600, now=True), Shed("480p", 2_000, now=False)],
+            "720p and 480p are left out for 10 s of the last two minutes",
+        ),
+        (
+            [Shed("720p", 100, now=False), Shed("480p", 0, now=False), Shed("360p", 0, now=False)],
+            "720p, 480p and 360p were left out for 1 s of the last two minutes",
+        ),
+    ],
+)
+def test_what_the_workers_leave_out_is_said_in_plain_words_with_what_to_do(shed: list[Shed], title: str) -> None:
+    arrival = arriving()
+    delivery = dataclasses.replace(DELIVERED, shed=tuple(shed))
+    (found,) = advice(arrival, delivery, arrival.newest.measured_ms + 500)
+    assert (found.code, found.level, found.title) == ("left_out_rungs", Level.WARNING, title)
+    assert "Add a worker" in found.text
+
+
+def test_left_out_is_what_no_worker_made_for_as_long_as_the_source_tells() -> None:
+    tape, larger = Tape([4] * 5), Tape([4] * 5, "720p")
+    fold, left_out = VideoFold(VIDEO, Limits(600_000, 1_000)), LeftOut()
+    events: list[PartReady | SegmentClosed] = [*tape.events(), *larger.events(0, 2)]
+    events += [dataclasses.replace(larger.closed(number, 0), left_out=True) for number in (1, 2, 3)]
+    for event in events:
+        left_out.apply(event)
+        if isinstance(event, PartReady):
+            fold.part(event)
+        else:
+            fold.closed(event)
+    now_ms = START_MS + 5_000
+    assert shed_lately(fold, left_out.of(VIDEO), now_ms) == (Shed("720p", 2_000, now=True),)
+    left_out.apply(larger.closed(4))
+    assert shed_lately(fold, left_out.of(VIDEO), now_ms) == (Shed("720p", 2_000, now=False),)
+    assert shed_lately(fold, left_out.of(VIDEO), now_ms + RECENT_MS) == ()
+    assert shed_lately(None, left_out.of(VIDEO), now_ms) == ()
+    assert shed_lately(fold, left_out.of("z" * 20), now_ms) == ()
 
 
 def test_an_encoder_that_comes_and_goes_is_counted_and_its_counts_begin_anew() -> None:
@@ -226,9 +272,30 @@ async def test_the_owner_reads_how_the_stream_arrives_and_is_delivered_and_nobod
     assert (ingest["width"], ingest["height"], ingest["encoder"]) == (1280, 720, "obs-output module")
     (source,) = row["renditions"]
     assert source["name"] == "source"
+    assert (source["left_out_ms"], source["left_out_now"]) == (0, False)
     assert source["bitrate_bps"] > 0
     assert (source["behind_ms"], source["gaps"]) == (0, 0)
     assert [point["frame_rate"] for point in row["series"]] == [30.0]
+
+
+async def test_a_rendition_that_is_left_out_is_told_in_its_row_and_as_advice(
+    gateway: httpx.AsyncClient, state: GatewayState
+) -> None:
+    assert state.accounts is not None
+    key = (await state.accounts.create_channel("ann")).stream_key
+    larger = Tape([4] * 3, "720p")
+    gone = [dataclasses.replace(larger.closed(number, 0), left_out=True) for number in (1, 2)]
+    minute = [dataclasses.replace(GOOD, measured_ms=START_MS + at_ms) for at_ms in (1_000, 2_900)]
+    long_ago = dataclasses.replace(GOOD, connected_ms=START_MS - 60_000, measured_ms=START_MS)
+    settled = [dataclasses.replace(one, connected_ms=START_MS - 60_000) for one in minute]
+    fold(state, video(), *Tape([4] * 3).events(), *larger.segment(0), *gone, long_ago, *settled)
+    answer = await gateway.get("/v1/channels/ann/health", headers={"Authorization": f"Bearer {key}"})
+    row = answer.json()
+    source, made = row["renditions"]
+    assert (made["name"], made["left_out_ms"], made["left_out_now"]) == ("720p", 2_000, True)
+    assert source["left_out_ms"] == 0
+    assert [one["title"] for one in row["advice"]] == ["720p is left out for 2 s of the last two minutes"]
+    assert row["status"] == "warning"
 
 
 async def test_comments_by_minute_are_told_to_everybody(gateway: httpx.AsyncClient, state: GatewayState) -> None:

@@ -235,6 +235,8 @@ async def test_a_worker_that_does_not_keep_up_leaves_out_the_largest_rendition(r
         await eventually(lambda: len(rig.acked) == 10)
     closed = rig.announced()[1]
     assert [[closed[name, segment] for segment in range(2)] for name in ("96p", "64p")] == [[4, 0], [4, 4]]
+    said = [e for e in rig.reader.events if isinstance(e, SegmentClosed) and e.left_out]
+    assert [(e.rendition, e.segment) for e in said] == [("96p", 1)]
 
 
 async def test_what_waits_is_bounded_but_a_gop_always_gets_through(

@@ -108,10 +108,11 @@ export class HealthPanel {
     }
     keep(this.#renditions.querySelector("tbody"), rows, ({ name }) => name, (row, one) => {
       const size = one.track === "audio" ? "–" : `${one.width} × ${one.height}`;
-      const behind = one.behind_ms < 1000 ? "no" : seconds(one.behind_ms);
-      [one.name === "source" ? "Original" : one.name === "audio" ? "Sound" : one.name, size, bits(one.bitrate_bps), one.gaps ? `${behind}, ${one.gaps} missing` : behind]
+      const late = one.behind_ms < 1000 ? "no" : seconds(one.behind_ms);
+      const behind = one.left_out_now ? "left out" : late;
+      [one.name === "source" ? "Original" : one.name === "audio" ? "Sound" : one.name, size, bits(one.bitrate_bps), one.gaps && !one.left_out_ms ? `${behind}, ${one.gaps} missing` : behind]
         .forEach((words, index) => setText(row.children[index], words));
-      row.dataset.late = String(one.behind_ms > 4000);
+      row.dataset.late = String(one.behind_ms > 4000 || one.left_out_now);
     }, () => element("tr", {}, element("th", { scope: "row" }), element("td", {}), element("td", {}), element("td", {})));
   }
 
