@@ -43,6 +43,7 @@ SETTINGS: Final[dict[str, Any]] = {
     "window_s": 60,
     "hot_retention_s": 120,
     "keep_days_default": 0,
+    "forget_after_s": 60,
     "ladder": "144:120",
     "partitions": 4,
     "gateway_memory_mb": 32,

@@ -11,7 +11,7 @@ from schemas.events import VideoSettingsChanged
 from schemas.topics import VIDEOS, VIDEOS_SETTINGS, Topic
 from stores.hot_tier import open_segment_store
 from stores.kafka import EventProducer, read_to_end
-from stores.log_reader import now_ms
+from stores.log_reader import Place, now_ms
 from stores.recordings import Recordings, open_recordings
 from stores.segments import Removed
 from stores.settings import Settings
@@ -34,6 +34,9 @@ def _fold(settings: Settings, topic: Topic, videos: KeptVideos) -> None:
         value = message.value()
         if value is not None:
             videos.apply(codec.decode(value))
+        else:
+            place = Place(topic.name, message.partition() or 0, message.offset() or 0, message.timestamp()[1])
+            videos.gone((message.key() or b"").decode(), place)
 
 
 @asynccontextmanager

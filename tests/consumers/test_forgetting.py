@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from consumers.forgetting import Forgetting, due
+from consumers.keeping import videos_on_log
 from consumers.kept_videos import KeptVideos
 from consumers.projections.table import writes_of_event
 from consumers.removed_videos import RemovedVideos
@@ -255,4 +256,6 @@ async def test_a_removed_video_is_forgotten_in_two_steps_and_a_kill_between_them
     assert await running.newest(VIDEOS_SETTINGS, video_id) is None
     assert await running.cold.videos() == []
     assert list(await running.videos()) == []
+    known = await videos_on_log(running.settings)
+    assert (known.get(video_id), known.is_removed(video_id)) == (None, False), "an operator's commands know it no more"
     assert await running.forgotten_on(COMMENTS_SUBMITTED, video_id) == [home], "folds are told once"
