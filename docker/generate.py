@@ -149,7 +149,17 @@ def files() -> dict[Path, str]:
         kafka = KafkaNode(home, 9092, 9093, NO_JAVA, (), hosts=brokers, number=number, security=secrets)
         made[HERE / "kafka" / f"server-{number}.properties"] = kafka.server_properties()
         home = Path("/var/lib/cassandra")
-        cassandra = CassandraNode(home, 9042, 7000, NO_JAVA, (), hosts=nodes, number=number, passwords=True)
+        cassandra = CassandraNode(
+            home,
+            9042,
+            7000,
+            NO_JAVA,
+            (),
+            hosts=nodes,
+            number=number,
+            passwords=True,
+            tls=SECRETS / "cassandra.pem",
+        )
         made[HERE / "cassandra" / f"cassandra-{number}.yaml"] = cassandra.yaml()
     return made
 

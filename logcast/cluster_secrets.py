@@ -16,6 +16,9 @@ NODE: Final = "kafka"
 ADMIN: Final = "admin"
 """Kafka's user who makes the others."""
 
+SERVERS: Final = ("cassandra", "redis")
+"""Further servers that speak TLS. The name is in their certificate, whatever their addresses are."""
+
 KAFKA_USERS: Final = (ADMIN, *ROLES)
 PASSWORDS: Final = ("cassandra", "cassandra-admin", "redis", "postgresql", "s3", "grafana")
 TOKENS: Final = ("admin.token", "guest.secret")
@@ -46,4 +49,8 @@ def make_secrets(directory: Path, hosts: Sequence[str], now: dt.datetime) -> lis
     ensure_authority(directory, now)
     if not (directory / f"{NODE}.pem").exists() or not set(hosts) <= hosts_in(directory / f"{NODE}.pem"):
         issue(directory, NODE, sorted(set(hosts)), now)
+    for server in SERVERS:
+        names = {server, *hosts}
+        if not (directory / f"{server}.pem").exists() or not names <= hosts_in(directory / f"{server}.pem"):
+            issue(directory, server, sorted(names), now)
     return sorted(path.name for path in directory.glob("*") if before.get(path.name) != path.stat().st_mtime_ns)

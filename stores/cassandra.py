@@ -294,6 +294,10 @@ def _credentials(settings: Settings) -> dict[str, Any]:
         options["auth_provider"] = PlainTextAuthProvider(settings.cassandra_user, password)
     if settings.cassandra_tls:
         options["ssl_context"] = ssl.create_default_context(cafile=settings.cassandra_ca_file)
+        if (
+            settings.cassandra_tls_name
+        ):  # nodes tell one another's addresses, not names: those of containers come and go
+            options["ssl_options"] = {"server_hostname": settings.cassandra_tls_name}
     return options
 
 

@@ -275,6 +275,9 @@ class Settings(BaseSettings):
     cassandra_password: SecretStr = Field(SecretStr(""), description="Of that user.")
     cassandra_tls: bool = Field(False, description="Speak TLS with Cassandra's nodes, and check their names.")
     cassandra_ca_file: Path | None = Field(None, description="PEM file of who signed the nodes; empty: the system's.")
+    cassandra_tls_name: str = Field(
+        "", description="A name that the certificates of all nodes have; empty: each has its own address."
+    )
     cassandra_local_dc: str = Field(
         "", description="The data centre to ask first; empty: that of the first contact point which answers."
     )

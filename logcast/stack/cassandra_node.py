@@ -1,5 +1,6 @@
 """An Apache Cassandra node from plain jars, alone in its cluster or one of several."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.resources import files
@@ -17,7 +18,8 @@ class CassandraNode:
 
     `hosts` are the addresses of all nodes in the order of their numbers, which count from 1; all have the same ports.
     `storage_port` is for other nodes; a node alone does not start without. JMX is off: it takes a port more. With
-    `passwords` clients log in; a new cluster has the user `cassandra` with the same password, to be changed at once.
+    `passwords` clients log in; a new cluster has the user `cassandra` with the same password, to be changed at once. With
+    `tls`, a PEM file with key and certificate, clients speak TLS, or are not heard.
     """
 
     directory: Path
@@ -29,6 +31,7 @@ class CassandraNode:
     hosts: tuple[str, ...] = ("127.0.0.1",)
     number: int = 1
     passwords: bool = False
+    tls: Path | None = None
 
     @property
     def host(self) -> str:
@@ -45,10 +48,24 @@ class CassandraNode:
             hints=str(len(self.hosts) > 1).lower(),
             authenticator="PasswordAuthenticator" if self.passwords else "AllowAllAuthenticator",
             authorizer="CassandraAuthorizer" if self.passwords else "AllowAllAuthorizer",
+            encryption=json.dumps(self._encryption()),
             port=self.port,
             storage_port=self.storage_port,
             directory=self.directory,
         )
+
+    def _encryption(self) -> dict[str, object]:
+        """Between clients and the node; the key in the file has no password."""
+        if self.tls is None:
+            return {"enabled": False}
+        return {
+            "enabled": True,
+            "optional": False,
+            "require_client_auth": False,
+            "ssl_context_factory": {"class_name": "org.apache.cassandra.security.PEMBasedSslContextFactory"},
+            "keystore": str(self.tls),
+            "accepted_protocols": ["TLSv1.2", "TLSv1.3"],
+        }
 
     def prepare(self) -> None:
         """Make the directories and write the configuration."""

@@ -1,11 +1,13 @@
 """docker/ as far as it can be tried without an engine: schema, references, secrets, users, health, and what code makes of it."""
 
+import datetime as dt
 import json
 import re
 import shlex
 import shutil
 import subprocess
 import sys
+import time
 from functools import cache
 from importlib import import_module
 from pathlib import Path
@@ -15,10 +17,14 @@ import jsonschema_rs
 import pytest
 import yaml
 from prometheus_client import REGISTRY
+from pydantic import SecretStr
 
 from logcast.cluster_secrets import make_secrets
 from logcast.roles import ROLES
-from stores.settings import Settings
+from logcast.stack.probes import port_answers
+from stores.hot_tier import hot_tier_problem, open_segment_store
+from stores.settings import Settings, load_settings
+from tests.conftest import free_ports, server
 from tests.needed import missing
 
 ROOT = Path(__file__).parents[2]
@@ -79,8 +85,6 @@ def test_there_are_three_of_each_server_and_two_of_each_role() -> None:
 @pytest.mark.parametrize("name", [*(f"{role}-1" for role in ROLES), "init"])
 def test_settings_of_our_services_are_settings_and_their_user_is_their_role(name: str, tmp_path: Path) -> None:
     """They are read by the real settings class, with secrets as `logcast secrets make` makes them."""
-    import datetime as dt
-
     make_secrets(tmp_path, ["kafka-1"], dt.datetime.now(dt.UTC))
     assert set(SERVICES[name]["secrets"]) <= {path.name for path in tmp_path.iterdir()}
     given = {
@@ -88,8 +92,8 @@ def test_settings_of_our_services_are_settings_and_their_user_is_their_role(name
         for variable, value in SERVICES[name]["environment"].items()
     }
     known = {f"LOGCAST_{field.upper()}" for field in Settings.model_fields}
-    unknown = {variable.removesuffix("_FILE") for variable in given if variable.startswith("LOGCAST_")} - known
-    assert unknown - {"LOGCAST_KAFKA_CA", "LOGCAST_LINK_KEYS"} == set()
+    ours = {variable for variable in given if variable.startswith("LOGCAST_")}
+    assert {variable for variable in ours - known if variable.removesuffix("_FILE") not in known} == set()
     program = (
         "from stores.settings import load_settings as l; from stores.hot_tier import hot_tier_place as p; s = l()\n"
         "print(s.kafka_user, bool(s.kafka_password.get_secret_value()), bool(s.admin_token.get_secret_value()), p(s))"
@@ -132,6 +136,36 @@ def test_gateways_find_both_ingests_for_lossless_pushes() -> None:
         assert given["LOGCAST_INGEST_URL"] == ",".join(
             f"ws://ingest-{m}:{SERVICES[f'ingest-{m}']['environment']['LOGCAST_PUSH_PORT']}" for m in (1, 2)
         )
+
+
+def test_redis_as_compose_starts_it_takes_our_user_over_tls_and_nobody_else(tmp_path: Path) -> None:
+    make_secrets(tmp_path, ["localhost"], dt.datetime.now(dt.UTC))
+    (port,) = free_ports(1)
+    (command,) = SERVICES["redis"]["command"]
+    for old, new in (("$$", "$"), ("/run/secrets", str(tmp_path)), ("tls-port 6379", f"tls-port {port}")):
+        command = command.replace(old, new)
+    given = re.sub("redis:6379", f"localhost:{port}", SERVICES["gateway-1"]["environment"]["LOGCAST_SEGMENT_URL"])
+    ours = load_settings(
+        segment_url=SecretStr(given),
+        segment_password=SecretStr((tmp_path / "redis.password").read_text().strip()),
+        segment_ca_file=tmp_path / "ca.pem",
+    )
+    with server(["env", "MAX_MEMORY=64mb", "sh", "-c", command], tmp_path, lambda: port_answers(port)):
+        assert hot_tier_problem(ours) == ""
+        store = open_segment_store(ours)
+        name = "0123456789abcdefghjk/480p/00000001.0000.m4s"
+        store.put(name, b"part")
+        assert store.get(name) == b"part"
+        assert store.remove_older(3_600, time.time()).files == 0
+        assert store.remove_video("0123456789abcdefghjk").files == 1
+        store.close()
+        for wrong in (
+            {"segment_password": SecretStr("wrong")},
+            {"segment_url": SecretStr(f"rediss://localhost:{port}/0")},
+            {"segment_url": SecretStr(f"redis://logcast@localhost:{port}/0")},
+            {"segment_ca_file": None},
+        ):
+            assert hot_tier_problem(ours.model_copy(update=wrong)) != ""
 
 
 def metrics_there_are() -> set[str]:

@@ -30,8 +30,9 @@ def test_only_the_owner_reads_them_and_no_two_are_alike(tmp_path: Path) -> None:
 
 def test_another_host_makes_the_certificate_anew_and_no_password(tmp_path: Path) -> None:
     make_secrets(tmp_path, ["kafka-1"], NOW)
-    assert make_secrets(tmp_path, ["kafka-1", "127.0.0.2"], NOW) == ["kafka.pem"]
+    assert make_secrets(tmp_path, ["kafka-1", "127.0.0.2"], NOW) == ["cassandra.pem", "kafka.pem", "redis.pem"]
     assert hosts_in(tmp_path / "kafka.pem") == {"kafka-1", "127.0.0.2"}
+    assert hosts_in(tmp_path / "cassandra.pem") == {"cassandra", "kafka-1", "127.0.0.2"}
 
 
 def test_the_authority_signed_the_nodes(tmp_path: Path) -> None:

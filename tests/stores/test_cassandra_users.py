@@ -1,15 +1,17 @@
-"""A real node that asks for passwords: our user makes its tables, and the user of a new cluster is locked."""
+"""A real node that asks for passwords over TLS: our user makes its tables, and the user of a new cluster is locked."""
 
 import asyncio
+import datetime as dt
 from collections.abc import Iterator
 
 import pytest
 from cassandra.cluster import NoHostAvailable
 from pydantic import SecretStr
 
+from logcast.cluster_secrets import make_secrets
 from logcast.stack.cassandra_node import CassandraNode
 from logcast.stack.java import find_java
-from logcast.stack.probes import cassandra_serves
+from logcast.stack.probes import port_answers
 from stores.cassandra import Cassandra, CassandraAwayError, apply_schema, cluster_of
 from stores.cassandra_users import ADMIN, apply_cassandra_users
 from stores.settings import Settings, load_settings
@@ -25,11 +27,21 @@ PASSWORD = "of the roles"
 def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
     """Settings of our user on a node that has its users and tables."""
     directory = tmp_path_factory.mktemp("guarded")
+    secrets = directory / "secrets"
+    make_secrets(secrets, ["elsewhere"], dt.datetime.now(dt.UTC))
     port, storage_port = free_ports(2)
-    node = CassandraNode(directory, port, storage_port, find_java(), jars_of("cassandra"), passwords=True)
+    tls = secrets / "cassandra.pem"
+    node = CassandraNode(directory, port, storage_port, find_java(), jars_of("cassandra"), passwords=True, tls=tls)
     node.prepare()
-    settings = load_settings(cassandra_port=port, cassandra_user="logcast", cassandra_password=PASSWORD)
-    with server(faster(node, "cassandra"), directory, lambda: cassandra_serves("127.0.0.1", port)):
+    settings = load_settings(
+        cassandra_port=port,
+        cassandra_user="logcast",
+        cassandra_password=PASSWORD,
+        cassandra_tls=True,
+        cassandra_tls_name="cassandra",
+        cassandra_ca_file=secrets / "ca.pem",
+    )
+    with server(faster(node, "cassandra"), directory, lambda: port_answers(port)):
         apply_cassandra_users(settings, ADMIN_PASSWORD)
         apply_schema(settings)
         yield settings
@@ -56,6 +68,11 @@ def test_the_user_of_a_new_cluster_is_locked_and_wrong_passwords_open_nothing(gu
     assert connects(guarded, ADMIN, ADMIN_PASSWORD)
     assert not connects(guarded, "cassandra", "cassandra")
     assert not connects(guarded, "logcast", "wrong")
+
+
+def test_who_speaks_no_tls_or_expects_another_node_is_not_heard(guarded: Settings) -> None:
+    for other in ({"cassandra_tls": False}, {"cassandra_tls_name": ""}, {"cassandra_ca_file": None}):
+        assert not connects(guarded.model_copy(update=other), "logcast", PASSWORD)
 
 
 def test_users_may_be_applied_again_and_with_another_password(guarded: Settings) -> None:
