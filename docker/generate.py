@@ -87,6 +87,14 @@ ROWS: Final[dict[str, tuple[Panel, ...]]] = {
         Panel("Tries again a second", _rate("logcast_archive_retries_total", "instance"), "{{instance}}"),
         Panel("Dead letters", "sum by (job) (increase(logcast_worker_dead_letters_total[15m]))", "{{job}}"),
     ),
+    "Edge, Redis, PostgreSQL": (
+        Panel("Edge: media requests a second", _rate("logcast_edge_requests_total", "cache"), "{{cache}}"),
+        Panel("Edge: sent", _rate("logcast_edge_sent_bytes_total", "instance"), "{{instance}}", "Bps"),
+        Panel("Edge: connections", "sum by (state) (logcast_edge_connections)", "{{state}}"),
+        Panel("Redis: memory", "redis_memory_used_bytes", "{{instance}}", "bytes"),
+        Panel("Redis: commands a second", _rate("redis_commands_processed_total", "instance"), "{{instance}}"),
+        Panel("PostgreSQL: connections", "sum by (datname) (pg_stat_database_numbackends)", "{{datname}}"),
+    ),
     "Processes": (
         Panel("Answering", "sum by (job) (up)", "{{job}}"),
         Panel("CPU, cores", "sum by (job, instance) (rate(process_cpu_seconds_total[1m]))", "{{job}} {{instance}}"),

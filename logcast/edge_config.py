@@ -17,6 +17,10 @@ PLACES: Final = (Path(__file__).parents[1] / "docker" / "edge", Path(__file__).p
 COPIED: Final = ("origin.conf", "logcast_edge.lua")
 MODULES: Final = (Path("/usr/lib/nginx/modules"), Path("/usr/lib64/nginx/modules"), Path("/usr/local/nginx/modules"))
 
+METRICS: Final = (
+    "server { listen %s; location = /metrics { content_by_lua_block { require('logcast_edge').metrics() } } }"
+)
+
 _VALUE = re.compile(r"\$\{(LOGCAST_EDGE_[A-Z_]+)\}")
 _ADDRESS = re.compile(r"[A-Za-z0-9._\[\]:-]+:[0-9]{1,5}")
 _SAFE = re.compile(r"[^\s;{}\"'$\\]+")
@@ -34,6 +38,7 @@ class Edge:
         workers: nginx's worker processes, a number or `auto`.
         cache_size: the most that it keeps on disk, such as `10g`.
         log: `off`, or a file for one line a request (the path without its signature).
+        metrics: what `/metrics` is served on, like `listen`, for Prometheus and nobody else; empty: nowhere.
     """
 
     directory: Path
@@ -43,6 +48,7 @@ class Edge:
     workers: str = "auto"
     cache_size: str = "10g"
     log: str = "off"
+    metrics: str = ""
 
     @property
     def argv(self) -> list[str]:
@@ -73,7 +79,15 @@ def _values(edge: Edge) -> dict[str, str]:
     for origin in edge.origins:
         if _ADDRESS.fullmatch(origin) is None:
             raise LogcastError(f"expected a gateway as HOST:PORT, found {origin}")
-    for value in (str(edge.directory), str(edge.keys), edge.listen, edge.workers, edge.cache_size, edge.log):
+    for value in (
+        str(edge.directory),
+        str(edge.keys),
+        edge.listen,
+        edge.workers,
+        edge.cache_size,
+        edge.log,
+        edge.metrics or "0",
+    ):
         if _SAFE.fullmatch(value) is None:
             raise LogcastError(f"nginx cannot take {value!r}: choose one without spaces, quotes, `;`, `$` and braces")
     modules = next((place for place in MODULES if (place / "ngx_http_lua_module.so").exists()), None)
@@ -87,6 +101,7 @@ def _values(edge: Edge) -> dict[str, str]:
         "LOGCAST_EDGE_KEYS": str(edge.keys),
         "LOGCAST_EDGE_LISTEN": edge.listen,
         "LOGCAST_EDGE_LOG": edge.log if edge.log == "off" else f"{edge.log} media",
+        "LOGCAST_EDGE_METRICS": METRICS % edge.metrics if edge.metrics else "",
         "LOGCAST_EDGE_MODULES": str(modules),
         "LOGCAST_EDGE_ORIGINS": " ".join(f"server {origin} max_fails=0;" for origin in edge.origins),
         "LOGCAST_EDGE_USER": getpass.getuser(),

@@ -32,6 +32,7 @@ local UNKEPT_S = 10 -- so long everybody asks for themselves what a gateway did 
 local fresh = ngx.shared.logcast_fresh
 local flights = ngx.shared.logcast_flights
 local private = ngx.shared.logcast_private
+local counts = ngx.shared.logcast_counts
 
 local keys = {}   -- id → secret
 local waiting = {} -- key of what is fetched → its flight, in this worker
@@ -271,6 +272,24 @@ function M.note_lifetime()
     local video = video_of_request()
     if video and ngx.var.logcast_class == "open" and ngx.var.upstream_http_x_logcast_visibility == "private" then
         private:set(video, true, MARK_S)
+    end
+end
+
+--- Count an answer by where it came from (`X-Logcast-Edge`) and its status, when it has been sent.
+function M.count()
+    local from = ngx.var.sent_http_x_logcast_edge or "NONE"
+    counts:incr(('requests_total{cache="%s",status="%d"}'):format(from, ngx.status), 1, 0)
+    counts:incr("sent_bytes_total", tonumber(ngx.var.bytes_sent) or 0, 0)
+end
+
+--- What was counted, for Prometheus.
+function M.metrics()
+    ngx.header["Content-Type"] = "text/plain; version=0.0.4"
+    for _, state in ipairs({ "active", "reading", "writing", "waiting" }) do
+        ngx.say(('logcast_edge_connections{state="%s"} %s'):format(state, ngx.var["connections_" .. state]))
+    end
+    for _, name in ipairs(counts:get_keys(1000)) do
+        ngx.say(("logcast_edge_%s %d"):format(name, counts:get(name)))
     end
 end
 

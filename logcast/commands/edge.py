@@ -23,6 +23,7 @@ def command() -> None:
 @click.option("--workers", default="auto", show_default=True, help="nginx's worker processes.")
 @click.option("--cache-size", default="10g", show_default=True, help="The most that is kept on disk.")
 @click.option("--log", default="off", show_default=True, help="A file for one line a request.")
+@click.option("--metrics", default="", help="PORT or HOST:PORT of /metrics for Prometheus. [default: none]")
 @data_option
 def config(
     origins: tuple[str, ...],
@@ -32,6 +33,7 @@ def config(
     workers: str,
     cache_size: str,
     log: str,
+    metrics: str,
     data_dir: Path | None,
 ) -> None:
     """Write nginx.conf and its parts, and print the command that runs them."""
@@ -49,6 +51,7 @@ def config(
         workers=workers,
         cache_size=cache_size,
         log=log,
+        metrics=metrics,
     )
     write_edge(edge)
     click.echo(shlex.join(edge.argv))

@@ -127,7 +127,8 @@ def test_ports_of_health_checks_are_those_of_the_roles() -> None:
     assert ports == expected | {"gateway": fields["http_port"].default}
     scraped = yaml.safe_load((DOCKER / "prometheus" / "prometheus.yaml").read_text("utf-8"))["scrape_configs"]
     targets = {job["job_name"]: job["static_configs"][0]["targets"] for job in scraped}
-    assert targets == {role: [f"{role}-{n}:{ports[role]}" for n in (1, 2)] for role in ROLES}
+    others = {"edge": ["edge:9145"], "redis": ["redis-exporter:9121"], "postgresql": ["postgresql-exporter:9187"]}
+    assert targets == others | {role: [f"{role}-{n}:{ports[role]}" for n in (1, 2)] for role in ROLES}
 
 
 def test_gateways_find_both_ingests_for_lossless_pushes() -> None:
@@ -176,7 +177,8 @@ def metrics_there_are() -> set[str]:
     for family in REGISTRY.collect():
         endings = {"counter": ["_total"], "histogram": ["_bucket", "_sum", "_count"]}.get(family.type, [""])
         names |= {family.name + ending for ending in endings}
-    return names | {"up"}
+    edge = {f"logcast_edge_{name}" for name in ("requests_total", "sent_bytes_total", "connections")}  # tests/edge
+    return names | edge | {"up"}
 
 
 def queries() -> list[str]:

@@ -66,6 +66,7 @@ class EdgeRig:
     gateway: Gateway
     client: httpx.AsyncClient
     url: str
+    metrics_url: str
 
     async def get(self, path: str, **headers: str) -> httpx.Response:
         return await self.client.get(path, headers={name.replace("_", "-"): value for name, value in headers.items()})
@@ -77,20 +78,27 @@ class EdgeRig:
 @pytest.fixture
 async def edge(make_settings: Callable[..., Settings]) -> AsyncIterator[EdgeRig]:
     """nginx with two workers before a gateway that reads no log. Its clock is the real one: the edge has no other."""
-    gateway_port, edge_port = free_ports(2)
+    gateway_port, edge_port, metrics_port = free_ports(3)
     settings = make_settings(window_s=60, http_port=gateway_port)
     rotate_link_keys(link_keys_path(settings))
     async with _gateway(settings) as gateway:
         origin = Origin(gateway, gateway_port)
         await origin.start()
         directory = settings.data_dir / "edge"
-        nginx = Edge(directory, [f"127.0.0.1:{gateway_port}"], f"127.0.0.1:{edge_port}", link_keys_path(settings), "2")
+        nginx = Edge(
+            directory,
+            [f"127.0.0.1:{gateway_port}"],
+            f"127.0.0.1:{edge_port}",
+            link_keys_path(settings),
+            "2",
+            metrics=f"127.0.0.1:{metrics_port}",
+        )
         write_edge(nginx)
         url = f"http://127.0.0.1:{edge_port}"
         limits = httpx.Limits(max_connections=None, max_keepalive_connections=None)
         with server(nginx.argv, directory, lambda: port_answers(edge_port)):
             async with httpx.AsyncClient(base_url=url, timeout=60, limits=limits) as client:
-                yield EdgeRig(origin, gateway, client, url)
+                yield EdgeRig(origin, gateway, client, url, f"http://127.0.0.1:{metrics_port}/metrics")
             gateway.state.stop()
         await origin.stop()
 

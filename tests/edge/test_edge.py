@@ -1,6 +1,7 @@
 """The edge: one request for many, links checked without the gateway, nothing private shown, and what it shows alone."""
 
 import asyncio
+import re
 from dataclasses import replace
 
 import httpx
@@ -310,6 +311,25 @@ async def test_the_feed_passes_through_with_and_without_a_link(edge: EdgeRig) ->
             await socket.recv()
         assert caught.value.rcvd is not None
         assert caught.value.rcvd.code == 4403
+
+
+async def test_what_was_answered_is_counted_for_prometheus_and_viewers_do_not_see_it(edge: EdgeRig) -> None:
+    show(edge)
+    for _ in range(3):
+        assert (await edge.get(SEGMENT)).status_code == 200
+
+    async def counted() -> str | None:
+        text = (await edge.client.get(edge.metrics_url)).text
+        counts = re.findall(r'^logcast_edge_requests_total{cache="[A-Z]+",status="200"} ([0-9]+)$', text, re.MULTILINE)
+        return text if sum(map(int, counts)) == 3 else None
+
+    text = await eventually_async(counted, what="three requests")
+    assert text is not None
+    assert 'cache="HIT"' in text
+    assert int(re.findall(r"^logcast_edge_sent_bytes_total ([0-9]+)$", text, re.MULTILINE)[0]) > 0
+    states = re.findall(r'^logcast_edge_connections{state="([a-z]+)"} [0-9]+$', text, re.MULTILINE)
+    assert states == ["active", "reading", "writing", "waiting"]
+    assert "logcast_edge" not in (await edge.get("/metrics")).text
 
 
 async def test_a_lossless_push_passes_through_to_where_its_key_is_asked_for(edge: EdgeRig) -> None:
