@@ -59,13 +59,14 @@ class Broadcasts:
 
     # What came
 
-    def media(self, event: Event, _place: Place | None = None) -> None:
+    def media(self, event: Event, place: Place | None = None) -> None:
         """Fold an event of `media.parts`."""
+        record_ms = place.timestamp_ms if place is not None else None
         if isinstance(event, PartReady):
-            self._fold(event.video_id).part(event)
+            self._fold(event.video_id).part(event, record_ms)
             DELAY.set((self._clock() - event.received_ms) / 1000)
         elif isinstance(event, SegmentClosed):
-            self._fold(event.video_id).closed(event)
+            self._fold(event.video_id).closed(event, record_ms)
 
     def video(self, event: Event, _place: Place | None = None) -> None:
         """Fold an event of `videos` or `videos.settings`, after the directory had it."""

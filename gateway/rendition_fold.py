@@ -16,7 +16,10 @@ from media.hls import PARTS_KEPT_TARGETS, Part, Segment, following, next_part_ur
 from schemas.events import PartReady, SegmentClosed, Track, TrackInfo
 
 LOST_AFTER_S: Final = 12.0
-"""A part is lost when the same rendition has parts that start so much later in media time."""
+"""A part is lost when the same rendition has parts that start so much later in media time, and have waited long enough."""
+
+LOST_AFTER_LOG_S: Final = 10.0
+"""So long, in time of the log: what comes at once after a standstill comes in any order, and all of it is on its way."""
 
 MAX_TARGET_S: Final = 10.5
 """No segment lasts longer (`Settings.segment_max_ms`, and half a second that EXT-X-TARGETDURATION rounds away)."""
@@ -46,6 +49,8 @@ class _Waiting:
 
     parts: dict[int, PartReady] = field(default_factory=dict)
     closed: int | None = None
+    since_ms: int | None = None
+    """When its first early part came, in time of the log; None where that is not known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,11 +61,13 @@ class Others:
         whole: the same segment in another rendition, complete with its media; None where there is none yet.
         made_from: the segment before which the rendition was not made, given the first one that came; 0 if not known.
         order: how many events of the video came before.
+        log_ms: how much time of the log has gone by for the video; None where nobody tells it.
     """
 
     whole: Callable[[int], Segment | None]
     made_from: Callable[[int], int]
     order: int = 0
+    log_ms: int | None = None
 
 
 class RenditionFold:
@@ -124,6 +131,8 @@ class RenditionFold:
         """Fold a part."""
         waiting = None if self._has(event.segment, event.part) else self._entry(event.segment)
         if waiting is not None:
+            if not waiting.parts:
+                waiting.since_ms = others.log_ms
             waiting.parts.setdefault(event.part, event)
             self.advance(others)
 
@@ -268,7 +277,7 @@ class RenditionFold:
         if (
             self._from_start
             and began[0] != expected
-            and not self._waited_long(self._earliest_s(began[0]), LOST_AFTER_S)
+            and not self._waited_long(self._earliest_s(began[0]), LOST_AFTER_S, others.log_ms)
         ):
             return False
         self._next = began[0]
@@ -348,7 +357,7 @@ class RenditionFold:
         assert self._next is not None
         waiting = self._waiting.get(self._next)
         marked_lost = waiting is not None and waiting.closed == 0
-        if not marked_lost and not self._waited_long(self._end_s, after_s):
+        if not marked_lost and not self._waited_long(self._end_s, after_s, others.log_ms):
             return False
         other = others.whole(self._next)
         open_ = self.segments[-1] if self._open_count() else None
@@ -363,10 +372,17 @@ class RenditionFold:
         self._end, self._end_s = None, began_s + lasts_s
         return True
 
-    def _waited_long(self, since_s: float, after_s: float) -> bool:
-        starts = [_start_s(part) for waiting in self._waiting.values() for part in waiting.parts.values()]
-        crowded = len(self._waiting) >= MAX_WAITING_SEGMENTS
-        return bool(starts) and (crowded or max(starts) - since_s >= after_s)
+    def _waited_long(self, since_s: float, after_s: float, log_ms: int | None) -> bool:
+        """Whether something is there that starts so much later, and something has waited for long in time of the log."""
+        early = [waiting for waiting in self._waiting.values() if waiting.parts]
+        if not early or len(self._waiting) >= MAX_WAITING_SEGMENTS:
+            return bool(early)
+        if max(_start_s(part) for waiting in early for part in waiting.parts.values()) - since_s < after_s:
+            return False
+        since_ms = min((waiting.since_ms for waiting in early if waiting.since_ms is not None), default=None)
+        if after_s == 0 or log_ms is None or since_ms is None:
+            return True
+        return log_ms - since_ms >= LOST_AFTER_LOG_S * 1000
 
     def _length_by_next(self, began_s: float) -> float | None:
         """How long the missing segment is, from the next one that is there; several missing ones share the time."""

@@ -15,6 +15,9 @@ RENDITION_NAME: Final = re.compile(r"[a-z0-9]{1,16}")
 MAX_RENDITIONS: Final = 16
 MAX_BREAKS: Final = 200
 MAX_PARTS: Final = 500
+SILENCE_MS: Final = 1_000
+"""The log's time goes by while records come: of a longer silence between two of them only so much counts."""
+
 MAX_LEAD: Final = 50_000
 """A segment number so far ahead of the playlist is a mistake, not a loss."""
 
@@ -45,6 +48,8 @@ class VideoFold:
         self.version = 0
         self.recorded = False
         self._events = 0
+        self._log_ms: int | None = None
+        self._newest_record_ms = 0
         self._limits = limits
         self._from_start = started_ms(video_id) >= log_start_ms
 
@@ -67,8 +72,8 @@ class VideoFold:
         fold.version = 1
         return fold
 
-    def part(self, event: PartReady) -> None:
-        """Fold a part.
+    def part(self, event: PartReady, record_ms: int | None = None) -> None:
+        """Fold a part; `record_ms` is Kafka's time of its record.
 
         Raises:
             FoldError: it contradicts itself or passes a limit.
@@ -77,12 +82,13 @@ class VideoFold:
         rendition = self._rendition(event.rendition, event.track)
         _check_lead(rendition, event.segment)
         before = rendition.version
+        self._goes_by(record_ms)
         self._events += 1
         rendition.part(event, self._others(rendition))
         self._settle(rendition, before)
 
-    def closed(self, event: SegmentClosed) -> None:
-        """Fold the end of a segment.
+    def closed(self, event: SegmentClosed, record_ms: int | None = None) -> None:
+        """Fold the end of a segment; `record_ms` as for a part.
 
         Raises:
             FoldError: it contradicts itself or passes a limit.
@@ -93,6 +99,7 @@ class VideoFold:
         rendition = self._rendition(event.rendition, track)
         _check_lead(rendition, event.segment)
         before = rendition.version
+        self._goes_by(record_ms)
         self._events += 1
         rendition.closed(event, self._others(rendition))
         self._settle(rendition, before)
@@ -170,6 +177,16 @@ class VideoFold:
         """Wall clock of the newest segment; of the video's start while there is none."""
         return max((r.segments[-1].start_ms for r in self.listed), default=started_ms(self.video_id))
 
+    def _goes_by(self, record_ms: int | None) -> None:
+        """Count the time of the log. A silence counts little, a clock that was set counts little or nothing."""
+        if record_ms is None:
+            return
+        if self._log_ms is None:
+            self._log_ms = 0
+        else:
+            self._log_ms += min(max(0, record_ms - self._newest_record_ms), SILENCE_MS)
+        self._newest_record_ms = record_ms
+
     def _rendition(self, name: str, track: Track) -> RenditionFold:
         rendition = self.renditions.get(name)
         if rendition is not None:
@@ -198,7 +215,7 @@ class VideoFold:
             source = self.renditions.get(SOURCE)
             return made_from(asking.name, source.segments, source.infos, first) if source is not None else 0
 
-        return Others(whole, made, self._events)
+        return Others(whole, made, self._events, self._log_ms)
 
     def _settle(self, moved: RenditionFold, before: int) -> None:
         """After a change: renditions that wait for another's lengths go on, too."""

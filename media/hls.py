@@ -234,8 +234,8 @@ def _first_with_parts(window: Window) -> int:
     """Index of the first segment whose parts are listed: of those that end within three targets of the end."""
     if window.vod:
         return len(window.segments)
-    next_is_hinted = bool(window.segments) and window.segments[-1].closed and not window.ended
-    first = len(window.segments) - PARTS_KEPT_SEGMENTS + next_is_hinted
+    next_is_open = bool(window.segments) and window.segments[-1].closed  # at the end too: what has left stays out
+    first = len(window.segments) - PARTS_KEPT_SEGMENTS + next_is_open
     return max(first, _first_within(window, PARTS_KEPT_TARGETS))
 
 

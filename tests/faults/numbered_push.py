@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Protocol
 
-from tests.e2e.live_stack import LiveStack
+from tests.e2e.live_stack import Channel, LiveStack
 from tests.e2e.publishing import Clip
 from tests.e2e.raw_push import START, Tag, tags_of
 from tests.rtmp_client import Publisher, open_publisher
@@ -114,7 +114,7 @@ class LosslessPush:
     """`logcast push --lossless` of a file, to its end."""
 
     stack: LiveStack
-    channel: str
+    channel: Channel
     path: Path
     frames: int
     runs: list[Run] = field(default_factory=list)
@@ -124,6 +124,7 @@ class LosslessPush:
 
     async def publish(self) -> None:
         """Push the whole file."""
-        done = await self.stack.run("push", str(self.path), "--lossless", "--channel", self.channel)
+        to = ("--channel", self.channel.name, "--key", self.channel.key)
+        done = await self.stack.run("push", str(self.path), "--lossless", *to)
         assert done.returncode == 0, done.stderr
         self.runs.append(Run(0, self.frames))

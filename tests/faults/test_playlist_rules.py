@@ -62,11 +62,9 @@ def test_what_a_server_must_not_do_is_noticed(text: str, wrong: str) -> None:
     rules = PlaylistRules()
     for before in GOES_ON[:2]:
         rules.saw(before)
-    assert not rules.saw(text)
-    assert len(rules.wrong) == 1
-    assert wrong in rules.wrong[0]
     rules.saw(text)
     assert len(rules.wrong) == 1
+    assert wrong in rules.wrong[0]
 
 
 def test_what_had_left_must_not_come_back() -> None:

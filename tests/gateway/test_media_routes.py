@@ -341,7 +341,9 @@ async def test_a_part_that_is_hinted_still_gets_503_when_its_publisher_stays_awa
 async def test_a_part_that_was_hinted_and_never_comes_is_not_found(gateway: Gateway) -> None:
     started(gateway, parts=3)
     waiting = await parked(gateway, gateway.get(f"/v1/videos/{VIDEO}/480p/00000002.0003.m4s"))
-    gateway.fold(*(event for number in range(3, 17) for event in SMALL.segment(number)))
+    for number in range(3, 17):
+        gateway.clock.now_ms += 1_000
+        gateway.fold(*SMALL.segment(number))
     assert (await waiting).status_code == 404, "it is a gap now"
     ended = await parked(gateway, gateway.get(f"/v1/videos/{VIDEO}/source/00000002.0003.m4s"))
     gateway.fold(SOURCE.closed(2, parts=3), video(VideoState.ENDED, last_segment=2, ended_ms=START_MS))

@@ -126,6 +126,37 @@ def test_a_part_that_does_not_come_within_12_s_of_media_makes_its_segment_a_gap(
     assert gap.gap
 
 
+def at_times(events: Iterable[tuple[Media, int]]) -> VideoFold:
+    """A fold of events with the times of their records, ms."""
+    fold = VideoFold(VIDEO, WIDE)
+    for event, record_ms in events:
+        if isinstance(event, PartReady):
+            fold.part(event, START_MS + record_ms)
+        else:
+            fold.closed(event, START_MS + record_ms)
+    return fold
+
+
+def test_what_comes_in_a_burst_after_a_standstill_is_waited_for_in_any_order() -> None:
+    tape = Tape([4] * 32)
+    before, burst = list(tape.events(0, 2)), list(tape.events(2))
+    burst.sort(key=lambda event: (event.segment % 8, event.segment))  # partition by partition
+    fold = at_times([*((event, 0) for event in before), *((event, 60_000 + n) for n, event in enumerate(burst))])
+    assert listed(fold) == [(n, 4, True, False) for n in range(32)]
+
+
+@pytest.mark.parametrize("jump_ms", [0, 3_600_000, -3_600_000])
+def test_what_is_lost_is_given_up_when_the_rest_goes_on_for_long_whatever_a_clock_does(jump_ms: int) -> None:
+    tape = Tape([4] * 30)
+    events = [event for event in tape.events() if event.segment != 3]
+    times = [tape.start_ms(e.segment) + (jump_ms if e.segment > 4 else 0) for e in events]
+    for count in range(1, len(events)):
+        fold = at_times(zip(events[:count], times, strict=False))
+        if fold.renditions["source"].following > (3, 0):
+            break
+    assert 12 <= events[count - 1].segment - 3 <= 14
+
+
 def test_segments_that_are_lost_together_share_the_time_between_their_neighbours() -> None:
     tape = Tape([4] * 20)
     fold = folded(event for event in tape.events() if event.segment not in (3, 4))

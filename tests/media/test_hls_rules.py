@@ -373,6 +373,12 @@ def test_6_2_2_a_live_playlist_that_drops_segments_is_three_target_durations_lon
                 assert sum(one.duration for one in playlist.whole) >= 3 * playlist.target
 
 
+def test_6_2_1_parts_that_have_left_do_not_come_back_at_the_end() -> None:
+    segments = [*map(segment, range(7, 12))]
+    live, ended = (read(media_playlist(window(*segments, ended=over))) for over in (False, True))
+    assert [bool(one.parts) for one in live.segments] == [bool(one.parts) for one in ended.segments]
+
+
 def test_6_2_2_parts_are_gone_three_target_durations_from_the_end() -> None:
     for _, playlist in every():
         left = 0.0
