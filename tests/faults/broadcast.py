@@ -152,9 +152,9 @@ class Broadcast:
         taken: Taken = await asyncio.to_thread(taking.on_the_log, Log(self.stack.settings(), self.video))
         assert self.spooled.items() <= taken.chunks.items(), "what the ingest had spooled is on the log"
         viewer = HlsViewer(http, self.viewer.master_url)
-        told: list[str] = []
         for name, watch in self.watches.items():
-            playlist = await taking.on_demand(viewer, watch.variant, told)
+            track = Track.AUDIO if name == "audio" else Track.VIDEO
+            playlist = await taking.on_demand(viewer, watch.variant, taken.segments(track))
             if name == "audio":
                 assert await taking.sounds(viewer, watch.variant, playlist) == taken.frames(Track.AUDIO)
                 continue

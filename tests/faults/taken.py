@@ -47,6 +47,10 @@ class Taken:
             count += 1
         return cls(found, count - len(found))
 
+    def segments(self, track: Track) -> set[int]:
+        """Those of which anything is there: an ingest that is killed may have opened one without more."""
+        return {name[2] for name in self.chunks if name[0] is track}
+
     def frames(self, track: Track) -> int:
         """How many frames of a track."""
         return sum(frames for name, frames in self.chunks.items() if name[0] is track)
@@ -71,9 +75,11 @@ def in_the_spool(spool: Path, video: str, copy: Path) -> Taken:
     return Taken.of(chunks)
 
 
-async def on_demand(viewer: HlsViewer, variant: Variant, log: list[str]) -> ReadPlaylist:
-    """The playlist of a video that is over, once nothing of it is missing any more; `log`: what it waited for."""
+async def on_demand(viewer: HlsViewer, variant: Variant, segments: set[int]) -> ReadPlaylist:
+    """The playlist of a video that is over, once none of these segments is missing any more."""
     asked = Variant(variant.name, f"{variant.url.partition('?')[0]}?vod=1", variant.height)
+
+    log: list[str] = []
 
     async def without_gaps() -> ReadPlaylist | None:
         try:
@@ -81,7 +87,7 @@ async def on_demand(viewer: HlsViewer, variant: Variant, log: list[str]) -> Read
         except httpx.HTTPError as error:
             log.append(f"{variant.name}: {error!r}")
             return None
-        gaps = [segment.number for segment in playlist.segments if segment.gap]
+        gaps = [segment.number for segment in playlist.segments if segment.gap and segment.number in segments]
         log.append(f"{variant.name}: {len(playlist.segments)} segments, ended {playlist.ended}, gaps {gaps}")
         return playlist if playlist.ended and not gaps else None
 
@@ -107,8 +113,8 @@ async def sounds(viewer: HlsViewer, variant: Variant, playlist: ReadPlaylist) ->
 
 
 async def _runs(viewer: HlsViewer, variant: Variant, playlist: ReadPlaylist) -> list[bytes]:
-    found = []
-    for (_, init), group in itertools.groupby(playlist.whole, key=lambda segment: (segment.epoch, segment.map)):
+    found, there = [], [segment for segment in playlist.whole if not segment.gap]
+    for (_, init), group in itertools.groupby(there, key=lambda segment: (segment.epoch, segment.map)):
         media = [await viewer.get(variant, init), *[await viewer.get(variant, segment.uri) for segment in group]]
         found.append(b"".join(media))
     return found
