@@ -278,12 +278,14 @@ def _delivered(arrival: Arrival, delivery: Delivery, now_ms: int) -> Iterator[Ad
 def _left_out(shed: tuple[Shed, ...]) -> Advice:
     names = ", ".join(one.name for one in shed[:-1]) + " and " * (len(shed) > 1) + shed[-1].name
     verb = ("are" if len(shed) > 1 else "is") if any(one.now for one in shed) else ("were" if len(shed) > 1 else "was")
+    longest = _whole_seconds(max(one.ms for one in shed))
+    span = f"up to {longest}" if len(shed) > 1 else longest
     return Advice(
         "left_out_rungs",
         Level.WARNING,
-        f"{names} {verb} left out for {_whole_seconds(max(one.ms for one in shed))} of the last two minutes",
+        f"{names} {verb} left out for {span} of the last two minutes",
         "The workers are behind. Add a worker (logcast serve worker), or take a smaller ladder (LOGCAST_LADDER). Viewers get the "
-        "other qualities meanwhile, and the recording gets this one later.",
+        "other qualities meanwhile, and the recording gets the rest later.",
     )
 
 

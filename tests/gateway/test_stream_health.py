@@ -125,11 +125,11 @@ def test_what_viewers_do_not_get_is_said() -> None:
         ([Shed("720p", 4_000, now=False)], "720p was left out for 4 s of the last two minutes"),
         (
             [Shed("720p", 9_600, now=True), Shed("480p", 2_000, now=False)],
-            "720p and 480p are left out for 10 s of the last two minutes",
+            "720p and 480p are left out for up to 10 s of the last two minutes",
         ),
         (
             [Shed("720p", 100, now=False), Shed("480p", 0, now=False), Shed("360p", 0, now=False)],
-            "720p, 480p and 360p were left out for 1 s of the last two minutes",
+            "720p, 480p and 360p were left out for up to 1 s of the last two minutes",
         ),
     ],
 )
