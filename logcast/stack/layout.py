@@ -32,11 +32,13 @@ class Layout:
         """What all processes are told: every node of Kafka and Cassandra, and three copies of everything."""
         if not self.is_cluster:
             return settings
+        push_port = settings.push_port_or_next
         return settings.model_copy(
             update={
                 "kafka_bootstrap": ",".join(f"{host}:{kafka_port}" for host in self.nodes),
                 "cassandra_hosts": ",".join(self.nodes),
                 "replication": len(self.nodes),
+                "ingest_url": settings.ingest_url or ",".join(f"ws://{home}:{push_port}" for home in self.homes),
             }
         )
 

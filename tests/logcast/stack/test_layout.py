@@ -37,6 +37,14 @@ def test_a_cluster_has_three_nodes_of_each_server_and_two_of_each_role(specs: di
     assert len({spec.cwd for spec in specs.values() if "kafka" in spec.name or "cassandra" in spec.name}) == 6
 
 
+def test_every_gateway_finds_both_ingests_for_lossless_pushes(
+    specs: dict[str, ProcessSpec], settings: Settings
+) -> None:
+    port = settings.push_port_or_next
+    found = {specs[f"gateway-{n}"].environ["LOGCAST_INGEST_URL"] for n in (1, 2)}
+    assert found == {f"ws://127.0.0.1:{port},ws://127.0.0.2:{port}"}
+
+
 def test_every_role_knows_every_node_and_keeps_three_copies(specs: dict[str, ProcessSpec]) -> None:
     for name in ("consumers-1", "worker-2", "gateway-1", "ingest-2"):
         environ = specs[name].environ
