@@ -9,7 +9,7 @@ import sys
 import uvloop
 
 from logcast.roles import ROLES, Run
-from stores.malloc import use_few_arenas
+from stores.malloc import keep_heaps_small
 from stores.settings import Settings, load_settings
 
 LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s %(message)s"
@@ -28,7 +28,7 @@ def serve(name: str) -> None:
     role = ROLES[name]
     if role.entry is None:
         os.execv(role.argv[0], role.argv)  # noqa: S606  (no shell is what is wanted)
-    use_few_arenas()
+    keep_heaps_small()
     logging.basicConfig(level=settings.log_level, format=LOG_FORMAT, stream=sys.stderr)
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:

@@ -24,7 +24,7 @@ from processors.leaving import Leaver
 from schemas.topics import MEDIA_SOURCE
 from stores.health import HealthServer
 from stores.kafka_security import kafka_ssl_context
-from stores.malloc import use_few_arenas
+from stores.malloc import keep_heaps_small
 from stores.settings import Settings, load_settings
 
 FETCH_MAX_WAIT_MS: Final = 100
@@ -179,5 +179,5 @@ def create_app(settings: Settings) -> WorkerApp:
     return app
 
 
-use_few_arenas()
+keep_heaps_small()
 app = create_app(load_settings())

@@ -9,8 +9,8 @@ import pytest
 
 PROGRAM = """
 import ctypes, os, re, tempfile, threading
-from stores.malloc import use_few_arenas
-use_few_arenas()
+from stores.malloc import keep_heaps_small
+keep_heaps_small()
 together = threading.Barrier(24)
 def work():
     together.wait()
@@ -43,3 +43,30 @@ def heaps(**environ: str) -> int:
 def test_many_threads_share_two_heaps_unless_the_environment_says_otherwise() -> None:
     assert heaps() <= 2
     assert heaps(MALLOC_ARENA_MAX="1") == 1
+
+
+HOLES = """
+import ctypes
+from stores.malloc import keep_heaps_small
+keep_heaps_small()
+class Info(ctypes.Structure):
+    _fields_ = [(str(n), ctypes.c_size_t) for n in range(10)]
+libc = ctypes.CDLL(None)
+libc.mallinfo2.restype = Info
+kept = []
+for turn in range(20):
+    large = [bytearray(19 << 20) for _ in range(2)]
+    kept.append(bytes(50_000))
+    del large
+    kept.append([bytes(20_000) for _ in range(20)])
+print(getattr(libc.mallinfo2(), "0") >> 20)
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="another C library")
+def test_what_a_password_takes_leaves_no_hole_in_the_heap() -> None:
+    ours = {name: value for name, value in os.environ.items() if not name.startswith("MALLOC_")}
+    done = subprocess.run(
+        [sys.executable, "-c", HOLES], env=ours, capture_output=True, text=True, check=True, timeout=60
+    )
+    assert int(done.stdout) < 30, "MiB of the heaps; 9 are kept"
