@@ -21,6 +21,7 @@ __all__ = [
     "keyframe_end",
     "parse_chunk",
     "parse_init",
+    "produced_ms",
     "producer_time",
     "sequence_number",
     "split_chunks",
@@ -40,6 +41,7 @@ _BASE_IS_MOOF = 0x020000
 _DATA_OFFSET, _FIRST_FLAGS = 0x1, 0x4
 _DURATION, _SIZE, _FLAGS, _CTS = 0x100, 0x200, 0x400, 0x800
 _NTP_EPOCH_MS = 2_208_988_800_000
+_PRFT_BYTES = 24  # version and flags, track, NTP time, media time
 _REAL_TIME_OUTPUT = 24  # prft: when the encoder put it out, in real time
 _KNOWN = frozenset((b"styp", b"prft", b"emsg", b"sidx", b"free", b"moof", b"mdat"))
 
@@ -109,6 +111,16 @@ def producer_time(track_id: int, produced: ProducerTime) -> bytes:
     seconds, ms = divmod(produced.wall_ms + _NTP_EPOCH_MS, 1000)
     ntp = (seconds & 0xFFFFFFFF) << 32 | (ms << 32) // 1000
     return full_box(b"prft", 1, _REAL_TIME_OUTPUT, struct.pack(">IQQ", track_id, ntp, produced.media_time))
+
+
+def produced_ms(data: bytes) -> int | None:
+    """The wall clock that the first `prft` box says, ms since 1970; None where there is none."""
+    for found in iter_boxes(data):
+        if found.kind == b"prft" and found.end - found.start >= _PRFT_BYTES:
+            (ntp,) = struct.unpack_from(">Q", data, found.start + 8)
+            ms = ((ntp & 0xFFFFFFFF) * 1000 + 0xFFFFFFFF) >> 32
+            return int((ntp >> 32) * 1000 + ms - _NTP_EPOCH_MS)
+    return None
 
 
 def _check(samples: Sequence[Sample]) -> None:

@@ -18,6 +18,8 @@ from media.cmaf import (
     keyframe_end,
     parse_chunk,
     parse_init,
+    produced_ms,
+    producer_time,
     sequence_number,
     video_init,
     write_chunk,
@@ -193,3 +195,9 @@ def test_sequence_numbers_rise_along_a_track() -> None:
     numbers = [sequence_number(segment, part) for segment in range(3) for part in range(40)]
     assert numbers == sorted(set(numbers))
     assert sequence_number(1 << 40, 5) < 1 << 32
+
+
+@pytest.mark.parametrize("wall_ms", [0, 1, 999, 1_700_000_000_001, 1_796_128_432_687])
+def test_the_wall_clock_of_a_segment_is_read_back_to_the_millisecond(wall_ms: int) -> None:
+    assert produced_ms(producer_time(1, ProducerTime(wall_ms, 5))) == wall_ms
+    assert produced_ms(b"") is None

@@ -2,40 +2,20 @@
 
 import asyncio
 import json
-from collections.abc import Callable
 from typing import Any
 
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import CliRunner
 
 from logcast.cli import cli
 from logcast.stack.environment import environment
-from schemas.ids import new_video_id
-from stores.log_reader import now_ms
 from stores.recordings import open_recordings, segment_name
 from stores.segments import part_name
 from stores.settings import Settings
+from tests.consumers.soundness.conftest import Run
 from tests.consumers.soundness.small_broadcast import SmallBroadcast, session
 
 pytestmark = pytest.mark.integration
-Run = Callable[..., Result]
-
-
-@pytest.fixture
-def broadcast(system: Settings) -> SmallBroadcast:
-    """It has happened."""
-    settings = system.model_copy(update={"ladder": "64:150", "worker_threads": 1})
-    made = SmallBroadcast(settings, new_video_id(now_ms(), b"verify!"))
-    asyncio.run(made.happen())
-    return made
-
-
-@pytest.fixture
-def run(broadcast: SmallBroadcast, monkeypatch: pytest.MonkeyPatch) -> Run:
-    """The command, with the broadcast's settings."""
-    for name, value in environment(broadcast.settings).items():
-        monkeypatch.setenv(name, value)
-    return lambda *arguments: CliRunner().invoke(cli, list(arguments))
 
 
 def found(run: Run, video_id: str, *options: str) -> list[tuple[str, str, str]]:

@@ -1,0 +1,1 @@
+"""What `logcast repair` does: makes media and rows of a video again, each from where it still is."""
