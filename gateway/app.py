@@ -4,6 +4,8 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Final
 
+from sqlalchemy.exc import InterfaceError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
@@ -27,7 +29,7 @@ from gateway import (
     shelf_routes,
 )
 from gateway.catching_up import UntilCaughtUp
-from gateway.problems import Problem, answer_crash, answer_http_error, answer_problem
+from gateway.problems import Problem, answer_away, answer_crash, answer_http_error, answer_problem
 from gateway.state import GatewayState
 from gateway.viewing_guard import ViewingGuard
 from stores.settings import Settings
@@ -53,6 +55,9 @@ GROUPS: Final[tuple[Install, ...]] = (
 )
 """Each says what it needs of the state and gives its routes; the busiest come first."""
 
+AWAY: Final = (ConnectionError, TimeoutError, InterfaceError, PoolTimeoutError)
+"""What comes of asking an SQL server that is away or stands still (`stores.sql`)."""
+
 
 def create_app(settings: Settings, state: GatewayState | None = None) -> Starlette:
     """A gateway. Nothing is opened until its lifespan starts; its state is at `app.state.gateway`."""
@@ -71,6 +76,7 @@ def create_app(settings: Settings, state: GatewayState | None = None) -> Starlet
         exception_handlers={
             Problem: answer_problem,
             HTTPException: answer_http_error,
+            **dict.fromkeys(AWAY, answer_away),
             Exception: answer_crash,
         },
     )

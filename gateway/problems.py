@@ -1,5 +1,6 @@
 """Errors as `application/problem+json` (RFC 9457): type, title, status, detail and a `reason` that programs read."""
 
+import logging
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
@@ -8,6 +9,8 @@ import orjson
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
+
+log = logging.getLogger(__name__)
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -80,3 +83,12 @@ async def answer_http_error(request: Request, error: Exception) -> Response:
 async def answer_crash(request: Request, _error: Exception) -> Response:
     """Starlette's exception handler for what nobody caught; the server's log has the traceback."""
     return Problem(500, "internal", f"{request.method} {request.url.path} failed; the server's log says why").response()
+
+
+async def answer_away(request: Request, error: Exception) -> Response:
+    """Starlette's exception handler for a server behind us that refuses, is cut off, or did not answer in time."""
+    if request.scope["type"] != "http":
+        raise error
+    log.warning("%s %s: %s: %s", request.method, request.url.path, type(error).__name__, error)
+    detail = "A server that this needs does not answer now: try again in a moment."
+    return Problem(503, "away", detail, headers={"Retry-After": "1"}).response()

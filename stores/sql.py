@@ -4,6 +4,10 @@ SQLite runs in WAL mode, so that readers never wait for the writer, with a busy 
 processes wait for each other. A transaction that writes says so (`execution_options(writes=True)`) and starts with BEGIN
 IMMEDIATE: one that starts as a reader and writes later may fail with SQLITE_BUSY_SNAPSHOT, which no timeout waits out
 (https://www.sqlite.org/isolation.html).
+
+PostgreSQL may stand still or be cut off with its connections open: connecting, waiting for a connection of the pool and every
+statement have a limit. What passed it is a `TimeoutError`; its connection is thrown away, and the next one asks anew. A
+migration has none: it may be long, and another starter's is waited for.
 """
 
 import asyncio
@@ -24,6 +28,8 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 BUSY_TIMEOUT_MS: Final = 15_000
+CONNECT_S: Final = 5.0
+STATEMENT_S: Final = 10.0
 MIGRATION_LOCK: Final = 0x6C6F6763617374
 """Key of PostgreSQL's advisory lock for migrations: "logcast" in ASCII."""
 
@@ -35,8 +41,12 @@ class DatabaseError(Exception):
 
 
 @asynccontextmanager
-async def open_engine(sql_url: str) -> AsyncIterator[AsyncEngine]:
+async def open_engine(sql_url: str, *, statement_s: float = STATEMENT_S) -> AsyncIterator[AsyncEngine]:
     """An engine whose tables are those of this version; concurrent starters wait for the one that migrates.
+
+    Args:
+        sql_url: `sqlite:///…` or `postgresql://…`.
+        statement_s: PostgreSQL's limit of one statement, in seconds.
 
     Raises:
         DatabaseError: the URL is none of ours, the server does not answer, or a newer version made the tables.
@@ -44,9 +54,13 @@ async def open_engine(sql_url: str) -> AsyncIterator[AsyncEngine]:
     url = _async_url(sql_url)
     if url.get_backend_name() == "sqlite" and url.database:
         Path(url.database).parent.mkdir(parents=True, exist_ok=True)
-    engine = _engine(url)
+    engine = _engine(url, statement_s)
+    migrator = engine if engine.dialect.name == "sqlite" else _engine(url, None)
     try:
-        await _migrate(engine)
+        try:
+            await _migrate(migrator)
+        finally:
+            await migrator.dispose()
         yield engine
     finally:
         await engine.dispose()
@@ -65,9 +79,12 @@ def _async_url(sql_url: str) -> URL:
     return url
 
 
-def _engine(url: URL) -> AsyncEngine:
+def _engine(url: URL, statement_s: float | None) -> AsyncEngine:
+    limits: dict[str, Any] = {}
+    if url.get_backend_name() == "postgresql":
+        limits = {"pool_timeout": CONNECT_S, "connect_args": {"timeout": CONNECT_S, "command_timeout": statement_s}}
     try:
-        engine = create_async_engine(url, pool_pre_ping=True)
+        engine = create_async_engine(url, pool_pre_ping=True, **limits)
     except ModuleNotFoundError as error:
         raise DatabaseError(
             f"{url.drivername} needs the package {error.name}: pip install 'logcast[postgresql]'"
