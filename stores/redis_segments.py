@@ -7,9 +7,11 @@ Keys of a video share a hash tag (`{VIDEO}`), so that a script may touch them to
     PREFIX{VIDEO}/480p/files               sorted set: file → when it was put (seconds since 1970).
     PREFIXhot                              sorted set: VIDEO/RENDITION → when it was last put to.
 
-A put is one round trip. Redis forgets parts without our help; the janitor takes the rest away and counts it.
+A put is one round trip. A read from a Redis that stands still takes as long as its time limit: after two of these only one in
+some seconds is tried (`stores.breaker`), so that the threads of a gateway are free for the recordings. Puts wait. Redis forgets parts without our help; the janitor takes the rest away and counts it.
 """
 
+import time
 from collections.abc import Callable
 from typing import Final, TypeVar, cast
 
@@ -26,6 +28,7 @@ from redis.exceptions import (
 from redis.retry import Retry
 
 from schemas.ids import VIDEO_ID
+from stores.breaker import Breaker
 from stores.segments import (
     BadSegmentNameError,
     Removed,
@@ -40,6 +43,8 @@ T = TypeVar("T")
 TIMEOUT_S: Final = 2.0
 RETRIES: Final = 1
 CONNECTIONS: Final = 16
+VAIN_READS: Final = 2
+READ_PAUSE_S: Final = 2.0
 INIT_EXTRA_S: Final = 300
 """An init segment stays so much longer than the last part that needs it."""
 
@@ -88,12 +93,20 @@ class RedisSegmentStore:
         retention_s: how long a part stays, in seconds.
         now_s: wall clock, seconds since 1970.
         prefix: before every key.
+        monotonic_s: a clock that never jumps, seconds.
 
     Raises:
         SegmentStoreError: the address makes no sense. Nothing is connected yet.
     """
 
-    def __init__(self, url: str, retention_s: int, now_s: Callable[[], float], prefix: str = "logcast:") -> None:
+    def __init__(
+        self,
+        url: str,
+        retention_s: int,
+        now_s: Callable[[], float],
+        prefix: str = "logcast:",
+        monotonic_s: Callable[[], float] = time.monotonic,
+    ) -> None:
         try:
             pool = BlockingConnectionPool.from_url(
                 url,
@@ -116,6 +129,7 @@ class RedisSegmentStore:
         self._now_s = now_s
         self._prefix = prefix
         self._hot = f"{prefix}hot"
+        self._reads = Breaker(VAIN_READS, READ_PAUSE_S, monotonic_s)
 
     def put(self, name: str, data: bytes) -> None:
         """See `SegmentStore.put`."""
@@ -139,9 +153,9 @@ class RedisSegmentStore:
         video, rendition, file = checked_name(name)
         below = self._below(video, rendition)
         if file.startswith("init-"):
-            found = self._ask("read from", lambda: self._redis.hget(below + "inits", file))
+            found = self._read(lambda: self._redis.hget(below + "inits", file))
         else:
-            found = self._ask("read from", lambda: self._redis.get(below + file))
+            found = self._read(lambda: self._redis.get(below + file))
         return cast("bytes | None", found)
 
     def size(self, name: str) -> int | None:
@@ -149,9 +163,9 @@ class RedisSegmentStore:
         video, rendition, file = checked_name(name)
         below = self._below(video, rendition)
         if file.startswith("init-"):
-            found = self._ask("read from", lambda: self._redis.hstrlen(below + "inits", file))
+            found = self._read(lambda: self._redis.hstrlen(below + "inits", file))
         else:
-            found = self._ask("read from", lambda: self._redis.strlen(below + file))
+            found = self._read(lambda: self._redis.strlen(below + file))
         return found or None
 
     def remove_video(self, video_id: str) -> Removed:
@@ -197,6 +211,20 @@ class RedisSegmentStore:
             )
             removed += Removed(files, size)
         return removed
+
+    def _read(self, call: Callable[[], T]) -> T:
+        if not self._reads.may_ask():
+            raise SegmentStoreError(f"Redis at {self.address} did not answer lately: it is asked again soon")
+        try:
+            found = self._ask("read from", call)
+        except SegmentStoreError as error:
+            if isinstance(error.__cause__, TimeoutError):
+                self._reads.waited_in_vain()
+            else:
+                self._reads.answered()
+            raise
+        self._reads.answered()
+        return found
 
     def _ask(self, verb: str, call: Callable[[], T]) -> T:
         try:

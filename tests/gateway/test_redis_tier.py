@@ -3,12 +3,17 @@
 from collections.abc import Callable
 
 import httpx
+import pytest
 
 from gateway.app import create_app
+from gateway.memory_cache import MemoryCache
+from gateway.segment_reader import SegmentReader
 from gateway.state import GatewayState
 from schemas.events import PartReady
 from stores.hot_tier import open_segment_store
 from stores.log_reader import Place
+from stores.recordings import open_recordings, segment_name
+from stores.segments import SegmentStoreError
 from stores.settings import Settings
 from tests.conftest import free_ports
 from tests.gateway.conftest import Clock
@@ -52,3 +57,14 @@ async def test_a_redis_that_is_away_is_a_503_that_says_so(make_settings: Callabl
     assert (answer.status_code, answer.json()["reason"]) == (503, "store")
     assert f"cannot read from Redis at 127.0.0.1:{port}" in answer.json()["detail"]
     assert "geheim" not in answer.text
+
+
+async def test_what_is_recorded_is_served_while_redis_is_away(make_settings: Callable[..., Settings]) -> None:
+    (port,) = free_ports(1)
+    settings = make_settings(segment_url=f"redis://127.0.0.1:{port}/0")
+    async with open_recordings(settings) as cold:
+        await cold.put(segment_name(VIDEO, "source", 1), b"whole")
+        reader = SegmentReader(MemoryCache("test", 1000, len), open_segment_store(settings), cold)
+        assert await reader.segment(VIDEO, "source", 1, 4) == [b"whole"]
+        with pytest.raises(SegmentStoreError, match="cannot read from Redis"):
+            await reader.segment(VIDEO, "source", 2, 4)

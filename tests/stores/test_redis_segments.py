@@ -1,15 +1,18 @@
 """What only Redis can do: end by itself, be full, be away, want a password."""
 
+import os
+import signal
 import socket
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from redis import Redis
 
 from stores.hot_tier import open_segment_store
-from stores.redis_segments import INIT_EXTRA_S, RedisSegmentStore
+from stores.redis_segments import INIT_EXTRA_S, READ_PAUSE_S, VAIN_READS, RedisSegmentStore
 from stores.segments import LocalSegmentStore, Removed, SegmentStoreError, StoreFullError, init_name, part_name
 from stores.settings import Settings, SettingsError, load_settings
 from tests.conftest import free_ports, server
@@ -125,6 +128,33 @@ def test_a_redis_that_does_not_answer_is_not_waited_for_for_ever(make_store: Cal
         with pytest.raises(SegmentStoreError, match="cannot read from Redis"):
             make_store(port=silent.getsockname()[1]).get(PART)
         assert time.monotonic() - started_s < 30
+
+
+def test_readers_of_a_redis_that_stands_still_stop_waiting_for_it_and_find_it_again(
+    tmp_path: Path,
+) -> None:
+    (port,) = free_ports(1)
+    argv = ["redis-server", "--bind", "127.0.0.1", "--port", str(port), "--save", ""]
+    now = [0.0]
+    store = RedisSegmentStore(f"redis://127.0.0.1:{port}/0", 3600, time.time, monotonic_s=lambda: now[0])
+    with server(argv, tmp_path, lambda: _answers(port)):
+        store.put(PART, b"part")
+        with Redis(port=port) as client:
+            info: Any = client.info("server")
+        pid = int(info["process_id"])
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            for _ in range(VAIN_READS):
+                with pytest.raises(SegmentStoreError, match="cannot read from Redis"):
+                    store.get(PART)
+            with pytest.raises(SegmentStoreError, match="did not answer lately"):
+                store.get(PART)
+        finally:
+            os.kill(pid, signal.SIGCONT)
+        now[0] += READ_PAUSE_S
+        assert store.get(PART) == b"part"
+        assert store.get(PART) == b"part"
+    store.close()
 
 
 def test_the_setting_chooses_the_store_and_keeps_its_password(make_settings: Callable[..., Settings]) -> None:
