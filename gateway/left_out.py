@@ -42,6 +42,10 @@ class LeftOut:
         if len(segments) > MAX_SEGMENTS:
             segments.popitem(last=False)
 
+    def forget(self, video_id: str) -> None:
+        """Let go of a video that was removed."""
+        self._videos.pop(video_id, None)
+
     def of(self, video_id: str) -> Mapping[str, Mapping[int, bool]]:
         """Whether a segment was left out, by rendition and number."""
         return self._videos.get(video_id, {})

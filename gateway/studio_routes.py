@@ -50,7 +50,7 @@ class StudioRoutes:
         self._state.subscribe(MEDIA_PARTS, self._delays.apply, self._broadcasts.log_start_ms)
         self._state.subscribe(MEDIA_PARTS, self._left_out.apply, self._broadcasts.log_start_ms)
         self._state.subscribe(COMMENTS_FEED, self._minutes.apply, now_ms - HELD_MS)
-        self._state.on_removed(self._delays.forget, self._minutes.forget)
+        self._state.on_removed(self._delays.forget, self._left_out.forget, self._minutes.forget)
 
     async def health(self, request: Request) -> Response:
         """How the stream arrives and is delivered, and what to do about it; for moderators and owners."""
