@@ -21,14 +21,19 @@ def operator_errors() -> Iterator[None]:
     """Errors of the log and the stores end the command with their sentence."""
     from schemas.codec import CodecError
     from stores.accounts import AccountsError
+    from stores.backup_files import BackupError
     from stores.cassandra import CassandraError
     from stores.kafka import LogError
     from stores.recordings import RecordingsError
     from stores.segments import SegmentStoreError
+    from stores.sql import DatabaseError
 
     try:
         yield
-    except (AccountsError, CassandraError, CodecError, LogError, RecordingsError, SegmentStoreError) as error:
+    except (
+        *(AccountsError, BackupError, CassandraError, CodecError, DatabaseError),
+        *(LogError, RecordingsError, SegmentStoreError),
+    ) as error:
         raise LogcastError(str(error)) from error
 
 

@@ -7,6 +7,9 @@ group's committed offset may lag behind them, and what comes again is passed ove
 A dead letter that is put back has a header that says whom it is for, and where it was first. This ledger folds it if it had
 rejected it, once: the row `@replayed/TOPIC/OFFSET` is written in the same transaction. Others' it has folded before.
 
+After a restore the sources begin at 0 again, and what was counted does not: the row `@base/TOPIC` says by how much an offset
+is raised, so that offsets in state, totals and tables rise on (ADR 38).
+
 The transactional id names the state topic's partition, whichever group or worker serves it: whoever opens the ledger
 ends what the former owner left open and fences it. A fenced ledger raises `KafkaException`, and its process must end:
 its state is no longer the log's.
@@ -41,6 +44,7 @@ OFFSET_ROW: Final = "@"
 FORGOTTEN_ROW: Final = f"{OFFSET_ROW}forgotten/"
 """A worker of before takes it for an offset of a topic that it does not read, and writes it again as it was."""
 REPLAYED_ROW: Final = "@replayed/"
+BASE_ROW: Final = "@base/"
 REPLAYS_REMEMBERED: Final = 10_000
 REPLAY_MS: Final = HOUR_MS
 """How far back a replayed topic is read when a ledger opens, by record timestamp."""
@@ -124,6 +128,7 @@ class Ledger:
         self._app = f"{settings.worker_group}/{agent.name}"
         self._folded: dict[str, int] = {}
         self._forgotten = ForgottenVideos()
+        self._bases: dict[str, int] = {}
         self._replayed: dict[str, int] = {}
         self._rows_changed: dict[str, int | None] = {}
         self._unfit: list[Unfit] = []
@@ -169,6 +174,7 @@ class Ledger:
         fold = self._agent.make()
         self._folded.clear()
         self._forgotten = ForgottenVideos()
+        self._bases.clear()
         self._replayed.clear()
         self._rows_changed.clear()
         self._unfit.clear()
@@ -177,7 +183,7 @@ class Ledger:
             told = self._folded.pop(topic.name, -1)
             since_ms = int(time.time() * 1000) - REPLAY_MS
             again = read_partition(self._settings, topic, self._partition, self.role, since_ms=since_ms)
-            self._unfit += [unfit for unfit in self._fold_all(fold, again) if unfit.record.offset > told]
+            self._unfit += [unfit for unfit in self._fold_all(fold, again) if self._at(unfit.record) > told]
         log.info("%s: state read back in %.2f s", self.role, time.monotonic() - started)
         self._fold = fold
         return fold
@@ -194,8 +200,14 @@ class Ledger:
                 self._replayed.pop(key.decode(), None)
                 if record.value is not None:
                     (self._replayed[key.decode()],) = unpack_row(record.value)
+            elif key.startswith(BASE_ROW.encode()):
+                (self._bases[key.decode().removeprefix(BASE_ROW)],) = unpack_row(record.value or b"")
             elif record.value is not None:
                 (self._folded[key.decode().removeprefix(OFFSET_ROW)],) = unpack_row(record.value)
+
+    def _at(self, record: SourceRecord) -> int:
+        """A record's offset as the fold knows it."""
+        return record.offset + self._bases.get(record.topic, 0)
 
     def _offset_rows(self) -> list[Write]:
         return [
@@ -231,16 +243,15 @@ class Ledger:
         unfit = []
         for record in records:
             last = self._folded.get(record.topic)
-            if last is not None and record.offset <= last:
+            at = self._at(record)
+            if last is not None and at <= last:
                 REPEATED.labels(self._agent.name).inc()
                 continue
-            if (
-                last is not None and record.offset > last + 2 and record.topic in self._dense
-            ):  # + 1: the end of a transaction
-                MISSING.labels(self._agent.name).inc(record.offset - last - 1)
+            if last is not None and at > last + 2 and record.topic in self._dense:  # + 1: the end of a transaction
+                MISSING.labels(self._agent.name).inc(at - last - 1)
             if cause := self._fold_one(fold, record):
                 unfit.append(Unfit(record, cause))
-            self._folded[record.topic] = record.offset
+            self._folded[record.topic] = at
         return unfit
 
     def _fold_one(self, fold: Fold, record: SourceRecord) -> str:
@@ -261,9 +272,8 @@ class Ledger:
             elif getattr(event, "video_id", "") in self._forgotten:
                 LATE.labels(self._agent.name).inc()
             else:
-                fold.apply(
-                    record.topic, record.offset, event if replay is None else self._agent.late(event, record.offset)
-                )
+                at = self._at(record)
+                fold.apply(record.topic, at, event if replay is None else self._agent.late(event, at))
         except (CodecError, FoldError) as error:
             return f"{type(error).__name__}: {error}"
         except Exception as error:

@@ -248,6 +248,22 @@ def apply_schema(settings: Settings) -> None:
         cluster.shutdown()
 
 
+@contextmanager
+def connected(settings: Settings) -> Iterator[Session]:
+    """A blocking session, for what looks at tables as such.
+
+    Raises:
+        CassandraAwayError: no contact point answers.
+    """
+    cluster = cluster_of(settings)
+    try:
+        session = _connect(cluster, settings)
+        with _translated():
+            yield session
+    finally:
+        cluster.shutdown()
+
+
 def schema_statements(settings: Settings) -> list[str]:
     """`schema.cql` with keyspace and replication filled in, statement by statement."""
     text = (files("stores") / "schema.cql").read_text("utf-8")

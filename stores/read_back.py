@@ -37,7 +37,13 @@ class SourceRecord:
 
 
 def read_partition(
-    settings: Settings, topic: Topic, partition: int, role: str, *, since_ms: int | None = None
+    settings: Settings,
+    topic: Topic,
+    partition: int,
+    role: str,
+    *,
+    since_ms: int | None = None,
+    from_offset: int = 0,
 ) -> Iterator[SourceRecord]:
     """The committed records of one partition up to its present end.
 
@@ -50,6 +56,7 @@ def read_partition(
         partition: which partition.
         role: names the reader in the brokers' logs.
         since_ms: the first record timestamp wanted; None: all there is.
+        from_offset: the first offset wanted.
 
     Raises:
         LogError: the brokers gave nothing for `SILENCE_S`.
@@ -59,6 +66,7 @@ def read_partition(
         at.offset, end = _answer(lambda: consumer.get_watermark_offsets(at, timeout=CALL_S, cached=False))
         if since_ms is not None:
             at.offset = _offset_at(consumer, at, since_ms, end)
+        at.offset = min(max(at.offset, from_offset), end)
     with _consumer(settings, role, "read_committed") as consumer:
         consumer.assign([at])
         yield from _records(consumer, topic, at, end)

@@ -83,6 +83,15 @@ def checked_recording_name(name: str) -> str:
     raise BadRecordingNameError(f"expected VIDEO/RENDITION/FILE, found {name[:120]!r}")
 
 
+def object_store(settings: Settings, url: str) -> ObjectStore:
+    """Another store at a URL of the same form, with the keys of the cold store; nothing is asked of it yet. Blocking.
+
+    Raises:
+        RecordingsError: URL and settings do not make a store.
+    """
+    return _store(settings.model_copy(update={"recordings_url": url}))
+
+
 @asynccontextmanager
 async def open_recordings(settings: Settings) -> AsyncIterator["Recordings"]:
     """The cold store of `settings.recordings_url`; nothing is asked of it yet.

@@ -19,6 +19,7 @@ from logcast.commands._options import absolute_settings, data_option, port_optio
 @click.option(
     "--standby", is_flag=True, help="Every GOP is transcoded twice: a worker that dies costs viewers nothing."
 )
+@click.option("--stores", is_flag=True, help="Kafka and Cassandra alone, for `logcast restore`.")
 @click.option("--secure", is_flag=True, help="TLS, users and rights on Kafka, passwords on Cassandra.")
 def command(
     data_dir: Path | None,
@@ -29,6 +30,7 @@ def command(
     cluster: bool,
     standby: bool,
     secure: bool,
+    stores: bool,
 ) -> None:
     """Start Kafka, Cassandra, consumers, worker, gateway and ingest on this machine, and watch over them.
 
@@ -36,6 +38,8 @@ def command(
     Every other setting is an environment variable LOGCAST_… or a line in logcast.toml.
     """
     began = time.monotonic()
+    if stores and demo:
+        raise click.UsageError("--stores runs nothing that --demo could push to")
     if secure and cluster:
         raise click.UsageError("--secure and --cluster together: not yet; docker/ has a cluster with security")
     from rich.console import Console
@@ -44,5 +48,5 @@ def command(
     from logcast.stack.run import run_stack
 
     settings = absolute_settings(data_dir, http_port=http_port, rtmp_port=rtmp_port)
-    layout = replace(CLUSTER if cluster else ONE, standby=standby)
+    layout = replace(CLUSTER if cluster else ONE, standby=standby, roles=not stores)
     run_stack(settings, Console(), demo=demo, began=began, layout=layout, secure=secure)

@@ -12,11 +12,17 @@ from stores.settings import Settings
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """Where the nodes of Kafka and Cassandra run, and where our roles do (`homes`); `standby`: each worker has a double."""
+    """Where the nodes of Kafka and Cassandra run, and where our roles do (`homes`).
+
+    Attributes:
+        standby: each worker has a double.
+        roles: ours run at all.
+    """
 
     nodes: tuple[str, ...]
     homes: tuple[str, ...]
     standby: bool = False
+    roles: bool = True
 
     @property
     def is_cluster(self) -> bool:

@@ -83,9 +83,11 @@ class LocalStack:
         """The processes in the order of start; they are stopped in the opposite one."""
         settings = self._settings
         databases = ("kafka", "cassandra")
+        stores = (*self._kafka_specs(), *self._cassandra_specs())
+        if not self._layout.roles:
+            return tuple(self._bounded(spec) for spec in stores)
         specs = (
-            *self._kafka_specs(),
-            *self._cassandra_specs(),
+            *stores,
             *self._role("consumers", settings.health_port_consumers, needs=databases),
             *self._role("worker", settings.health_port_worker, rule=RestartRule(first_s=0.0)),
             *self._standby(),

@@ -48,7 +48,7 @@ def run_stack(
         raise_open_files()
         jars = locked_jars()
         download(jars, cache_dir(), console)
-        settings, keys = _with_keys(settings)
+        settings, keys = _with_keys(settings) if layout.roles else (settings, {})
         stack = LocalStack(
             settings,
             find_java(),
@@ -58,7 +58,13 @@ def run_stack(
             layout,
             _security(settings, layout) if secure else None,
         )
-        asyncio.run(_supervise(settings, stack, console, welcome(settings, keys["my-channel"], demo=demo), began))
+        asyncio.run(_supervise(settings, stack, console, _welcome(settings, keys, layout, demo=demo), began))
+
+
+def _welcome(settings: Settings, keys: dict[str, str], layout: Layout, *, demo: bool) -> str:
+    if not layout.roles:
+        return f"only Kafka and Cassandra run: logcast restore --from DIR --data {settings.data_dir}"
+    return welcome(settings, keys["my-channel"], demo=demo)
 
 
 def _security(settings: Settings, layout: Layout) -> Security:
