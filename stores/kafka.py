@@ -66,11 +66,17 @@ def producer_config(settings: Settings, role: str) -> dict[str, Any]:
     }
 
 
+TRANSACTION_MS: Final = 60_000
+"""Longer than a broker takes to come back, so that what is under way is only sent again: a client gives up its records by the
+same time, and a transaction that was given up over the death of its coordinator has been seen to stay open for ever. Nobody
+waits for it when a worker dies: the next owner ends it as it begins (KIP-98, InitProducerId)."""
+
+
 def transactional_config(settings: Settings, role: str, transactional_id: str) -> dict[str, Any]:
     """A producer whose records, state and offsets appear together or not at all."""
     config = producer_config(settings, role)
     del config["message.timeout.ms"]
-    return config | {"transactional.id": transactional_id, "transaction.timeout.ms": 10_000}
+    return config | {"transactional.id": transactional_id, "transaction.timeout.ms": TRANSACTION_MS}
 
 
 def consumer_config(settings: Settings, role: str, group: str | None = None) -> dict[str, Any]:
