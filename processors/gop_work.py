@@ -89,6 +89,12 @@ class GopWork:
             self._relay_line.end()
             self._ladder_line.end()
 
+    def let_go(self) -> None:
+        """Acknowledge the records that came so far."""
+        for held in self.held:
+            held.finish()
+        self.held.clear()
+
     def lag_s(self, now_s: float) -> float:
         """How long the oldest chunk that is not transcoded has been here."""
         return now_s - self._arrivals[0] if self._arrivals else 0.0

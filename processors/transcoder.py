@@ -45,7 +45,7 @@ NAME: Final = "transcode"
 RELAY_ROOM_BYTES: Final = 64 * 1024 * 1024
 LADDER_ROOM_BYTES: Final = 128 * 1024 * 1024
 IDLE_S: Final = 30.0
-"""A GOP that gets nothing for so long is closed. Longer than an ingest waits for a publisher that hangs."""
+"""A GOP that gets nothing for so long holds back nobody any more. Longer than an ingest waits for a publisher that hangs."""
 QUIET_S: Final = 2.0
 """A worker that leaves does not wait for a GOP that gets nothing for so long: its publisher hangs, or is gone."""
 STORE_THREADS: Final = 4
@@ -90,6 +90,7 @@ class Transcoder:
         self._now_s = now_s
         self._acks: defaultdict[int, AckQueue] = defaultdict(AckQueue)
         self._mine: frozenset[int] = frozenset()
+        self._closes_s = IDLE_S + settings.push_grace_s
         self._open: dict[GopKey, tuple[int, GopWork, asyncio.Task[None]]] = {}
         self._finished: OrderedDict[GopKey, None] = OrderedDict()
         self._warned_s = -WARN_EVERY_S
@@ -192,17 +193,25 @@ class Transcoder:
                 self._close(event, held)
 
     def close_idle(self) -> None:
-        """Close the GOPs that nothing came for in IDLE_S, so that the playlist goes on; let go of those not ours."""
+        """Look after the GOPs that nothing comes for; let go of those not ours.
+
+        A lossless push that was cut may go on in the middle of one for `push_grace_s`; till then it stays open, but after
+        IDLE_S its records are acknowledged, for they would hold back all that follows. (A worker that dies then costs the rest
+        of that GOP.) An ingest that knows better closes it earlier.
+        """
         now_s = self._now_s()
         for key, (partition, work, task) in list(self._open.items()):
-            if now_s - work.seen_s < IDLE_S or work.closed:
+            idle_s = now_s - work.seen_s
+            if idle_s < IDLE_S or work.closed:
                 continue
-            if partition in self._mine:
-                log.warning("%s/%d: no chunk for %s s and no closing marker; closed", *key, IDLE_S)
+            if partition not in self._mine:
+                task.cancel()
+            elif idle_s >= self._closes_s:
+                log.warning("%s/%d: no chunk for %.0f s and no closing marker; closed", *key, idle_s)
                 metrics.GOPS_IDLE.inc()
                 work.close(None)
             else:
-                task.cancel()
+                work.let_go()
 
     def watch_lag(self) -> None:
         """Say how far transcoding is behind."""
@@ -297,8 +306,7 @@ class Transcoder:
         self._finished[key] = None
         if len(self._finished) > REMEMBERED_GOPS:
             self._finished.popitem(last=False)
-        for held in work.held:
-            held.finish()
+        work.let_go()
 
     async def _refuse(self, record: Record, held: Held, cause: str) -> None:
         await self._writer.dead_letter(record, cause)

@@ -20,7 +20,7 @@ from prometheus_client import Counter
 from media import flv, packager
 from producers.meter import Meter
 from producers.outlet import Outlet
-from producers.video_index import Standing, VideoIndex, ended, interrupted
+from producers.video_index import Standing, VideoIndex, ended, interrupted, last_gop_closed
 from schemas import events
 from schemas.events import Origin, VideoChanged, VideoState
 from schemas.ids import new_video_id
@@ -172,16 +172,7 @@ class Broadcast:
     async def _close_gop_of_before(self, standing: Standing) -> None:
         """An ingest that was killed left its GOP open; a second marker for a closed one changes nothing."""
         if standing.gop >= 0:
-            marker = events.GopClosed(
-                video_id=self.video_id,
-                channel=self.channel,
-                gop=standing.gop,
-                first_segment=standing.segment,
-                last_segment=standing.segment,
-                video_chunks=-1,
-                audio_chunks=-1,
-            )
-            await self._send_source(standing.gop, marker)
+            await self._send_source(standing.gop, last_gop_closed(standing))
 
     # -- what the publisher sends
 

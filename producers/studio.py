@@ -16,8 +16,9 @@ from producers.push_session import PushSession
 from producers.push_states import PushStates
 from producers.rtmp_server import Refusal
 from producers.spool import Spool
-from producers.video_index import VideoIndex
-from schemas.topics import INGEST_HEALTH, VIDEOS
+from producers.video_index import VideoIndex, last_gop_closed
+from schemas.events import VideoChanged, VideoState
+from schemas.topics import INGEST_HEALTH, MEDIA_SOURCE, VIDEOS, source_partition
 from stores.accounts import Accounts
 from stores.kafka import EventProducer, LogError
 from stores.log_reader import LogReader
@@ -265,5 +266,14 @@ class Studio:
         for change in self._index.due(self._clock.now_ms(), self._settings.grace_s * 1000, here):
             if change.channel not in busy:
                 log.info("video %s of %s is now %s", change.video_id, change.channel, change.state.value)
+                await self._close_last_gop(change)
                 await self._spool.put(VIDEOS, change.video_id, change)
                 self._index.apply(change)
+
+    async def _close_last_gop(self, change: VideoChanged) -> None:
+        """A video that ends without its publisher: an ingest that was killed, or a push that was cut, left its GOP open."""
+        standing = self._index.standing(change.video_id)
+        if change.state is VideoState.ENDED and standing is not None and standing.gop >= 0:
+            marker = last_gop_closed(standing)
+            partition = source_partition(marker.video_id, marker.gop, self._settings.partitions)
+            await self._spool.put(MEDIA_SOURCE, f"{marker.video_id}/{marker.gop}", marker, partition=partition)

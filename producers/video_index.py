@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from media.packaged import StartPosition
-from schemas.events import Event, GopOpened, Origin, VideoChanged, VideoState
+from schemas.events import Event, GopClosed, GopOpened, Origin, VideoChanged, VideoState
 
 SILENCE_MARGIN_MS: Final = 10_000
 """A live video whose ingest said nothing for its longest segment plus this has lost its publisher."""
@@ -149,4 +149,17 @@ def ended(standing: Standing, now_ms: int) -> VideoChanged:
         changed_ms=now_ms,
         ended_ms=standing.last_sign_ms,
         last_segment=standing.segment,
+    )
+
+
+def last_gop_closed(standing: Standing) -> GopClosed:
+    """The marker of a GOP that its publisher, or an ingest that was killed, left open; a second one changes nothing."""
+    return GopClosed(
+        video_id=standing.video.video_id,
+        channel=standing.video.channel,
+        gop=standing.gop,
+        first_segment=standing.segment,
+        last_segment=standing.segment,
+        video_chunks=-1,
+        audio_chunks=-1,
     )

@@ -123,13 +123,25 @@ async def test_the_rest_of_a_gop_whose_start_was_acknowledged_is_acknowledged(ri
     assert rig.announced() == (set(), {})
 
 
-async def test_a_gop_that_nothing_comes_for_is_closed_so_that_the_playlist_goes_on(rig: Rig) -> None:
-    (gop,) = make_gops(Clip(segment_parts=2))
+async def test_a_gop_that_nothing_comes_for_holds_back_no_other_and_goes_on_when_its_push_does(rig: Rig) -> None:
+    (gop,) = make_gops(Clip())
     await rig.give(*gop.chunks[:3])
     rig.now_s += IDLE_S - 1
     rig.transcoder.close_idle()
-    rig.now_s += 2
     assert rig.acked == []
+    rig.now_s += 2
+    rig.transcoder.close_idle()
+    assert rig.acked == [0, 1, 2]
+    assert rig.announced()[1] == {}
+    await rig.give(*gop.chunks[3:], gop.closed)
+    await eventually(lambda: rig.acked == [0, 1, 2, 3, 4], what="the end of the GOP")
+    assert rig.announced()[1] == {("source", 0): 4, ("64p", 0): 4}
+
+
+async def test_a_gop_whose_push_does_not_come_back_is_closed_so_that_the_playlist_goes_on(rig: Rig) -> None:
+    (gop,) = make_gops(Clip(segment_parts=2))
+    await rig.give(*gop.chunks[:3])
+    rig.now_s += IDLE_S + rig.settings.push_grace_s
     rig.transcoder.close_idle()
     await eventually(lambda: rig.acked == [0, 1, 2], what="the end of the GOP")
     assert rig.announced()[1] == {("source", 0): 2, ("source", 1): 1, ("64p", 0): 2, ("64p", 1): 1}

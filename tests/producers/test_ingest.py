@@ -229,6 +229,30 @@ async def test_an_ingest_that_was_killed_goes_on_with_the_next_numbers(
             await killed.wait()
 
 
+async def test_the_gop_that_a_killed_ingest_left_open_is_closed_when_its_video_ends_without_a_publisher(
+    ingest_settings: Settings, keys: dict[str, str], make_clip: MakeClip
+) -> None:
+    settings = ingest_settings.model_copy(update={"grace_s": 1, "segment_max_ms": 2_000})
+    environment = {f"LOGCAST_{k.upper()}": str(v) for k, v in settings.model_dump(mode="json").items() if v is not None}
+    killed = await asyncio.create_subprocess_exec(sys.executable, "-c", RUN, env=environment)
+    try:
+        async with log_of(settings) as seen:
+            await eventually(lambda: _connects(settings.rtmp_port), what="the ingest's port")
+            pushing = await push(make_clip(3), f"rtmp://127.0.0.1:{settings.rtmp_port}/live/{keys['one']}")
+            await eventually(lambda: seen.opened("one"), what="a GOP")
+            killed.send_signal(signal.SIGKILL)
+            await pushing.ended()
+            await killed.wait()
+            async with ingest_of(settings):
+                await eventually(lambda: seen.videos("one")[-1].state is VideoState.ENDED, 60, "the video's end")
+                last = max(opened.gop for opened in seen.opened("one"))
+                await eventually(lambda: last in {c.gop for c in seen.closed("one")}, what="the marker of its last GOP")
+    finally:
+        if killed.returncode is None:
+            killed.kill()
+            await killed.wait()
+
+
 def _connects(port: int) -> bool:
     import socket
 
