@@ -3,7 +3,7 @@
 import asyncio
 import dataclasses
 import secrets
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from click.testing import CliRunner, Result
 
 from consumers.projections.table import TOPICS, writes_of_event
 from logcast.cli import cli
-from logcast.restore import JOURNAL
+from logcast.restore import JOURNAL, restore
 from logcast.stack.environment import environment
 from processors.comments import CommentsFold
 from processors.fold import ExactAgent
@@ -44,6 +44,7 @@ from schemas.topics import (
 )
 from stores import sql_copy
 from stores.accounts import Accounts
+from stores.backup_files import BackupPlace
 from stores.cassandra import Cassandra, apply_schema
 from stores.comments import CommentStore
 from stores.engagement import EngagementStore
@@ -281,6 +282,34 @@ def test_a_damaged_backup_is_refused_before_anything_is_written(source: Source, 
     manifest = place / "manifest.json"
     manifest.write_bytes(manifest.read_bytes().replace(b'"partitions": 2', b'"partitions": 3'))
     assert "damaged" in str(run(target, "restore", "--from", str(place)).exception)
+
+
+class Killed(BaseException):
+    """As a kill: nothing is finished, nothing is cleared away."""
+
+
+def test_a_restore_that_is_killed_again_and_again_goes_on_to_the_same_end(
+    source: Source, target: Settings, place: Path
+) -> None:
+    backed_up(source, place)
+    kills = 0
+    while True:
+        left = iter(range(2 * kills))  # each time it gets a little further
+
+        def report(what: str, _done: int, _total: int, left: Iterator[int] = left) -> None:
+            if what != "verifying" and next(left, None) is None:
+                raise Killed
+
+        try:
+            asyncio.run(restore(target, BackupPlace(target, str(place)), report, force=False))
+        except Killed:
+            kills += 1
+        else:
+            break
+    assert kills > 1
+    assert not (target.data_dir / JOURNAL).exists()
+    check_same(source, target)
+    check_it_goes_on(source, target)
 
 
 def test_a_place_that_has_something_is_refused(source: Source, place: Path, target: Settings) -> None:
