@@ -66,10 +66,10 @@ def producer_config(settings: Settings, role: str) -> dict[str, Any]:
     }
 
 
-TRANSACTION_MS: Final = 60_000
-"""Longer than a broker takes to come back, so that what is under way is only sent again: a client gives up its records by the
-same time, and a transaction that was given up over the death of its coordinator has been seen to stay open for ever. Nobody
-waits for it when a worker dies: the next owner ends it as it begins (KIP-98, InitProducerId)."""
+TRANSACTION_MS: Final = 20_000
+"""Longer than a broker mostly takes to come back, so that what is under way is only sent again: a client gives up its records by
+the same time, and a transaction that was given up over the death of its coordinator has once been seen to stay open. Shorter than
+readers are patient (`stores.read_back`): where nobody takes a dead worker's partition over, its transaction ends by this."""
 
 
 def transactional_config(settings: Settings, role: str, transactional_id: str) -> dict[str, Any]:
