@@ -385,12 +385,16 @@ class RenditionFold:
         return log_ms - since_ms >= LOST_AFTER_LOG_S * 1000
 
     def _length_by_next(self, began_s: float) -> float | None:
-        """How long the missing segment is, from the next one that is there; several missing ones share the time."""
+        """How long the missing segment is, from the next one that is there; several missing ones share the time.
+
+        No longer than a segment may be: nobody published for a while, and a killed ingest had opened a GOP and taken nothing.
+        """
         assert self._next is not None
         later = min((n for n, waiting in self._waiting.items() if n > self._next and 0 in waiting.parts), default=None)
         if later is None:
             return None
-        return max(0.001, (self._earliest_s(later) - began_s) / (later - self._next))
+        share_s = (self._earliest_s(later) - began_s) / (later - self._next)
+        return min(max(0.001, share_s), MAX_TARGET_S - 0.001)
 
     def _open_gap(self, other: Segment | None) -> bool:
         """Append a segment without media; needs one before it to follow."""

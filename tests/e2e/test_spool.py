@@ -93,7 +93,8 @@ async def test_an_ingest_killed_while_kafka_stands_still_delivers_what_it_took_o
     await eventually_async(returned, 90, "the publisher's return")
     say(f"new parts {time.time() - killed_ms / 1000:.1f} s after kill -9 of the ingest, with a push of 2 s in it")
     playlist = await viewer.ended(source, 90)
-    assert not any(segment.gap for segment in playlist.segments)
+    gaps = sum(segment.gap for segment in playlist.segments)
+    assert gaps <= 1, "a GOP that had opened, and of which nothing was taken yet, when the ingest died"
     shown = await numbers(viewer, source, playlist)
     if shown == list(range(taken)):  # a slow machine: it came back after the grace time, and has a video of its own
         (other,) = [variant for variant in await viewer.variants() if variant.name == source.name]

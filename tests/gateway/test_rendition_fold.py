@@ -70,6 +70,16 @@ def test_a_lost_segment_lies_exactly_between_its_neighbours() -> None:
     assert (lost.dts, lost.dts + lost.duration) == (before.dts + before.duration, after.dts)
 
 
+def test_a_lost_segment_is_no_longer_than_a_segment_may_be_whatever_time_went_by_without_a_publisher() -> None:
+    tape = Tape([4] * 3 + [100] + [4] * 60)
+    fold = folded(event for event in tape.events() if event.segment != 3)
+    before, lost, after = list(fold.renditions["source"].segments)[2:5]
+    assert (before.number, lost.gap, after.number, after.gap) == (2, True, 4, False)
+    assert lost.duration_s > 9
+    assert round(lost.duration_s) <= 10, "RFC 8216bis 4.4.3.1: EXTINF, rounded, is at most the target duration"
+    assert lost.dts + lost.duration < after.dts
+
+
 def test_what_a_rendition_was_is_known_for_each_init_segment_that_is_listed() -> None:
     tape = Tape([4] * 40, epochs=frozenset({3}))
     fold = folded(tape.events(end=5)).renditions["source"]
