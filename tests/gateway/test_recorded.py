@@ -286,9 +286,12 @@ async def test_what_the_window_gave_up_is_found_when_it_came_late(restarted: tup
     gateway, recorder = restarted
     tape = recorder.tape([4] * 80)
     late = tape.part(50, 2)
-    gateway.clock.now_ms = recorder.ended.changed_ms + 1_000
+    gateway.clock.now_ms = recorder.ended.changed_ms + 1_000 - 80 * 1_000
     gateway.fold(replace(recorder.ended, state=VideoState.LIVE, ended_ms=None, last_segment=-1))
-    gateway.fold(*(event for event in tape.events() if event != late), late, recorder.ended)
+    for number in range(80):
+        gateway.clock.now_ms += 1_000
+        gateway.fold(*(event for event in tape.segment(number) if event != late))
+    gateway.fold(late, recorder.ended)
     assert "#EXT-X-GAP" in (await gateway.get(recorder.playlist)).text
     await recorder.write(event for event in tape.events() if event.segment != 50)
     behind = (await gateway.get(recorder.playlist + "?vod=1")).text
